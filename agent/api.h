@@ -1,0 +1,71 @@
+/* api.h - the local API (DESIGN §5): HTTP requests → questions to the core, changes to the agent. Knows
+ * nothing of counting.
+ *
+ * Doors: the reader's socket (GET only), the administrator's socket (everything), loopback TCP (a few calls
+ * without a token, the rest by bearer token with scope read or write). */
+#ifndef FARMGATE_AGENT_API_H
+#define FARMGATE_AGENT_API_H
+
+#include "agent/accounts.h"
+#include "agent/core/core.h"
+#include "common/error.h"
+
+#include <uv.h>
+
+struct api;
+struct resources;
+struct sessions;
+struct store;
+
+enum api_door { API_DOOR_READER, API_DOOR_ADMIN, API_DOOR_TCP, API_DOOR_MAX };
+
+/* The answer to a change, after it is durable or refused. */
+struct api_outcome {
+    int status;       /* HTTP: 200, 204, 400, 409, 503 … */
+    const char *code; /* problem code when status ≥ 400: "store_unavailable", "key_in_use" */
+    const char *detail;
+    int64_t moves_left; /* -1 not told */
+};
+typedef void api_done_fn(void *data, const struct api_outcome *outcome);
+
+/* What the agent offers to the API; `agent` is handed back in each call. Everything is on the loop's thread.
+ */
+struct api_agent {
+    void *agent;
+    const struct core *(*core)(void *agent);
+    int64_t (*now_ms)(void *agent); /* licence time */
+    struct store *(*store)(void *agent);
+    struct accounts *(*accounts)(void *agent);
+    const struct resources *(*resources)(void *agent);
+    const struct sessions *(*sessions)(void *agent);
+    const char *(*host)(void *agent);
+    /* Whether `account` makes an administrator under the configured groups. */
+    enum administrator (*administrator)(void *agent, const struct account *account);
+    /* A session event (BROKER_PUT, BROKER_END, BROKER_SET); done after the commit that carries it. */
+    void (*change)(void *agent, const struct core_event *event, api_done_fn *done, void *data);
+    void (*activate)(void *agent, const char *licence_key_or_null, bool move, api_done_fn *done, void *data);
+    void (*release)(void *agent, api_done_fn *done, void *data);
+    void (*report)(void *agent, api_done_fn *done, void *data); /* done when the authority has answered */
+    /* "" when all is well, else what is wrong ("store: disk full"); alive is about the process, ready about
+     * the gate. */
+    void (*health)(void *agent, bool *ret_alive, bool *ret_ready, char *ret_text, size_t bytes);
+};
+
+struct api_settings {
+    const char *token_file;   /* "" no tokens */
+    const char *const *hosts; /* further allowed Host headers on TCP */
+    size_t host_count;
+    unsigned clients_max; /* per door */
+};
+
+struct api *api_create(uv_loop_t *loop, const struct api_settings *settings, const struct api_agent *agent,
+                       struct error_detail *ret_detail);
+/* New tokens, hosts (a reload). On failure the old stay. */
+int api_reconfigure(struct api *api, const struct api_settings *settings, struct error_detail *ret_detail);
+/* Takes a listening socket. */
+int api_listen(struct api *api, enum api_door door, int fd);
+/* A log event was published: goes to every follower of /v1/events. `json` is event_json's line. */
+void api_publish(struct api *api, uint64_t id, const char *name, const char *json);
+void api_close(struct api *api, unsigned grace_ms, void (*closed)(void *data), void *data);
+
+#endif

@@ -1,0 +1,213 @@
+/* core.h - the one decision maker. An event and an instant go in; the state changes; actions come out, in
+ * order.
+ *
+ * Pure: no clock, no I/O, no globals, no logging. Every `now_ms` is licence time (RULES §3.1), Unix ms; one
+ * that lies before the last is taken as the last (RULES §2.7). At equal instants the caller steps session
+ * events first, then entitlements, then EVENT_TIMER (RULES §3.5).
+ *
+ *     events ──► core_step ──► actions: persist, gate, report, log, clock
+ *                 roster → tally → peak,   verdict,   reporter
+ */
+#ifndef FARMGATE_CORE_CORE_H
+#define FARMGATE_CORE_CORE_H
+
+#include "connection.h"
+#include "core_error.h"
+#include "log_event.h"
+#include "peak.h"
+#include "reporter.h"
+#include "roster.h"
+#include "tally.h"
+#include "verdict.h"
+
+#define CORE_BOOT_ID_BYTES_MAX 63
+
+struct core;
+
+struct core_settings {
+    struct tally_settings tally;
+    int64_t api_lease_ms; /* RULES §2.9; 0: never */
+    uint64_t seed;        /* for the reporter's jitter */
+};
+
+enum core_event_type {
+    EVENT_STARTED,     /* every source has enumerated once: the gate may be judged (RULES §3.4) */
+    EVENT_HOST_BOOTED, /* the boot id of a host, told once at start; a changed one ends its connections */
+    EVENT_HOST_SET,    /* a host source's whole set, classified */
+    EVENT_BROKER_PUT,  /* one record from the local API */
+    EVENT_BROKER_END,
+    EVENT_BROKER_SET,      /* a broker's whole set for one host */
+    EVENT_ACTIVATED,       /* the authority gave a farm id and a verified entitlement */
+    EVENT_RELEASED,        /* the key was given back */
+    EVENT_COPIED,          /* the machine id does not fit the identity */
+    EVENT_ENTITLEMENT,     /* a verified entitlement came with a report */
+    EVENT_REPORT_ACCEPTED, /* the authority acknowledged windows */
+    EVENT_REPORT_FAILED,   /* unreachable, or refused without a signed entitlement */
+    EVENT_REPORT_NOW,      /* the administrator asks for a report */
+    EVENT_SETTINGS,        /* new counting settings (a reload) */
+    EVENT_TIMER,           /* core_due_ms has come */
+    EVENT_TYPE_MAX
+};
+
+struct core_refused_window {
+    uint64_t sequence;
+    const char *reason;
+};
+
+/* Texts and arrays belong to the caller and are copied where kept. */
+struct core_event {
+    enum core_event_type type;
+    union {
+        struct {
+            const char *host, *boot_id;
+        } booted;
+        struct {
+            const char *host;
+            const struct connection *connections;
+            size_t count;
+        } set; /* HOST_SET and BROKER_SET */
+        struct connection put;
+        struct {
+            const char *host, *id;
+        } end;
+        struct {
+            const char *farm_id, *installation_id;
+            const struct grant *grant;
+        } activated;
+        const struct grant *grant; /* ENTITLEMENT */
+        struct {
+            uint64_t through;
+            const struct core_refused_window *refused;
+            size_t refused_count;
+        } accepted;
+        struct {
+            bool refused;           /* an answer without a signed entitlement; else unreachable */
+            int64_t retry_after_ms; /* -1: none asked */
+            const char *detail;     /* for the log: "connection refused", "HTTP 403" */
+        } failed;
+        const struct core_settings *settings;
+    };
+};
+
+enum action_type {
+    ACTION_PERSIST, /* make durable; every action behind it waits for that */
+    ACTION_CLOCK,   /* licence time becomes clock_ms now (RULES §3.1); steps after it use the new time */
+    ACTION_GATE,    /* the verdict moved: files and followers */
+    ACTION_REPORT,  /* send reporter_batch to the authority now */
+    ACTION_LOG,     /* a log event */
+    ACTION_TYPE_MAX
+};
+
+enum persist_type {
+    PERSIST_CLEAR,            /* forget all connections: a whole copy follows */
+    PERSIST_CONNECTION,       /* insert or replace by (host, id) */
+    PERSIST_CONNECTION_ENDED, /* delete by (host, id) */
+    PERSIST_HOST,             /* a host's boot id */
+    PERSIST_WINDOW,           /* a closed window, insert or replace by start_ms */
+    PERSIST_RUNNING,          /* the running window and the marks of today and ever */
+    PERSIST_ACKNOWLEDGED,     /* windows through `sequence` are accepted */
+    PERSIST_SET_ASIDE,        /* window `sequence` was refused, with the reason */
+    PERSIST_DAY,              /* the peak of a finished UTC day */
+    PERSIST_STANDING,         /* the licence file: standing and entitlement */
+    PERSIST_TYPE_MAX
+};
+
+struct persist {
+    enum persist_type type;
+    union {
+        struct roster_change connection; /* CONNECTION, CONNECTION_ENDED (host and id only) */
+        struct {
+            const char *host, *boot_id;
+        } host;
+        struct window window;
+        struct {
+            struct window window;
+            struct peak_mark today, ever;
+        } running;
+        struct {
+            uint64_t sequence;
+            const char *reason;
+        } acknowledged; /* ACKNOWLEDGED, SET_ASIDE */
+        struct {
+            int64_t start_ms;
+            struct peak_mark mark;
+        } day;
+        struct standing standing;
+    };
+};
+
+struct action {
+    enum action_type type;
+    union {
+        struct persist persist;
+        int64_t clock_ms;
+        struct log_event log;
+    };
+};
+
+/* The actions of one or more steps, in order. Their texts live in the list until it is cleared. */
+struct core_actions;
+struct core_actions *core_actions_create(void);
+void core_actions_destroy(struct core_actions *actions);
+void core_actions_clear(struct core_actions *actions);
+const struct action *core_actions_all(const struct core_actions *actions, size_t *ret_count);
+/* Adds an edge's own log event to the list, texts copied, so that all events take one way. */
+int core_actions_log(struct core_actions *actions, const struct log_event *event);
+
+/* What was saved, to go on from. Arrays and texts belong to the caller. */
+struct core_saved {
+    const struct roster_change *connections;
+    size_t connection_count;
+    const char *const *hosts; /* with boot_ids, pairwise */
+    const char *const *boot_ids;
+    size_t host_count;
+    const struct window *unsent; /* by sequence */
+    size_t unsent_count;
+    uint64_t next_sequence; /* 0: 1 */
+    bool has_running;
+    struct window running;
+    struct peak_mark today, ever;
+    struct standing standing;
+    const char *farm_id; /* NULL: never activated */
+    const char *installation_id;
+};
+
+/* NULL without memory. The settings' aliases outlive the core or the next EVENT_SETTINGS. */
+struct core *core_create(const struct core_settings *settings);
+void core_destroy(struct core *core);
+
+/* Once, before the first step, with everything that was stored. */
+int core_restore(struct core *core, const struct core_saved *saved, int64_t now_ms);
+
+/* The decision. Appends to *actions. On an error (core_error.h) nothing has changed but time, and the actions
+ * that time itself brought are still there; HOST_SET and BROKER_SET do what fits and then report the error.
+ */
+int core_step(struct core *core, const struct core_event *event, int64_t now_ms,
+              struct core_actions *actions);
+
+/* When EVENT_TIMER is due next, licence time; INT64_MAX: never. */
+int64_t core_due_ms(const struct core *core);
+
+/* Appends a whole copy of the state (PERSIST_CLEAR first), for a store that has lost writes. */
+int core_snapshot(const struct core *core, struct core_actions *actions);
+
+/* The farm at a glance; texts live until the next step. */
+struct core_status {
+    struct verdict verdict;
+    struct standing standing;
+    const char *farm_id; /* NULL before activation */
+    struct tally_level level;
+    struct window window; /* the running one */
+    struct peak_mark today, ever;
+    int64_t next_report_ms; /* INT64_MAX: none */
+    size_t windows_queued;
+    unsigned report_failures; /* in a row */
+    bool started;
+    uint64_t sessions_revision; /* grows whenever the live set changes */
+};
+void core_status(const struct core *core, struct core_status *ret_status);
+const struct tally *core_tally(const struct core *core);
+const struct roster *core_roster(const struct core *core);
+const struct window *core_report_batch(const struct core *core, size_t *ret_count);
+
+#endif

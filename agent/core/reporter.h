@@ -1,0 +1,62 @@
+/* reporter.h - which windows are still to be reported, and when to try (RULES §3.3, DESIGN §6). Pure.
+ *
+ * A window belongs to (farm id, sequence); it is sent until it is acknowledged: accepted, or refused and set
+ * aside. A report goes out every WINDOW_MS at a phase fixed by a hash of the farm id; a failed one is tried
+ * again after an exponentially growing wait with full jitter, or what Retry-After says. */
+#ifndef FARMGATE_CORE_REPORTER_H
+#define FARMGATE_CORE_REPORTER_H
+
+#include "peak.h"
+
+#include <stddef.h>
+
+#define REPORTER_QUEUE_MAX         28800 /* 400 days of windows; the oldest is dropped, and said, past it */
+#define REPORTER_BATCH_MAX         216   /* windows in one report */
+#define REPORTER_BACKOFF_FIRST_MS  5000
+#define REPORTER_BACKOFF_LAST_MS   1200000
+#define REPORTER_REFUSAL_BYTES_MAX 127
+
+struct reporter;
+
+/* seed: for the jitter; the same seed and calls give the same instants. NULL without memory. */
+struct reporter *reporter_create(uint64_t seed);
+void reporter_destroy(struct reporter *reporter);
+
+/* The farm's phase within WINDOW_MS, 0 ≤ phase < WINDOW_MS, from its id. */
+int64_t reporter_phase(const char *farm_id);
+
+/* Begins reporting for a farm id from next_sequence on; a new farm id drops the queue of the old one (those
+ * windows stay in history). NULL farm_id: nothing to report (before activation). */
+int reporter_start(struct reporter *reporter, const char *farm_id, uint64_t next_sequence, int64_t now_ms);
+
+/* Queues a closed window and gives it the next sequence (returned; 0 before activation: kept, never sent). */
+uint64_t reporter_queue(struct reporter *reporter, const struct window *window);
+
+/* Puts back a stored window that is not acknowledged; call in order of sequence. */
+int reporter_restore(struct reporter *reporter, const struct window *window);
+
+/* The oldest unsent windows, at most REPORTER_BATCH_MAX, valid until the next call that changes the reporter.
+ */
+const struct window *reporter_batch(const struct reporter *reporter, size_t *ret_count);
+
+/* Every window up to and including this sequence is acknowledged. */
+void reporter_acknowledge(struct reporter *reporter, uint64_t through);
+/* One window was refused: set aside, never blocks the queue. */
+void reporter_set_aside(struct reporter *reporter, uint64_t sequence);
+
+/* When the next report is due, licence time; INT64_MAX: none. */
+int64_t reporter_due_ms(const struct reporter *reporter);
+/* A report is on its way: none other until succeeded or failed. */
+void reporter_sent(struct reporter *reporter, int64_t now_ms);
+bool reporter_in_flight(const struct reporter *reporter);
+void reporter_succeeded(struct reporter *reporter, int64_t now_ms);
+/* retry_after_ms: what the authority asked for, or -1. */
+void reporter_failed(struct reporter *reporter, int64_t retry_after_ms, int64_t now_ms);
+/* Report as soon as possible (the administrator asked, or licence time was corrected). */
+void reporter_hurry(struct reporter *reporter, int64_t now_ms);
+
+size_t reporter_queued(const struct reporter *reporter);
+uint64_t reporter_next_sequence(const struct reporter *reporter);
+unsigned reporter_failures(const struct reporter *reporter); /* in a row */
+
+#endif

@@ -1,0 +1,70 @@
+/* roster.h - who reported a connection, and what is live when several reporters speak (RULES §2.4, §2.8,
+ * §2.9).
+ *
+ * A host source tells the whole set of its sessions, a broker single connections. The roster compares, pairs
+ * a broker's record with the host's session, and hands the tally single changes: of a batch, ends first, then
+ * connects by connect time (ties by id as bytes). */
+#ifndef FARMGATE_CORE_ROSTER_H
+#define FARMGATE_CORE_ROSTER_H
+
+#include "connection.h"
+
+#include <stddef.h>
+
+struct tally;
+struct roster;
+
+/* A broker's record and a host's session of the same user on one host that began within this span are one
+ * connection (RULES §2.9), if the broker did not use the host's id anyway. */
+#define ROSTER_PAIR_WINDOW_MS 120000
+
+/* Who says that a connection is live: bits, a paired connection has both. */
+enum reporter_bit { REPORTED_BY_HOST = 1, REPORTED_BY_BROKER = 2 };
+
+/* What happened to one connection; strings are valid during the call. */
+enum roster_change_type { ROSTER_OPENED, ROSTER_CHANGED, ROSTER_ENDED };
+struct roster_change {
+    enum roster_change_type type;
+    struct connection connection; /* as it is now; for ENDED as it was */
+    unsigned reported_by;         /* enum reporter_bit */
+    const char *broker_id;        /* the broker's own id of a paired connection, "" if the same or none */
+    int64_t lease_at_ms;          /* last PUT by the broker; 0 without one */
+};
+typedef void roster_change_fn(void *data, const struct roster_change *change);
+
+/* `on_change` is called for every change, in order, while a function below runs. NULL without memory. */
+struct roster *roster_create(struct tally *tally, roster_change_fn *on_change, void *data);
+void roster_destroy(struct roster *roster);
+
+/* The sessions of `host` that are live now, whole, as its source enumerates them. Connections of that host
+ * reported only by a broker stay. On an error (CORE_FULL, CORE_NO_MEMORY) what did not fit is left out and
+ * the rest is done. */
+int roster_host_set(struct roster *roster, const char *host, const struct connection *sessions, size_t count,
+                    int64_t now_ms);
+
+/* One broker's record; again for the same (host, id) renews its lease. CORE_FULL, CORE_NO_MEMORY: nothing
+ * changed. */
+int roster_broker_put(struct roster *roster, const struct connection *connection, int64_t now_ms);
+
+/* A broker's record ends. A connection that the host still sees stays, as the host sees it. CORE_UNKNOWN: no
+ * such. */
+int roster_broker_end(struct roster *roster, const char *host, const char *id, int64_t now_ms);
+
+/* A broker's whole set for one host replaces what brokers said of it before: one batch. */
+int roster_broker_set(struct roster *roster, const char *host, const struct connection *connections,
+                      size_t count, int64_t now_ms);
+
+/* Ends broker-only records not PUT again within lease_ms (0: never). Returns when the next one falls due, 0
+ * if none. */
+int64_t roster_expire(struct roster *roster, int64_t lease_ms, int64_t now_ms);
+
+/* Ends everything of a host: it rebooted (RULES §2.8), or is lost (§2.10). */
+void roster_host_gone(struct roster *roster, const char *host, int64_t now_ms);
+
+/* Puts back a stored connection at start, without on_change. */
+int roster_restore(struct roster *roster, const struct roster_change *stored);
+
+/* Visits every live connection as a ROSTER_OPENED change: what a whole copy of the state needs. */
+void roster_each(const struct roster *roster, roster_change_fn *visit, void *data);
+
+#endif

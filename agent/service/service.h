@@ -1,0 +1,37 @@
+/* service.h - how the process talks to whoever runs it: systemd, the Windows service manager, or nobody
+ * (plain.c). One contract, one file a variant; the build picks. */
+#ifndef FARMGATE_AGENT_SERVICE_SERVICE_H
+#define FARMGATE_AGENT_SERVICE_SERVICE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define SERVICE_SOCKETS_MAX 8
+
+/* A listening socket that was handed over. */
+struct service_socket {
+    int fd;
+    char name[64]; /* "agent", "admin", "tcp": FileDescriptorName= */
+};
+
+/* Sockets handed over by the manager; 0 if none. */
+size_t service_sockets(struct service_socket ret[SERVICE_SOCKETS_MAX]);
+
+void service_ready(const char *status);
+void service_status(const char *status); /* one line for `systemctl status` */
+void service_reloading(void);
+void service_stopping(void);
+/* Interval in ms at which service_alive must be called, 0 for none. */
+uint64_t service_watchdog_ms(void);
+void service_alive(void);
+
+/* Sends one log event to the system's log: true if it took it (the journal), false where stderr is to be
+ * used. */
+bool service_log(int severity, const char *text, const char *code, const char *const *names,
+                 const char *const *values, size_t count);
+
+/* This machine's application-specific id, "" where there is none. */
+void service_machine_id(char *ret, size_t bytes);
+
+#endif

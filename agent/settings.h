@@ -1,0 +1,82 @@
+/* settings.h - the agent's configuration, validated: /etc/farmgate/farmgate.conf and resources.conf. */
+#ifndef FARMGATE_AGENT_SETTINGS_H
+#define FARMGATE_AGENT_SETTINGS_H
+
+#include "agent/core/classify.h"
+#include "common/config.h"
+
+#define SETTINGS_PATH_BYTES_MAX 255
+#define SETTINGS_GROUPS_MAX     16
+#define SETTINGS_ALIASES_MAX    64
+#define SETTINGS_SOURCES_MAX    4
+
+enum farm_mode { FARM_MODE_ALONE, FARM_MODE_MAX };
+enum settings_log_format { SETTINGS_LOG_AUTO, SETTINGS_LOG_HUMAN, SETTINGS_LOG_JSON };
+
+struct settings_rule { /* one group of sessions.rules; becomes a struct classify_rule */
+    char service[CLASSIFY_RULE_BYTES_MAX], type[CLASSIFY_RULE_BYTES_MAX],
+        session_class[CLASSIFY_RULE_BYTES_MAX];
+    char user[CLASSIFY_RULE_BYTES_MAX], group[CLASSIFY_RULE_BYTES_MAX];
+    int remote; /* choices "any", "no", "yes" */
+    int counts; /* choices "desktop", "application", "ignore" */
+    int route;  /* enum connection_route */
+};
+
+struct settings_alias {
+    char dns_domain[256];
+    char domain[64];
+};
+
+/* Times in ms. The comment is the setting's path in the file. Each is described once, in settings.c's table,
+ * which also makes the manual and is checked against conf/farmgate.conf. */
+struct settings {
+    /* farm.* */
+    int farm_mode;       /* mode: "alone" */
+    char farm_name[128]; /* name: shown at the authority; "" = the host's name */
+    char host[256];      /* host: this host's name in connections; "" = the system's */
+    /* authority.* */
+    char authority_url[512];                        /* url; "" = none: the farm cannot be activated */
+    char authority_key[128];                        /* key: "KID:base64url", the pinned first public key */
+    char authority_ca[SETTINGS_PATH_BYTES_MAX + 1]; /* ca_file; "" = the system's */
+    char authority_proxy[512];                      /* proxy; "" = none */
+    /* sessions.* */
+    char sources[SETTINGS_SOURCES_MAX][32]; /* sources: "logind", "utmp", "scripted", "api" */
+    size_t source_count;
+    char scripted_file[SETTINGS_PATH_BYTES_MAX + 1];
+    struct settings_rule rules[CLASSIFY_RULES_MAX]; /* rules: none = the built-in default rules */
+    size_t rule_count;
+    char administrator_groups[SETTINGS_GROUPS_MAX][64]; /* administrators */
+    size_t administrator_group_count;
+    char routes[ROUTE_MAX][16]; /* count_routes: "broker", "rdp", "rdp-tunnel" */
+    size_t route_count;
+    bool count_disconnected;
+    int64_t api_lease_ms; /* api_lease: 24h; 0 = never */
+    struct settings_alias aliases[SETTINGS_ALIASES_MAX];
+    size_t alias_count;
+    /* api.* */
+    char api_socket[SETTINGS_PATH_BYTES_MAX + 1];   /* socket */
+    char admin_socket[SETTINGS_PATH_BYTES_MAX + 1]; /* admin_socket */
+    char api_listen[64];                            /* listen: "" = no TCP, "127.0.0.1:8620" */
+    char api_tokens[SETTINGS_PATH_BYTES_MAX +
+                    1];     /* token_file: lines "NAME:read|write:HEX(BLAKE2b-256 of the token)" */
+    char api_hosts[8][256]; /* hosts: further allowed Host headers */
+    size_t api_host_count;
+    int64_t clients_max; /* 256 */
+    /* gate.* */
+    char gate_directory[SETTINGS_PATH_BYTES_MAX + 1]; /* directory: /run/farmgate; "" = no files */
+    char closed_text[512];                            /* text: added to the nologin file, "whom to ask" */
+    char resources_file[SETTINGS_PATH_BYTES_MAX + 1]; /* resources */
+    /* store.* */
+    char state_directory[SETTINGS_PATH_BYTES_MAX + 1]; /* directory: /var/lib/farmgate */
+    /* log.* */
+    int log_format;   /* "auto", "human", "json" */
+    int log_severity; /* "error" … "debug", index into choices */
+};
+
+extern const struct config_table settings_table;
+
+/* Reads and cross-checks. `path` NULL: the defaults. ERROR_CONFIGURATION and so on with *ret_detail as in
+ * config.h. */
+int settings_read(const char *path, struct settings *ret, struct error_detail *ret_detail);
+
+#endif

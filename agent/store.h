@@ -1,0 +1,107 @@
+/* store.h - what survives (DESIGN §7): the database farmgate.db and the files `identity` and `licence` in one
+ * directory.
+ *
+ * Acknowledged means durable: a commit's callback with 0 comes only after SQLite (WAL, synchronous=FULL) and
+ * the files have it. Commits and queries run on libuv's pool, one in flight, in the order of the calls. */
+#ifndef FARMGATE_AGENT_STORE_H
+#define FARMGATE_AGENT_STORE_H
+
+#include "agent/clock.h"
+#include "agent/core/core.h"
+#include "common/error.h"
+
+#include <uv.h>
+
+#define STORE_SCHEMA_VERSION  1
+#define STORE_EVENTS_KEPT_MS  (400 * DAY_MS)
+#define STORE_HISTORY_KEPT_MS (400 * DAY_MS)
+#define STORE_TOKEN_BYTES_MAX 63
+#define STORE_ENTITLEMENT_MAX 8192
+#define STORE_KEYS_MAX        16
+#define STORE_KEY_BYTES_MAX   1024
+
+struct store;
+
+/* The identity file. */
+struct store_identity {
+    char installation_id[GRANT_ID_BYTES_MAX + 1]; /* random, made at the first start */
+    char machine_id[GRANT_ID_BYTES_MAX + 1];      /* application-specific; "" where there is none */
+    char farm_id[GRANT_ID_BYTES_MAX + 1];         /* "" before activation */
+    char farm_token[STORE_TOKEN_BYTES_MAX + 1];
+    char keys[STORE_KEYS_MAX][STORE_KEY_BYTES_MAX]; /* fgkey1 documents accepted so far, oldest first */
+    size_t key_count;
+};
+
+/* The licence file, beside the core's struct standing. */
+struct store_licence {
+    struct standing standing;
+    char entitlement[STORE_ENTITLEMENT_MAX + 1]; /* as it was signed; "" without one */
+    struct clock_saved clock;
+};
+
+/* Everything that was stored, owned by the store until store_loaded_free. */
+struct store_loaded {
+    struct core_saved core; /* farm_id and installation_id point into identity */
+    struct store_identity identity;
+    struct store_licence licence;
+    uint64_t last_event_id;
+    bool database_was_damaged;
+    char set_aside[512]; /* where the damaged database went */
+};
+
+/* Opens (blocking; at start only), loads, and says what happened. ERROR_BUSY: another agent owns it;
+ * ERROR_NEWER: from a newer version, untouched. A damaged database is set aside and begun anew; identity and
+ * licence are kept. A missing identity is made (installation_id random) and written. */
+int store_open(uv_loop_t *loop, const char *directory, int64_t wall_ms, struct store **ret_store,
+               struct store_loaded **ret_loaded, struct error_detail *ret_detail);
+void store_loaded_free(struct store_loaded *loaded);
+
+/* One commit: the persist actions of `actions` (others are skipped, log events are stored and given ids), and
+ * the files where not NULL. Everything is copied before this returns. `done` is called once, from the loop:
+ * 0, or why nothing of it was written (ERROR_FULL, ERROR_IO, ERROR_FORBIDDEN) with words. */
+struct store_batch {
+    const struct core_actions *const *actions;
+    size_t count;
+    const struct store_identity *identity;
+    const struct store_licence *licence;
+};
+typedef void store_done_fn(void *data, int error, const char *detail);
+int store_commit(struct store *store, const struct store_batch *batch, store_done_fn *done, void *data);
+
+/* The id the next log event will get; ids rise by one in the order of commits, also over restarts. */
+uint64_t store_next_event_id(const struct store *store);
+
+/* History, read on the pool. Rows are valid during the callback; error != 0: none. */
+struct store_windows {
+    const struct window *windows;
+    const char *states; /* one letter each: 'c' closed, 'a' accepted, 'r' refused */
+    size_t count;
+    bool more; /* the limit cut it */
+};
+typedef void store_windows_fn(void *data, int error, const struct store_windows *windows);
+int store_query_windows(struct store *store, int64_t since_ms, int64_t until_ms, size_t limit,
+                        store_windows_fn *done, void *data);
+
+struct store_day {
+    int64_t start_ms;
+    struct peak_mark mark;
+};
+typedef void store_days_fn(void *data, int error, const struct store_day *days, size_t count);
+int store_query_days(struct store *store, int64_t since_ms, int64_t until_ms, store_days_fn *done,
+                     void *data);
+
+/* Stored log events after an id, as the JSON text that was published. */
+struct store_event {
+    uint64_t id;
+    int64_t at_ms;
+    const char *name; /* "gate_closed" */
+    const char *json;
+};
+typedef void store_events_fn(void *data, int error, const struct store_event *events, size_t count);
+int store_query_events(struct store *store, uint64_t after_id, size_t limit, store_events_fn *done,
+                       void *data);
+
+/* Finishes what is queued, closes the database, frees; `closed` from the loop. */
+void store_close(struct store *store, void (*closed)(void *data), void *data);
+
+#endif

@@ -1,0 +1,60 @@
+/* uplink.h - the way to the authority (DESIGN §6): activation, reports, the key handed back. Speaks and
+ * verifies; does not decide.
+ *
+ * An answer's entitlement is verified against the key ring before anything is handed on; garbage, too much,
+ * redirects and bad signatures end in on_failed with words. */
+#ifndef FARMGATE_AGENT_UPLINK_H
+#define FARMGATE_AGENT_UPLINK_H
+
+#include "agent/core/core.h"
+#include "common/entitlement.h"
+#include "common/error.h"
+
+#include <uv.h>
+
+struct uplink;
+
+struct uplink_settings {         /* copied */
+    const char *url;             /* "" none */
+    const char *ca_file, *proxy; /* "" the system's, none */
+    const char *farm_name, *version;
+};
+
+/* Every result comes from the loop, exactly one for each call. */
+struct uplink_result {
+    int error; /* 0, ERROR_UNREACHABLE, ERROR_TIMEOUT, ERROR_REFUSED (an HTTP error without entitlement),
+                  ERROR_SIGNATURE … */
+    int http_status;        /* 0 without an answer */
+    const char *code;       /* the authority's problem code ("key_in_use"), "" without */
+    const char *detail;     /* for people */
+    int64_t moves_left;     /* with key_in_use; -1 not told */
+    int64_t retry_after_ms; /* -1 not told */
+    /* when error is 0: */
+    bool has_grant; /* a verified entitlement came */
+    struct grant grant;
+    const char *entitlement;          /* as signed */
+    const char *farm_id, *farm_token; /* of an activation */
+    uint64_t accepted_through;        /* of a report */
+    const struct core_refused_window *refused;
+    size_t refused_count;
+    int64_t server_time_ms;
+    const char *const *new_keys; /* fgkey1 documents that were accepted into the ring */
+    size_t new_key_count;
+};
+typedef void uplink_fn(void *data, const struct uplink_result *result);
+
+/* The key ring is the uplink's from here on: uplink_keyring shows it. */
+struct uplink *uplink_create(uv_loop_t *loop, const struct uplink_settings *settings,
+                             const struct entitlement_keyring *keyring);
+int uplink_activate(struct uplink *uplink, const char *licence_key_or_null, const char *installation_id,
+                    bool move, uplink_fn *done, void *data);
+int uplink_report(struct uplink *uplink, const char *farm_id, const char *farm_token,
+                  const struct window *windows, size_t count, uplink_fn *done, void *data);
+int uplink_release(struct uplink *uplink, const char *farm_id, const char *farm_token, uplink_fn *done,
+                   void *data);
+void uplink_close(struct uplink *uplink, void (*closed)(void *data), void *data);
+
+/* The JSON document's words as the core's. */
+void uplink_grant_of(const struct entitlement *entitlement, struct grant *ret);
+
+#endif

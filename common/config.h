@@ -1,0 +1,57 @@
+/* config.h - a configuration file read by a table, over libconfig: types, defaults, ranges, and errors that
+ * name file, line, setting and what is allowed. An unknown setting is an error that names the nearest known
+ * one. */
+#ifndef FARMGATE_COMMON_CONFIG_H
+#define FARMGATE_COMMON_CONFIG_H
+
+#include "error.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum config_type {
+    CONFIG_TEXT,     /* char[max + 1]; min..max bytes */
+    CONFIG_INTEGER,  /* int64_t; min..max */
+    CONFIG_DURATION, /* int64_t ms, written in the file as "90s", "5min", "24h", "7d", or 0; min..max in ms */
+    CONFIG_BOOLEAN,  /* bool */
+    CONFIG_CHOICE,   /* int index into choices */
+    CONFIG_TEXTS,    /* list of texts: char[count_max][max + 1] with a size_t count */
+    CONFIG_LIST,     /* list of groups, each read by *elements into element_bytes with a size_t count */
+};
+
+struct config_table;
+struct config_setting {
+    const char *path; /* "farm.mode"; inside a list's group just "service" */
+    enum config_type type;
+    size_t offset;
+    int64_t min, max;
+    const char *default_text; /* as it would stand in the file: "\"alone\"", "1200", "true", "(\"sudo\",
+                                 \"wheel\")" */
+    const char *const *choices;
+    size_t count_offset, count_max, element_bytes;
+    const struct config_table *elements;
+    bool required;      /* inside a list's group */
+    bool needs_restart; /* a change is named and not applied at reload */
+    const char *what;   /* one sentence for the manual and the configuration's comment */
+};
+struct config_table {
+    const struct config_setting *settings;
+    size_t count;
+};
+
+/* Sets every default, then reads the file over them. ERROR_CONFIGURATION with "farmgate.conf:12: farm.mode:
+ * …; allowed: …" in *ret_detail (also for syntax errors, with libconfig's line), ERROR_NOT_FOUND,
+ * ERROR_FORBIDDEN. `path` NULL: only the defaults. *ret is thrown away on failure. */
+int config_read(const struct config_table *table, const char *path, void *ret,
+                struct error_detail *ret_detail);
+
+/* The paths of settings marked needs_restart that differ between two structs, joined with ", " ("" if none),
+ * and every other differing path in ret_changed. */
+void config_compare(const struct config_table *table, const void *old, const void *new,
+                    char *ret_needs_restart, size_t restart_bytes, char *ret_changed, size_t changed_bytes);
+
+/* The nearest name by edit distance, NULL if none is near (also for unknown subcommands). */
+const char *config_nearest(const char *word, const char *const *names, size_t count);
+
+#endif

@@ -1,0 +1,45 @@
+/* db.h - a SQLite database as both daemons keep one (DESIGN §7): WAL, synchronous=FULL,
+ * locking_mode=EXCLUSIVE, numbered migrations, quick_check at open. One connection, used by one thread at a
+ * time. */
+#ifndef FARMGATE_COMMON_DB_H
+#define FARMGATE_COMMON_DB_H
+
+#include "error.h"
+
+#include <sqlite3.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+struct db_migration {
+    int version; /* 1, 2, …; the database's user_version afterwards */
+    const char *sql;
+};
+
+struct db {
+    sqlite3 *handle;
+    const char *path; /* owned */
+};
+
+/* Opens or makes it and brings it to the last migration. ERROR_BUSY: another process owns it; ERROR_NEWER:
+ * user_version is past the last migration (untouched, both versions in *ret_detail); ERROR_DAMAGED: not a
+ * database or quick_check fails (untouched); ERROR_FULL, ERROR_IO, ERROR_FORBIDDEN. application_id tells our
+ * two kinds of file apart. */
+int db_open(const char *path, int32_t application_id, const struct db_migration *migrations, size_t count,
+            struct db *ret_db, struct error_detail *ret_detail);
+void db_close(struct db *db);
+
+/* Moves a damaged database and its -wal and -shm to "PATH.damaged-YYYYMMDDThhmmssZ" (…-2 and so on if taken);
+ * writes the new path. */
+int db_set_aside(const char *path, int64_t now_ms, char *ret_path, size_t ret_bytes,
+                 struct error_detail *ret_detail);
+
+/* SQLite's result as a code of error.h, with its words. */
+int db_error(sqlite3 *handle, int rc, struct error_detail *ret_detail);
+
+/* Runs statements without results ("BEGIN IMMEDIATE", "COMMIT"). */
+int db_exec(struct db *db, const char *sql, struct error_detail *ret_detail);
+
+/* Prepares a statement that lives as long as the database. */
+int db_prepare(struct db *db, const char *sql, sqlite3_stmt **ret_statement, struct error_detail *ret_detail);
+
+#endif

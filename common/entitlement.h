@@ -1,0 +1,81 @@
+/* entitlement.h - the signed document and the keys that sign it (DESIGN §6).
+ *
+ *     fg1.KID.base64url(payload).base64url(signature)     Ed25519 over "farmgate-entitlement-v1\n" KID "\n"
+ * payload fgkey1.KID.base64url(payload).base64url(signature)  a new key {kid, public_key, issued_at}, signed
+ * by an older one
+ *
+ * A public key is written "KID:base64url(32 bytes)". KID is 1 to 32 of [a-z0-9-]. */
+#ifndef FARMGATE_COMMON_ENTITLEMENT_H
+#define FARMGATE_COMMON_ENTITLEMENT_H
+
+#include "error.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define ENTITLEMENT_BYTES_MAX      8192
+#define ENTITLEMENT_KID_BYTES_MAX  32
+#define ENTITLEMENT_KEYS_MAX       16
+#define ENTITLEMENT_ID_BYTES_MAX   63
+#define ENTITLEMENT_TEXT_BYTES_MAX 127
+
+enum entitlement_standing {
+    ENTITLEMENT_STANDS,
+    ENTITLEMENT_REVOKES,
+    ENTITLEMENT_STANDING_MAX
+}; /* "active", "deactivated" */
+
+/* What the document says. Instants are Unix ms (RFC 3339 in the JSON); expires_at_ms 0: never (null). The
+ * agent's edge turns it into the core's struct grant; agent and authority share nothing else. */
+struct entitlement {
+    char farm_id[ENTITLEMENT_ID_BYTES_MAX + 1];
+    char installation_id[ENTITLEMENT_ID_BYTES_MAX + 1];
+    uint64_t serial;
+    enum entitlement_standing status;
+    char reason[ENTITLEMENT_TEXT_BYTES_MAX + 1];
+    uint32_t limit;
+    uint64_t purchases;
+    bool trial;
+    int64_t expires_at_ms, issued_at_ms, refresh_by_ms;
+};
+
+struct entitlement_key {
+    char kid[ENTITLEMENT_KID_BYTES_MAX + 1];
+    unsigned char public_key[32];
+};
+struct entitlement_signing_key {
+    struct entitlement_key key;
+    unsigned char secret_key[64];
+};
+
+/* The keys an agent trusts: the pinned first one, and those it signed. */
+struct entitlement_keyring {
+    struct entitlement_key keys[ENTITLEMENT_KEYS_MAX];
+    size_t count;
+};
+
+/* libsodium's own start; call once before the rest. */
+int entitlement_init(void);
+
+int entitlement_key_parse(const char *text, struct entitlement_key *ret_key);
+void entitlement_key_format(const struct entitlement_key *key, char ret_text[96]);
+int entitlement_key_generate(const char *kid, struct entitlement_signing_key *ret_key);
+
+/* Writes the signed document (NUL-terminated). ERROR_TOO_LARGE if it would pass ENTITLEMENT_BYTES_MAX. */
+int entitlement_sign(const struct entitlement *entitlement, const struct entitlement_signing_key *key,
+                     char *ret, size_t ret_bytes);
+
+/* Checks form, key and signature, then reads the payload; unknown fields are ignored. ERROR_INVALID,
+ * ERROR_UNKNOWN_KEY, ERROR_SIGNATURE, ERROR_TOO_LARGE; *ret is untouched then. Whether it is ours and new is
+ * the core's question. */
+int entitlement_verify(const char *text, size_t bytes, const struct entitlement_keyring *keyring,
+                       struct entitlement *ret, struct error_detail *ret_detail);
+
+/* A successor key's document, and its acceptance into the ring (a known kid again is success). */
+int entitlement_key_sign(const struct entitlement_key *successor, int64_t issued_at_ms,
+                         const struct entitlement_signing_key *by, char *ret, size_t ret_bytes);
+int entitlement_key_accept(const char *text, size_t bytes, struct entitlement_keyring *keyring,
+                           struct error_detail *ret_detail);
+
+#endif

@@ -1,0 +1,61 @@
+/* http_client.h - HTTPS requests through libcurl's multi interface on libuv (DESIGN §6).
+ *
+ * TLS ≥ 1.2, verification never off, no redirects, plain http only to loopback, answers at most
+ * answer_bytes_max. libcurl is set up at the first request and torn down when none is under way: an idle
+ * agent holds no TLS memory. */
+#ifndef FARMGATE_COMMON_HTTP_CLIENT_H
+#define FARMGATE_COMMON_HTTP_CLIENT_H
+
+#include "error.h"
+
+#include <stddef.h>
+#include <stdint.h>
+#include <uv.h>
+
+#define HTTP_CLIENT_ANSWER_BYTES_MAX (64 * 1024)
+#define HTTP_CLIENT_CONNECT_MS       10000
+#define HTTP_CLIENT_TOTAL_MS         30000
+
+struct http_client;
+
+struct http_client_settings { /* texts are copied; NULL: the system's or none */
+    const char *ca_file;
+    const char *proxy;
+    const char *user_agent;
+};
+
+struct http_client_request { /* copied */
+    const char *method;      /* "POST" */
+    const char *url;
+    const char *bearer; /* token, or NULL */
+    const char *body;   /* application/json, or NULL */
+    size_t body_bytes;
+};
+
+struct http_client_answer { /* valid during the callback */
+    int error;              /* 0: an HTTP answer came; else ERROR_UNREACHABLE, ERROR_TIMEOUT, ERROR_TOO_LARGE,
+                               ERROR_REFUSED (a redirect) … */
+    const char *detail;     /* of the error, for people: curl's words */
+    int status;             /* HTTP status */
+    const char *body;
+    size_t body_bytes;
+    int64_t retry_after_ms; /* from Retry-After (seconds or date), -1 without one */
+};
+typedef void http_client_fn(void *data, const struct http_client_answer *answer);
+
+struct http_client *http_client_create(uv_loop_t *loop, const struct http_client_settings *settings);
+
+/* Whether this URL may be used: https, or http to a loopback host. ERROR_INVALID with the reason in
+ * *ret_detail. */
+int http_client_url_check(const char *url, struct error_detail *ret_detail);
+
+/* Starts a request; `done` is called exactly once, later, on the loop (also when the client is closed:
+ * ERROR_CANCELLED). Negative code: not started, done is not called. Returns an id > 0 for http_client_cancel.
+ */
+int64_t http_client_send(struct http_client *client, const struct http_client_request *request,
+                         http_client_fn *done, void *data);
+
+/* Cancels all, closes handles; calls `closed` when *client is gone. */
+void http_client_close(struct http_client *client, void (*closed)(void *data), void *data);
+
+#endif
