@@ -15,7 +15,8 @@ enum log_severity {
     SEVERITY_DEBUG = 7
 };
 
-/* X(code, severity, text). {name} in the text is replaced by the field of that name. */
+/* X(code, severity, text). {name} in the text is replaced by the field of that name. Fields stand beside id,
+ * at, code, severity and text in the event's JSON, so none is called that: a session's id is {session}. */
 #define LOG_EVENTS(X)                                                                                   \
     X(agent_started, NOTICE, "farmgated {version} is ready on {host}")                                  \
     X(agent_stopping, NOTICE, "farmgated is stopping")                                                  \
@@ -23,9 +24,9 @@ enum log_severity {
     X(settings_refused, ERROR, "the new configuration was refused, the old one stays: {detail}")        \
     X(settings_need_restart, WARNING,                                                                   \
       "changed in the configuration but not applied before a restart: {detail}")                        \
-    X(connection_opened, INFO, "{user} connected to {host} ({id}: {kind} by {route}), {reason}")        \
-    X(connection_changed, INFO, "{user} on {host} ({id}) is now {kind} by {route}, {state}, {reason}")  \
-    X(connection_ended, INFO, "{user} left {host} ({id})")                                              \
+    X(connection_opened, INFO, "{user} connected to {host} ({session}: {kind} by {route}), {reason}")        \
+    X(connection_changed, INFO, "{user} on {host} ({session}) is now {kind} by {route}, {state}, {reason}")  \
+    X(connection_ended, INFO, "{user} left {host} ({session})")                                              \
     X(administrator_unknown, WARNING,                                                                   \
       "whether {user} on {host} is an administrator is not known; counted as no")                       \
     X(host_booted, NOTICE, "{host} has booted; its earlier connections have ended")                     \
