@@ -1,0 +1,679 @@
+#include "agent.h"
+
+#include "agent/core/core_error.h"
+#include "agent/event_json.h"
+#include "agent/log_sink.h"
+#include "agent/service/service.h"
+#include "common/entitlement.h"
+#include "common/http_server.h"
+#include "version.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define SOCKET_MODE 0660
+
+/* --- answers to changes
+ * ----------------------------------------------------------------------------------------- */
+
+struct agent_answer {
+    api_done_fn *done;
+    void *data;
+};
+
+struct agent_answer *agent_answer_later(api_done_fn *done, void *data)
+{
+    struct agent_answer *answer = malloc(sizeof(*answer));
+    if (answer)
+        *answer = (struct agent_answer){done, data};
+    return answer;
+}
+
+void agent_answer(api_done_fn *done, void *data, int status, const char *code, const char *detail)
+{
+    struct api_outcome outcome = {.status = status, .code = code, .detail = detail, .moves_left = -1};
+    done(data, &outcome);
+}
+
+void agent_answer_commit(void *data, int error, const char *detail)
+{
+    struct agent_answer *answer = data;
+    static const struct {
+        int error, status;
+        const char *code;
+    } table[] = {
+        {0, 200, NULL},
+        {CORE_UNKNOWN, 404, "unknown_connection"},
+        {CORE_INVALID, 400, "invalid"},
+        {CORE_FULL, 503, "table_full"},
+        {CORE_NO_MEMORY, 503, "out_of_memory"},
+        {CORE_NOT_OURS, 502, "authority_answer_invalid"},
+        {CORE_OUTDATED, 502, "authority_answer_invalid"},
+        {CORE_NOT_ACTIVE, 409, "not_activated"},
+    };
+    int status = 503;
+    const char *code = "store_unavailable";
+    for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+        if (table[i].error == error) {
+            status = table[i].status;
+            code = table[i].code;
+        }
+    }
+    agent_answer(answer->done, answer->data, status, code, detail);
+    free(answer);
+}
+
+/* --- what the commit carries out
+ * -------------------------------------------------------------------------------- */
+
+static int64_t hook_now_ms(void *data)
+{
+    struct agent *agent = data;
+    return clock_now_ms(&agent->clock);
+}
+
+static void hook_clock(void *data, int64_t licence_ms)
+{
+    struct agent *agent = data;
+    clock_set(&agent->clock, licence_ms);
+}
+
+static void hook_gate(void *data)
+{
+    agent_gate_apply(data);
+}
+
+static void hook_report(void *data)
+{
+    agent_contact_report(data);
+}
+
+static void hook_log(void *data, const struct log_event *event)
+{
+    struct agent *agent = data;
+    char *json = event_json(event);
+    log_sink_write(&agent->log, event, json);
+    if (agent->api && json)
+        api_publish(agent->api, event->id, log_event_name(event->code), json);
+    free(json);
+}
+
+static void hook_files(void *data, struct store_identity *ret_identity, struct store_licence *ret_licence)
+{
+    struct agent *agent = data;
+    struct core_status status;
+    core_status(agent->core, &status);
+    *ret_identity = agent->identity;
+    memset(ret_licence, 0, sizeof(*ret_licence));
+    ret_licence->standing = status.standing;
+    memcpy(ret_licence->entitlement, agent->entitlement, sizeof(ret_licence->entitlement));
+    clock_save(&agent->clock, &ret_licence->clock);
+}
+
+static void on_due(uv_timer_t *timer)
+{
+    struct agent *agent = timer->data;
+    struct core_event event = {.type = EVENT_TIMER};
+    (void)commit_step(agent->commit, &event, NULL, NULL);
+}
+
+/* One timer for all that is due: licence time and the loop's time run at one speed, so the difference is
+ * enough. */
+static void hook_stepped(void *data)
+{
+    struct agent *agent = data;
+    int64_t due_ms = core_due_ms(agent->core);
+    if (agent->stopping)
+        return;
+    agent_gate_follow(agent);
+    if (due_ms == INT64_MAX) {
+        (void)uv_timer_stop(&agent->due);
+        return;
+    }
+    int64_t wait_ms = due_ms - clock_now_ms(&agent->clock);
+    uv_update_time(&agent->loop);
+    (void)uv_timer_start(&agent->due, on_due, wait_ms > 0 ? (uint64_t)wait_ms : 0, 0);
+}
+
+void agent_say(struct agent *agent, enum log_event_code code, const char *name, const char *text)
+{
+    struct log_event event = {.code = code, .at_ms = clock_now_ms(&agent->clock)};
+    if (name)
+        log_event_text(&event, name, text);
+    commit_log(agent->commit, &event);
+}
+
+/* --- what the API asks
+ * ------------------------------------------------------------------------------------------ */
+
+static const struct core *ask_core(void *data)
+{
+    return ((struct agent *)data)->core;
+}
+
+static struct store *ask_store(void *data)
+{
+    return ((struct agent *)data)->store;
+}
+
+static struct accounts *ask_accounts(void *data)
+{
+    return ((struct agent *)data)->accounts;
+}
+
+static const struct resources *ask_resources(void *data)
+{
+    return ((struct agent *)data)->resources;
+}
+
+static const struct sessions *ask_sessions(void *data)
+{
+    return ((struct agent *)data)->sessions;
+}
+
+static const char *ask_host(void *data)
+{
+    return ((struct agent *)data)->host;
+}
+
+static enum administrator ask_administrator(void *data, const struct account *account)
+{
+    struct agent *agent = data;
+    struct session_facts facts = {.host = agent->host,
+                                  .id = "",
+                                  .user = "",
+                                  .groups = account->groups,
+                                  .group_count = account->group_count,
+                                  .groups_known = account->known,
+                                  .superuser = account->superuser,
+                                  .kind_known = -1,
+                                  .route_known = -1,
+                                  .administrator_known = -1};
+    return classify(&agent->words->classify, &facts).administrator;
+}
+
+static void ask_change(void *data, const struct core_event *event, api_done_fn *done, void *done_data)
+{
+    struct agent *agent = data;
+    const char *why;
+    if (!commit_healthy(agent->commit, &why)) {
+        agent_answer(done, done_data, 503, "store_unavailable", why);
+        return;
+    }
+    struct agent_answer *answer = agent_answer_later(done, done_data);
+    if (answer)
+        farm_offer(agent->farm, event, agent_answer_commit, answer);
+    else
+        agent_answer(done, done_data, 503, "out_of_memory", "send the change again");
+}
+
+static void ask_health(void *data, bool *ret_alive, bool *ret_ready, char *ret_text, size_t bytes)
+{
+    struct agent *agent = data;
+    const char *why;
+    bool store_healthy = commit_healthy(agent->commit, &why);
+    *ret_alive = store_healthy;
+    *ret_ready = agent->ready && !agent->stopping;
+    if (!store_healthy)
+        (void)snprintf(ret_text, bytes, "store: %s", why);
+    else if (agent->gate_failed)
+        (void)snprintf(ret_text, bytes, "gate: its files cannot be written");
+    else
+        (void)snprintf(ret_text, bytes, "%s",
+                       agent->ready ? "" : "starting: the sessions are not enumerated yet");
+}
+
+/* --- what sessions tell
+ * ----------------------------------------------------------------------------------------- */
+
+static void apply(void *data, const struct core_event *event, farm_done_fn *done, void *done_data)
+{
+    struct agent *agent = data;
+    (void)commit_step(agent->commit, event, done, done_data);
+}
+
+static void on_host_set(void *data, const char *host, const struct connection *connections, size_t count)
+{
+    struct agent *agent = data;
+    struct core_event event = {.type = EVENT_HOST_SET,
+                               .set = {.host = host, .connections = connections, .count = count}};
+    farm_offer(agent->farm, &event, NULL, NULL);
+}
+
+static void on_started(void *data, int error, const char *detail)
+{
+    struct agent *agent = data;
+    char text[256];
+    (void)error; /* a store that fails has said so; the gate stands all the same */
+    (void)detail;
+    agent->ready = true;
+    struct core_status status;
+    core_status(agent->core, &status);
+    (void)snprintf(text, sizeof(text), "the gate is %s, %u concurrent users",
+                   status.verdict.open ? "open" : "closed", status.level.concurrent_users);
+    service_ready(text);
+    struct log_event event = {.code = LOG_agent_started, .at_ms = clock_now_ms(&agent->clock)};
+    log_event_text(&event, "version", FARMGATE_VERSION);
+    log_event_text(&event, "host", agent->host);
+    commit_log(agent->commit, &event);
+}
+
+static void on_enumerated(void *data)
+{
+    struct agent *agent = data;
+    struct core_event event = {.type = EVENT_STARTED};
+    (void)commit_step(agent->commit, &event, on_started, agent);
+}
+
+static void on_health(void *data, const char *source, int error, const char *detail)
+{
+    struct agent *agent = data;
+    struct log_event event = {.code = error ? LOG_source_failed : LOG_source_recovered,
+                              .at_ms = clock_now_ms(&agent->clock)};
+    log_event_text(&event, "source", source);
+    if (error)
+        log_event_text(&event, "detail", detail);
+    commit_log(agent->commit, &event);
+}
+
+static void groups_of(void *data, const char *user, struct user_groups *ret)
+{
+    struct agent *agent = data;
+    struct account account = accounts_get(agent->accounts, user);
+    *ret = (struct user_groups){.groups = account.groups,
+                                .group_count = account.group_count,
+                                .known = account.known,
+                                .superuser = account.superuser};
+}
+
+static void on_accounts_change(void *data)
+{
+    struct agent *agent = data;
+    if (agent->sessions)
+        sessions_groups_changed(agent->sessions);
+}
+
+/* --- opening, in order
+ * ------------------------------------------------------------------------------------------ */
+
+static int open_store(struct agent *agent, struct error_detail *ret_detail)
+{
+    struct clock_reading reading;
+    struct store_loaded *loaded = NULL;
+    clock_system_read(NULL, &reading);
+    int error = store_open(&agent->loop, agent->settings->state_directory, reading.wall_ms, &agent->store,
+                           &loaded, ret_detail);
+    if (error)
+        return error;
+    agent->identity = loaded->identity;
+    memcpy(agent->entitlement, loaded->licence.entitlement, sizeof(agent->entitlement));
+    clock_start(&agent->clock, &loaded->licence.clock, clock_system_read, NULL);
+    agent->core = core_create(&agent->words->core);
+    error =
+        agent->core ? core_restore(agent->core, &loaded->core, clock_now_ms(&agent->clock)) : CORE_NO_MEMORY;
+    if (error)
+        error_detail_set(ret_detail, "%s: the stored state: %s", agent->settings->state_directory,
+                         core_error_text(error));
+    struct commit_hooks hooks = {.now_ms = hook_now_ms,
+                                 .clock = hook_clock,
+                                 .gate = hook_gate,
+                                 .report = hook_report,
+                                 .log = hook_log,
+                                 .stepped = hook_stepped,
+                                 .files = hook_files,
+                                 .data = agent};
+    if (!error)
+        agent->commit = commit_create(&agent->loop, agent->core, agent->store, &hooks);
+    if (agent->commit && loaded->database_was_damaged)
+        agent_say(agent, LOG_store_damaged, "file", loaded->set_aside);
+    store_loaded_free(loaded);
+    if (!error && !agent->commit) {
+        error_detail_set(ret_detail, "out of memory");
+        error = ERROR_NO_MEMORY;
+    }
+    return error;
+}
+
+/* The machine's id beside the installation's: another one means a copied image (DESIGN §6). */
+static void check_machine(struct agent *agent)
+{
+    char machine_id[GRANT_ID_BYTES_MAX + 1];
+    service_machine_id(machine_id, sizeof(machine_id));
+    if (!*agent->identity.machine_id) {
+        memcpy(agent->identity.machine_id, machine_id, sizeof(machine_id));
+        commit_identity_changed(agent->commit);
+    } else if (*machine_id && strcmp(machine_id, agent->identity.machine_id) != 0) {
+        struct core_event event = {.type = EVENT_COPIED};
+        (void)commit_step(agent->commit, &event, NULL, NULL);
+    }
+}
+
+static int open_farm(struct agent *agent, struct error_detail *ret_detail)
+{
+    struct clock_reading reading;
+    agent->farm = farm_alone_create(apply, agent);
+    if (!agent->farm) {
+        error_detail_set(ret_detail, "out of memory");
+        return ERROR_NO_MEMORY;
+    }
+    check_machine(agent);
+    clock_system_read(NULL, &reading);
+    struct core_event event = {.type = EVENT_HOST_BOOTED,
+                               .booted = {.host = agent->host, .boot_id = reading.boot_id}};
+    farm_offer(agent->farm, &event, NULL, NULL);
+    return 0;
+}
+
+static int open_sessions(struct agent *agent, struct error_detail *ret_detail)
+{
+    const struct settings *settings = agent->settings;
+    struct sessions_listener listener = {.on_host_set = on_host_set,
+                                         .on_enumerated = on_enumerated,
+                                         .on_health = on_health,
+                                         .groups = groups_of,
+                                         .data = agent};
+    return sessions_start(&agent->loop, agent->host, settings->scripted_file, settings->sources,
+                          settings->source_count, &agent->words->classify, &listener, &agent->sessions,
+                          ret_detail);
+}
+
+/* One door: handed over by the service manager, or made here. */
+struct door {
+    enum api_door door;
+    const char *name;
+    const char *address;
+};
+
+static int open_door(struct agent *agent, const struct door *door, const struct service_socket *handed,
+                     size_t handed_count, struct error_detail *ret_detail)
+{
+    int fd = -1;
+    for (size_t i = 0; i < handed_count; i++) {
+        if (strcmp(handed[i].name, door->name) == 0)
+            fd = handed[i].fd;
+    }
+    int error = 0;
+    if (fd < 0 && !*door->address)
+        return 0;
+    if (fd < 0)
+        error = door->door == API_DOOR_TCP ? http_listen_tcp(door->address, &fd)
+                                           : http_listen_unix(door->address, SOCKET_MODE, &fd);
+    if (!error)
+        error = api_listen(agent->api, door->door, fd);
+    if (error == ERROR_BUSY)
+        error_detail_set(ret_detail,
+                         "%s: another agent is listening there; stop it, or choose another address",
+                         door->address);
+    else if (error)
+        error_detail_set(ret_detail, "%s: cannot listen: %s", *door->address ? door->address : door->name,
+                         error_text(error));
+    return error;
+}
+
+static int open_api(struct agent *agent, struct error_detail *ret_detail)
+{
+    const struct settings *settings = agent->settings;
+    const struct api_agent offers = {.agent = agent,
+                                     .core = ask_core,
+                                     .now_ms = hook_now_ms,
+                                     .store = ask_store,
+                                     .accounts = ask_accounts,
+                                     .resources = ask_resources,
+                                     .sessions = ask_sessions,
+                                     .host = ask_host,
+                                     .administrator = ask_administrator,
+                                     .change = ask_change,
+                                     .activate = agent_contact_activate,
+                                     .release = agent_contact_release,
+                                     .report = agent_contact_report_now,
+                                     .health = ask_health};
+    agent->api = api_create(&agent->loop, &agent->words->api, &offers, ret_detail);
+    if (!agent->api)
+        return ERROR_CONFIGURATION;
+    const struct door doors[] = {
+        {API_DOOR_READER, "agent", settings->api_socket},
+        {API_DOOR_ADMIN, "admin", settings->admin_socket},
+        {API_DOOR_TCP, "tcp", settings->api_listen},
+    };
+    struct service_socket handed[SERVICE_SOCKETS_MAX];
+    size_t handed_count = service_sockets(handed);
+    int error = 0;
+    for (size_t i = 0; i < sizeof(doors) / sizeof(doors[0]) && !error; i++)
+        error = open_door(agent, &doors[i], handed, handed_count, ret_detail);
+    return error;
+}
+
+/* --- signals and timers
+ * ----------------------------------------------------------------------------------------- */
+
+static void stop(struct agent *agent);
+
+static void on_terminate(uv_signal_t *handle, int number)
+{
+    (void)number;
+    stop(handle->data);
+}
+
+static void on_reload(uv_signal_t *handle, int number)
+{
+    (void)number;
+    agent_reload(handle->data);
+}
+
+static void on_refresh(uv_timer_t *timer)
+{
+    struct agent *agent = timer->data;
+    if (agent->sessions)
+        sessions_refresh(agent->sessions);
+}
+
+static void on_watchdog(uv_timer_t *timer)
+{
+    (void)timer;
+    service_alive();
+}
+
+static void init_handles(struct agent *agent)
+{
+    uv_timer_t *timers[] = {&agent->due, &agent->refresh, &agent->watchdog, &agent->present};
+    uv_signal_t *signals[] = {&agent->terminate, &agent->interrupt, &agent->reload};
+    for (size_t i = 0; i < sizeof(timers) / sizeof(timers[0]); i++) {
+        (void)uv_timer_init(&agent->loop, timers[i]);
+        timers[i]->data = agent;
+    }
+    for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++) {
+        (void)uv_signal_init(&agent->loop, signals[i]);
+        signals[i]->data = agent;
+    }
+}
+
+static void start_handles(struct agent *agent)
+{
+    uint64_t watchdog_ms = service_watchdog_ms();
+    (void)uv_signal_start(&agent->terminate, on_terminate, SIGTERM);
+    (void)uv_signal_start(&agent->interrupt, on_terminate, SIGINT);
+    (void)uv_signal_start(&agent->reload, on_reload, SIGHUP);
+    (void)uv_timer_start(&agent->refresh, on_refresh, AGENT_REFRESH_MS, AGENT_REFRESH_MS);
+    if (watchdog_ms)
+        (void)uv_timer_start(&agent->watchdog, on_watchdog, watchdog_ms, watchdog_ms);
+}
+
+/* --- stopping, in reverse
+ * --------------------------------------------------------------------------------------- */
+
+static void close_handle(uv_handle_t *handle, void *data)
+{
+    (void)data;
+    if (!uv_is_closing(handle))
+        uv_close(handle, NULL);
+}
+
+static void close_own_handles(struct agent *agent)
+{
+    uv_handle_t *handles[] = {(uv_handle_t *)&agent->due,       (uv_handle_t *)&agent->refresh,
+                              (uv_handle_t *)&agent->watchdog,  (uv_handle_t *)&agent->present,
+                              (uv_handle_t *)&agent->terminate, (uv_handle_t *)&agent->interrupt,
+                              (uv_handle_t *)&agent->reload};
+    for (size_t i = 0; i < sizeof(handles) / sizeof(handles[0]); i++)
+        close_handle(handles[i], NULL);
+}
+
+static void room_closed(void *data)
+{
+    struct agent *agent = data;
+    if (--agent->open_rooms == 0)
+        close_own_handles(agent);
+}
+
+static void commit_closed(void *data)
+{
+    struct agent *agent = data;
+    agent->commit = NULL;
+    if (agent->store) {
+        agent->open_rooms++;
+        store_close(agent->store, room_closed, agent);
+        agent->store = NULL;
+    }
+    room_closed(agent);
+}
+
+static void commit_drained(void *data)
+{
+    struct agent *agent = data;
+    commit_destroy(agent->commit, commit_closed, agent);
+}
+
+/* No more comes in, then what came in becomes durable, then the rest closes. Half-opened agents come this way
+ * too. */
+static void stop(struct agent *agent)
+{
+    if (agent->stopping)
+        return;
+    service_stopping();
+    if (agent->ready)
+        agent_say(agent, LOG_agent_stopping, NULL, NULL);
+    agent->stopping = true;
+    agent->open_rooms = 1;
+    sessions_stop(agent->sessions);
+    agent->sessions = NULL;
+    agent_contact_close(agent);
+    if (agent->api) {
+        agent->open_rooms++;
+        api_close(agent->api, AGENT_STOP_GRACE_MS, room_closed, agent);
+        agent->api = NULL;
+    }
+    if (agent->uplink) {
+        agent->open_rooms++;
+        uplink_close(agent->uplink, room_closed, agent);
+        agent->uplink = NULL;
+    }
+    if (agent->accounts) {
+        agent->open_rooms++;
+        accounts_close(agent->accounts, room_closed, agent);
+        agent->accounts = NULL;
+    }
+    if (agent->commit)
+        commit_drain(agent->commit, commit_drained, agent);
+    else
+        commit_closed(agent);
+}
+
+static void finish(struct agent *agent)
+{
+    farm_destroy(agent->farm);
+    core_destroy(agent->core);
+    resources_destroy(agent->resources);
+    gate_finish(&agent->gate);
+    settings_core_destroy(agent->words);
+    free(agent->settings);
+}
+
+/* --- the whole
+ * -------------------------------------------------------------------------------------------------- */
+
+static int choose_host(struct agent *agent, struct error_detail *ret_detail)
+{
+    if (*agent->settings->host)
+        (void)snprintf(agent->host, sizeof(agent->host), "%s", agent->settings->host);
+    else if (gethostname(agent->host, sizeof(agent->host)) < 0)
+        agent->host[0] = '\0';
+    agent->host[sizeof(agent->host) - 1] = '\0';
+    if (connection_text_valid(agent->host, CONNECTION_HOST_BYTES_MAX))
+        return 0;
+    error_detail_set(ret_detail, "this host has no usable name; set farm.host in the configuration");
+    return ERROR_CONFIGURATION;
+}
+
+static void choose_log(struct agent *agent)
+{
+    log_init(&agent->log, "farmgated");
+    if (agent->settings->log_format == SETTINGS_LOG_HUMAN)
+        agent->log.format = LOG_FORMAT_HUMAN;
+    else if (agent->settings->log_format == SETTINGS_LOG_JSON)
+        agent->log.format = LOG_FORMAT_JSON;
+    agent->log.severity_max = settings_severity(agent->settings);
+}
+
+static int open_rest(struct agent *agent, struct error_detail *ret_detail)
+{
+    gate_init(&agent->gate, agent->settings->gate_directory);
+    agent->accounts = accounts_create(&agent->loop);
+    if (!agent->accounts) {
+        error_detail_set(ret_detail, "out of memory");
+        return ERROR_NO_MEMORY;
+    }
+    accounts_on_change(agent->accounts, on_accounts_change, agent);
+    int error = resources_read(agent->settings->resources_file, &agent->resources, ret_detail);
+    if (!error)
+        error = agent_contact_open(agent, ret_detail);
+    if (!error)
+        error = open_farm(agent, ret_detail);
+    if (!error)
+        error = open_api(agent, ret_detail);
+    if (!error)
+        error = open_sessions(agent, ret_detail);
+    return error;
+}
+
+static int exit_code_of(int error)
+{
+    if (error == ERROR_CONFIGURATION)
+        return AGENT_CONFIGURATION;
+    return error == ERROR_BUSY ? AGENT_BUSY : AGENT_FAILED;
+}
+
+int agent_run(const char *settings_path, struct settings *settings)
+{
+    struct agent agent = {.settings_path = settings_path, .settings = settings};
+    struct error_detail detail = {""};
+    choose_log(&agent);
+    (void)uv_loop_init(&agent.loop);
+    init_handles(&agent);
+    int error = entitlement_init();
+    if (error)
+        error_detail_set(&detail, "libsodium cannot be started");
+    if (!error)
+        error = choose_host(&agent, &detail);
+    if (!error)
+        error = settings_core_create(settings, &agent.words, &detail);
+    if (!error)
+        error = open_store(&agent, &detail);
+    if (!error)
+        error = open_rest(&agent, &detail);
+    if (error) {
+        log_line(&agent.log, SEVERITY_ERROR, "%s", detail.text);
+        agent.exit_code = exit_code_of(error);
+        stop(&agent);
+    } else {
+        start_handles(&agent);
+    }
+    (void)uv_run(&agent.loop, UV_RUN_DEFAULT);
+    finish(&agent);
+    (void)uv_loop_close(&agent.loop);
+    return agent.exit_code;
+}

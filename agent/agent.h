@@ -1,0 +1,109 @@
+/* agent.h - the agent: owns the loop and wires the rooms together (DESIGN §2). It does not think: decisions
+ * are the core's.
+ *
+ *     sessions ──► farm ──► commit (core, store) ──► gate, uplink, log
+ *     api ────────► farm ──┘        └──► api followers
+ */
+#ifndef FARMGATE_AGENT_AGENT_H
+#define FARMGATE_AGENT_AGENT_H
+
+#include "agent/accounts.h"
+#include "agent/api.h"
+#include "agent/clock.h"
+#include "agent/commit.h"
+#include "agent/farm/farm.h"
+#include "agent/gate.h"
+#include "agent/resources.h"
+#include "agent/sessions/sessions.h"
+#include "agent/settings.h"
+#include "agent/store.h"
+#include "agent/uplink.h"
+#include "common/log.h"
+
+#include <uv.h>
+
+#define AGENT_STOP_GRACE_MS 300     /* answers in flight get this long at the end */
+#define AGENT_REFRESH_MS    1200000 /* every source enumerates anew: heals what was lost (DESIGN §4) */
+#define AGENT_PRESENT_LAZY_MS \
+    1000 /* while the gate is open, `present` follows the sessions at most this late */
+#define AGENT_GATE_RETRY_MS 5000 /* gate files that could not be written are tried again */
+
+/* Exit codes of farmgated. */
+enum agent_exit {
+    AGENT_OK = 0,
+    AGENT_FAILED = 1,
+    AGENT_USAGE = 64,
+    AGENT_BUSY = 75,
+    AGENT_CONFIGURATION = 78
+};
+
+struct report_waiter;
+
+struct agent {
+    const char *settings_path;   /* NULL: defaults only */
+    struct settings *settings;   /* in force */
+    struct settings_core *words; /* the settings as the core takes them; it keeps pointers into it */
+    struct log log;
+    uv_loop_t loop;
+    struct clock clock;
+    char host[CONNECTION_HOST_BYTES_MAX + 1];
+
+    struct store *store;
+    struct store_identity identity;
+    char entitlement[STORE_ENTITLEMENT_MAX + 1]; /* in force, as it was signed */
+    struct core *core;
+    struct commit *commit;
+    struct farm *farm;
+    struct accounts *accounts;
+    struct resources *resources;
+    struct sessions *sessions;
+    struct uplink *uplink;
+    struct gate gate;
+    struct api *api;
+
+    uv_timer_t due, refresh, watchdog, present;
+    uv_signal_t terminate, interrupt, reload;
+    struct report_waiter *report_waiters; /* who asked for POST /v1/report */
+    uint64_t present_revision;            /* of the sessions that `present` was last written for */
+    bool gate_failed;                     /* said once */
+    bool ready, stopping;
+    unsigned open_rooms; /* that have yet to say they are closed */
+    int exit_code;
+};
+
+/* Opens everything in order and serves until SIGTERM. Takes over the settings. Returns an agent_exit. */
+int agent_run(const char *settings_path, struct settings *settings);
+
+/* --- between the agent's own files
+ * ------------------------------------------------------------------------------ */
+
+/* Files of the gate, brought to where the verdict and the sessions stand (agent_gate.c). */
+void agent_gate_apply(struct agent *agent);
+/* After a step: if the sessions changed, `present` must follow, at once while the gate is closed. */
+void agent_gate_follow(struct agent *agent);
+
+/* The authority: what the core or an administrator wants of it, and what its answers become
+ * (agent_contact.c). */
+int agent_contact_open(struct agent *agent, struct error_detail *ret_detail);
+void agent_contact_report(struct agent *agent);
+void agent_contact_activate(void *agent, const char *licence_key_or_null, bool move, api_done_fn *done,
+                            void *data);
+void agent_contact_release(void *agent, api_done_fn *done, void *data);
+void agent_contact_report_now(void *agent, api_done_fn *done, void *data);
+/* Nobody waits in vain for an answer that a stopping agent will not get. */
+void agent_contact_close(struct agent *agent);
+
+/* SIGHUP: the whole new configuration, or none of it (agent_reload.c). */
+void agent_reload(struct agent *agent);
+
+/* An event of the agent's own. */
+void agent_say(struct agent *agent, enum log_event_code code, const char *name, const char *text);
+
+/* How a change ended, as the API answers it. `done` and `data` stand in a struct made by agent_answer_later.
+ */
+struct agent_answer;
+struct agent_answer *agent_answer_later(api_done_fn *done, void *data);
+commit_done_fn agent_answer_commit;
+void agent_answer(api_done_fn *done, void *data, int status, const char *code, const char *detail);
+
+#endif

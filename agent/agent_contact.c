@@ -1,0 +1,333 @@
+/* agent_contact.c - what is asked of the authority, and what its answers become: events for the core. */
+#include "agent.h"
+
+#include "agent/service/service.h"
+#include "common/licence_key.h"
+#include "version.h"
+
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct report_waiter {
+    struct report_waiter *next;
+    api_done_fn *done;
+    void *data;
+};
+
+/* One activation or release under way. */
+struct errand {
+    struct agent *agent;
+    api_done_fn *done;
+    void *data;
+    char installation_id[GRANT_ID_BYTES_MAX + 1];
+};
+
+static struct errand *errand_create(struct agent *agent, api_done_fn *done, void *data)
+{
+    struct errand *errand = calloc(1, sizeof(*errand));
+    if (!errand)
+        return NULL;
+    *errand = (struct errand){.agent = agent, .done = done, .data = data};
+    (void)snprintf(errand->installation_id, sizeof(errand->installation_id), "%s",
+                   agent->identity.installation_id);
+    return errand;
+}
+
+int agent_contact_open(struct agent *agent, struct error_detail *ret_detail)
+{
+    struct entitlement_keyring ring = {0};
+    const struct settings *settings = agent->settings;
+    if (*settings->authority_key &&
+        entitlement_key_parse(settings->authority_key, &ring.keys[ring.count]) == 0)
+        ring.count++;
+    for (size_t i = 0; i < agent->identity.key_count; i++) {
+        const char *key = agent->identity.keys[i];
+        (void)entitlement_key_accept(key, strlen(key), &ring, ret_detail);
+    }
+    struct uplink_settings uplink = {
+        .url = settings->authority_url,
+        .ca_file = settings->authority_ca,
+        .proxy = settings->authority_proxy,
+        .farm_name = *settings->farm_name ? settings->farm_name : agent->host,
+        .version = FARMGATE_VERSION,
+    };
+    agent->uplink = uplink_create(&agent->loop, &uplink, &ring);
+    if (!agent->uplink) {
+        error_detail_set(ret_detail, "out of memory");
+        return ERROR_NO_MEMORY;
+    }
+    return 0;
+}
+
+/* New public keys are kept for good: entitlements signed by them must verify after a restart. */
+static void keep_keys(struct agent *agent, const struct uplink_result *result)
+{
+    struct store_identity *identity = &agent->identity;
+    for (size_t i = 0; i < result->new_key_count && identity->key_count < STORE_KEYS_MAX; i++) {
+        (void)snprintf(identity->keys[identity->key_count++], STORE_KEY_BYTES_MAX, "%s", result->new_keys[i]);
+        commit_identity_changed(agent->commit);
+    }
+}
+
+/* --- reports
+ * ---------------------------------------------------------------------------------------------------- */
+
+static void answer_report_waiters(struct agent *agent, const struct uplink_result *result)
+{
+    struct report_waiter *waiter = agent->report_waiters;
+    agent->report_waiters = NULL;
+    while (waiter) {
+        struct report_waiter *next = waiter->next;
+        if (!result->error)
+            agent_answer(waiter->done, waiter->data, 200, NULL, NULL);
+        else
+            agent_answer(waiter->done, waiter->data, 502,
+                         result->error == ERROR_REFUSED ? "authority_refused" : "authority_unreachable",
+                         result->detail);
+        free(waiter);
+        waiter = next;
+    }
+}
+
+/* The text of an entitlement is kept only if the core takes what it says. */
+static void apply_entitlement(struct agent *agent, const struct uplink_result *result)
+{
+    char *before = strdup(agent->entitlement);
+    if (!before)
+        return; /* the next report brings it again */
+    (void)snprintf(agent->entitlement, sizeof(agent->entitlement), "%s", result->entitlement);
+    struct core_event event = {.type = EVENT_ENTITLEMENT, .grant = &result->grant};
+    if (commit_step(agent->commit, &event, NULL, NULL) < 0)
+        (void)snprintf(agent->entitlement, sizeof(agent->entitlement), "%s", before);
+    free(before);
+}
+
+static void report_done(void *data, const struct uplink_result *result)
+{
+    struct agent *agent = data;
+    if (result->error) {
+        bool unreachable = result->error == ERROR_UNREACHABLE || result->error == ERROR_TIMEOUT;
+        struct core_event event = {.type = EVENT_REPORT_FAILED,
+                                   .failed = {.refused = !unreachable,
+                                              .retry_after_ms = result->retry_after_ms,
+                                              .detail = result->detail}};
+        (void)commit_step(agent->commit, &event, NULL, NULL);
+    } else {
+        struct core_event event = {.type = EVENT_REPORT_ACCEPTED,
+                                   .accepted = {.through = result->accepted_through,
+                                                .refused = result->refused,
+                                                .refused_count = result->refused_count}};
+        keep_keys(agent, result);
+        (void)commit_step(agent->commit, &event, NULL, NULL);
+        if (result->has_grant)
+            apply_entitlement(agent, result);
+    }
+    answer_report_waiters(agent, result);
+}
+
+static void report_failed_here(struct agent *agent, const char *detail)
+{
+    struct uplink_result result = {
+        .error = ERROR_UNREACHABLE, .code = "", .detail = detail, .retry_after_ms = -1};
+    report_done(agent, &result);
+}
+
+void agent_contact_report(struct agent *agent)
+{
+    size_t count;
+    const struct window *windows = core_report_batch(agent->core, &count);
+    if (agent->stopping)
+        return;
+    int error = uplink_report(agent->uplink, agent->identity.farm_id, agent->identity.farm_token, windows,
+                              count, report_done, agent);
+    if (error)
+        report_failed_here(agent, error_text(error));
+}
+
+void agent_contact_report_now(void *data, api_done_fn *done, void *done_data)
+{
+    struct agent *agent = data;
+    struct core_status status;
+    core_status(agent->core, &status);
+    if (status.standing.activation == ACTIVATION_NONE) {
+        agent_answer(done, done_data, 409, "not_activated",
+                     "there is no farm to report for; activate it first");
+        return;
+    }
+    const char *why;
+    if (!commit_healthy(agent->commit, &why)) {
+        agent_answer(done, done_data, 503, "store_unavailable", why);
+        return;
+    }
+    struct report_waiter *waiter = calloc(1, sizeof(*waiter));
+    if (!waiter) {
+        agent_answer(done, done_data, 503, "out_of_memory", "no memory to wait for the authority");
+        return;
+    }
+    *waiter = (struct report_waiter){.next = agent->report_waiters, .done = done, .data = done_data};
+    agent->report_waiters = waiter;
+    struct core_event event = {.type = EVENT_REPORT_NOW};
+    (void)commit_step(agent->commit, &event, NULL, NULL);
+}
+
+void agent_contact_close(struct agent *agent)
+{
+    struct uplink_result result = {.error = ERROR_CANCELLED, .code = "", .detail = "the agent is stopping"};
+    answer_report_waiters(agent, &result);
+}
+
+/* --- activation
+ * ------------------------------------------------------------------------------------------------- */
+
+/* The authority's refusals are passed on as they are; what is no proper answer is the authority's fault: 502.
+ */
+static void answer_failure(struct errand *errand, const struct uplink_result *result)
+{
+    struct api_outcome outcome = {.status = 502,
+                                  .code = "authority_unreachable",
+                                  .detail = result->detail,
+                                  .moves_left = result->moves_left};
+    if (result->error == ERROR_REFUSED && result->http_status >= 400 && result->http_status < 500) {
+        outcome.status = result->http_status == 404 ? 409 : result->http_status;
+        outcome.code = *result->code ? result->code : "authority_refused";
+    } else if (result->error != ERROR_UNREACHABLE && result->error != ERROR_TIMEOUT) {
+        outcome.code = "authority_answer_invalid";
+    }
+    agent_say(errand->agent, LOG_activation_refused, "detail", result->detail);
+    errand->done(errand->data, &outcome);
+}
+
+/* Identity and entitlement become the farm's with one step, or stay as they were. */
+static void take_activation(struct errand *errand, const struct uplink_result *result)
+{
+    struct agent *agent = errand->agent;
+    struct store_identity before = agent->identity;
+    char *entitlement = strdup(agent->entitlement);
+    struct agent_answer *answer = agent_answer_later(errand->done, errand->data);
+    if (!entitlement || !answer) {
+        free(entitlement);
+        free(answer);
+        agent_answer(errand->done, errand->data, 503, "out_of_memory", "activate again");
+        return;
+    }
+    struct store_identity *identity = &agent->identity;
+    memcpy(identity->installation_id, errand->installation_id, sizeof(identity->installation_id));
+    service_machine_id(identity->machine_id, sizeof(identity->machine_id));
+    (void)snprintf(identity->farm_id, sizeof(identity->farm_id), "%s", result->farm_id);
+    (void)snprintf(identity->farm_token, sizeof(identity->farm_token), "%s", result->farm_token);
+    (void)snprintf(agent->entitlement, sizeof(agent->entitlement), "%s", result->entitlement);
+    commit_identity_changed(agent->commit);
+    keep_keys(agent, result);
+    struct core_event event = {.type = EVENT_ACTIVATED,
+                               .activated = {.farm_id = identity->farm_id,
+                                             .installation_id = identity->installation_id,
+                                             .grant = &result->grant}};
+    if (commit_step(agent->commit, &event, agent_answer_commit, answer) < 0) {
+        agent->identity = before;
+        (void)snprintf(agent->entitlement, sizeof(agent->entitlement), "%s", entitlement);
+        commit_identity_changed(agent->commit);
+    }
+    free(entitlement);
+}
+
+static void activate_done(void *data, const struct uplink_result *result)
+{
+    struct errand *errand = data;
+    if (result->error)
+        answer_failure(errand, result);
+    else
+        take_activation(errand, result);
+    free(errand);
+}
+
+/* A copied image begins a life of its own: the id it shares with the original stays the original's. */
+static void choose_installation_id(struct errand *errand)
+{
+    struct core_status status;
+    unsigned char random[16];
+    core_status(errand->agent->core, &status);
+    if (!status.standing.copied)
+        return;
+    randombytes_buf(random, sizeof(random));
+    (void)sodium_bin2hex(errand->installation_id, sizeof(errand->installation_id), random, sizeof(random));
+}
+
+void agent_contact_activate(void *data, const char *licence_key_or_null, bool move, api_done_fn *done,
+                            void *done_data)
+{
+    struct agent *agent = data;
+    char key[LICENCE_KEY_TEXT_BYTES];
+    const char *why;
+    if (licence_key_or_null && !licence_key_parse(licence_key_or_null, key)) {
+        agent_answer(done, done_data, 400, "invalid_key", "this is no licence key: look for a typing error");
+        return;
+    }
+    if (!*agent->settings->authority_url) {
+        agent_answer(done, done_data, 409, "no_authority",
+                     "set authority.url and authority.key in the configuration");
+        return;
+    }
+    if (!commit_healthy(agent->commit, &why)) {
+        agent_answer(done, done_data, 503, "store_unavailable", why);
+        return;
+    }
+    struct errand *errand = errand_create(agent, done, done_data);
+    if (!errand) {
+        agent_answer(done, done_data, 503, "out_of_memory", "activate again");
+        return;
+    }
+    choose_installation_id(errand);
+    int error = uplink_activate(agent->uplink, licence_key_or_null ? key : NULL, errand->installation_id,
+                                move, activate_done, errand);
+    if (error) {
+        free(errand);
+        agent_answer(done, done_data, 502, "authority_unreachable", error_text(error));
+    }
+}
+
+/* --- the key given back
+ * ----------------------------------------------------------------------------------------- */
+
+static void release_done(void *data, const struct uplink_result *result)
+{
+    struct errand *errand = data;
+    struct agent *agent = errand->agent;
+    struct agent_answer *answer = result->error ? NULL : agent_answer_later(errand->done, errand->data);
+    if (result->error) {
+        answer_failure(errand, result);
+    } else if (!answer) {
+        agent_answer(errand->done, errand->data, 503, "out_of_memory", "release again");
+    } else {
+        struct core_event event = {.type = EVENT_RELEASED};
+        agent->identity.farm_token[0] = '\0';
+        agent->entitlement[0] = '\0';
+        commit_identity_changed(agent->commit);
+        (void)commit_step(agent->commit, &event, agent_answer_commit, answer);
+    }
+    free(errand);
+}
+
+void agent_contact_release(void *data, api_done_fn *done, void *done_data)
+{
+    struct agent *agent = data;
+    const char *why;
+    if (!*agent->identity.farm_token) {
+        agent_answer(done, done_data, 409, "not_activated", "there is no key to give back");
+        return;
+    }
+    if (!commit_healthy(agent->commit, &why)) {
+        agent_answer(done, done_data, 503, "store_unavailable", why);
+        return;
+    }
+    struct errand *errand = errand_create(agent, done, done_data);
+    int error = ERROR_NO_MEMORY;
+    if (errand)
+        error = uplink_release(agent->uplink, agent->identity.farm_id, agent->identity.farm_token,
+                               release_done, errand);
+    if (error) {
+        free(errand);
+        agent_answer(done, done_data, 502, "authority_unreachable", error_text(error));
+    }
+}

@@ -1,0 +1,12 @@
+/* log_sink.h - where log events go: the journal if there is one, else lines on stderr, human or JSON (DESIGN
+ * §10). */
+#ifndef FARMGATE_AGENT_LOG_SINK_H
+#define FARMGATE_AGENT_LOG_SINK_H
+
+struct log;
+struct log_event;
+
+/* Writes one event; `json` is event_json's line for it. */
+void log_sink_write(const struct log *log, const struct log_event *event, const char *json);
+
+#endif

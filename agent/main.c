@@ -1,0 +1,107 @@
+/* farmgated - the licence agent of a remote-desktop farm. */
+#include "agent.h"
+#include "version.h"
+
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#define DEFAULT_SETTINGS "/etc/farmgate/farmgate.conf"
+
+struct options {
+    const char *settings_path;
+    bool settings_named;
+    bool check;
+};
+
+static void print_help(FILE *stream)
+{
+    (void)fprintf(stream,
+                  "usage: farmgated [--config FILE] [--check-config]\n"
+                  "\n"
+                  "The licence agent: counts the concurrent users of this host's farm and keeps its gate.\n"
+                  "Runs in the foreground until SIGTERM; SIGHUP reads the configuration again.\n"
+                  "\n"
+                  "  -c, --config FILE   the configuration (default %s; may be absent)\n"
+                  "      --check-config  say whether the configuration is right, and end\n"
+                  "      --version       print the version, and end\n"
+                  "  -h, --help          print this, and end\n"
+                  "\n"
+                  "Exit codes: 0 stopped as asked, 1 failed, 64 usage, 75 another agent is running, 78 "
+                  "configuration.\n",
+                  DEFAULT_SETTINGS);
+}
+
+/* -1: go on; else the exit code. */
+static int parse_options(int argc, char **argv, struct options *ret_options)
+{
+    static const struct option table[] = {{"config", required_argument, NULL, 'c'},
+                                          {"check-config", no_argument, NULL, 'k'},
+                                          {"version", no_argument, NULL, 'v'},
+                                          {"help", no_argument, NULL, 'h'},
+                                          {NULL, 0, NULL, 0}};
+    *ret_options = (struct options){.settings_path = DEFAULT_SETTINGS};
+    for (int option; (option = getopt_long(argc, argv, "c:h", table, NULL)) != -1;) {
+        switch (option) {
+        case 'c':
+            ret_options->settings_path = optarg;
+            ret_options->settings_named = true;
+            break;
+        case 'k':
+            ret_options->check = true;
+            break;
+        case 'v':
+            (void)printf("farmgated %s\n", FARMGATE_VERSION);
+            return AGENT_OK;
+        case 'h':
+            print_help(stdout);
+            return AGENT_OK;
+        default:
+            (void)fprintf(stderr, "try 'farmgated --help'\n");
+            return AGENT_USAGE;
+        }
+    }
+    if (optind == argc)
+        return -1;
+    (void)fprintf(stderr, "farmgated: unexpected argument '%s'; try 'farmgated --help'\n", argv[optind]);
+    return AGENT_USAGE;
+}
+
+/* The default file may be absent: then the defaults hold. One that was named must be there. */
+static int read_settings(struct options *options, struct settings *settings)
+{
+    struct error_detail detail = {""};
+    if (!options->settings_named && access(options->settings_path, F_OK) != 0)
+        options->settings_path = NULL;
+    if (settings_read(options->settings_path, settings, &detail) == 0)
+        return 0;
+    (void)fprintf(stderr, "farmgated: %s\n", detail.text);
+    return AGENT_CONFIGURATION;
+}
+
+/* A peer that hangs up and a full disk are errors to be told, not reasons to die. */
+static void ignore_deadly_signals(void)
+{
+    (void)signal(SIGPIPE, SIG_IGN);
+    (void)signal(SIGXFSZ, SIG_IGN);
+}
+
+int main(int argc, char **argv)
+{
+    struct options options;
+    int code = parse_options(argc, argv, &options);
+    if (code >= 0)
+        return code;
+    struct settings *settings = calloc(1, sizeof(*settings));
+    if (!settings)
+        return AGENT_FAILED;
+    code = read_settings(&options, settings);
+    if (code || options.check) {
+        free(settings);
+        return code;
+    }
+    ignore_deadly_signals();
+    return agent_run(options.settings_path, settings);
+}

@@ -1,0 +1,66 @@
+/* plain.c - run by nobody in particular: a terminal, a test, an init without notifications. */
+#include "service.h"
+
+#include <stdio.h>
+#include <string.h>
+
+size_t service_sockets(struct service_socket ret[SERVICE_SOCKETS_MAX])
+{
+    (void)ret;
+    return 0;
+}
+
+void service_ready(const char *status)
+{
+    (void)status;
+}
+
+void service_status(const char *status)
+{
+    (void)status;
+}
+
+void service_reloading(void)
+{
+}
+
+void service_stopping(void)
+{
+}
+
+uint64_t service_watchdog_ms(void)
+{
+    return 0;
+}
+
+void service_alive(void)
+{
+}
+
+bool service_log(int severity, const char *text, const char *code, const char *const *names,
+                 const char *const *values, size_t count)
+{
+    (void)severity;
+    (void)text;
+    (void)code;
+    (void)names;
+    (void)values;
+    (void)count;
+    return false;
+}
+
+/* What the system wrote when it was installed; good enough to notice a copied image. */
+void service_machine_id(char *ret, size_t bytes)
+{
+    ret[0] = '\0';
+    FILE *file = fopen("/etc/machine-id", "re");
+    if (!file)
+        return;
+    char line[64];
+    if (fgets(line, sizeof(line), file)) {
+        line[strcspn(line, "\n")] = '\0';
+        if (strlen(line) < bytes)
+            memcpy(ret, line, strlen(line) + 1);
+    }
+    (void)fclose(file);
+}
