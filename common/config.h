@@ -43,7 +43,7 @@ struct config_table {
 /* Sets every default, then reads the file over them. ERROR_CONFIGURATION with "farmgate.conf:12: farm.mode:
  * …; allowed: …" in *ret_detail (also for syntax errors, with libconfig's line), ERROR_NOT_FOUND,
  * ERROR_FORBIDDEN. `path` NULL: only the defaults. *ret is thrown away on failure. */
-int config_read(const struct config_table *table, const char *path, void *ret,
+int config_load(const struct config_table *table, const char *path, void *ret,
                 struct error_detail *ret_detail);
 
 /* The paths of settings marked needs_restart that differ between two structs, joined with ", " ("" if none),

@@ -33,7 +33,12 @@ enum error { ERRORS(ERROR_ENUM) ERROR_NONE = 0 };
 /* One line of English for any code of this table or of libuv. */
 const char *error_text(int code);
 
-/* What was wrong, where, and what to do, for people. Filled by functions that say so; cut if too long. */
+/* The code for a failed system call's errno: ERROR_NOT_FOUND, ERROR_FULL, ERROR_FORBIDDEN, ERROR_NO_MEMORY,
+ * else ERROR_IO. */
+int error_from_errno(int number);
+
+/* What was wrong, where, and what to do, for people. Filled by functions that say so; cut if too long.
+ * Everywhere NULL may be passed by those who do not want it. */
 #define ERROR_DETAIL_BYTES 512
 struct error_detail {
     char text[ERROR_DETAIL_BYTES];

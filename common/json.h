@@ -12,7 +12,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define JSON_DEPTH_MAX 16
+#define JSON_DEPTH_MAX  16
+#define JSON_FIELDS_MAX 64 /* of one shape */
+#define JSON_PATH_BYTES 64 /* of a field's name in an answer */
 
 enum json_type {
     JSON_TEXT,    /* char[max + 1] at offset, min..max bytes */
@@ -21,8 +23,8 @@ enum json_type {
     JSON_CHOICE,  /* int: index into choices (NULL-terminated) */
     JSON_TIME,    /* int64_t Unix ms, from RFC 3339 ("2026-01-01T00:00:00.000Z", offsets accepted) */
     JSON_OBJECT,  /* a struct at offset, by *shape */
-    JSON_ARRAY,   /* an array at offset: see json_array; elements by *shape */
-    JSON_TEXTS,   /* an array of texts: json_array of char[max + 1] */
+    JSON_ARRAY,   /* an array of structs at offset; elements by *shape */
+    JSON_TEXTS,   /* an array of texts of min..max bytes, each in char[max + 1] */
 };
 
 /* Where a JSON_ARRAY goes: fixed room inside the struct that is read. */
@@ -48,11 +50,20 @@ struct json_shape {
 };
 
 /* Reads one JSON object from `text` into *ret (which the caller has set to its defaults; on failure it is to
- * be thrown away). ERROR_INVALID, ERROR_TOO_DEEP or ERROR_TOO_LARGE with *ret_detail naming the field
- * ("windows[3].start: not a time") or the byte; `ret_field` (may be NULL) gets just the field's name, "" if
- * none. */
+ * be thrown away). ERROR_INVALID, ERROR_TOO_DEEP or ERROR_TOO_LARGE (a text or a list past its bounds) with
+ * *ret_detail naming the field ("windows[3].start: not a time") or the byte; `ret_field` (may be NULL) gets
+ * just the field's path ("windows[3].start"), "" if none. ERROR_NO_MEMORY. */
 int json_read(const struct json_shape *shape, const void *text, size_t bytes, void *ret,
-              struct error_detail *ret_detail, char ret_field[64]);
+              struct error_detail *ret_detail, char ret_field[JSON_PATH_BYTES]);
+
+/* The same for many objects, one after another (the lines of NDJSON), without setting up a parser for each.
+ */
+struct json_reader;
+struct json_reader *json_reader_create(void); /* NULL without memory */
+void json_reader_destroy(struct json_reader *reader);
+int json_reader_read(struct json_reader *reader, const struct json_shape *shape, const void *text,
+                     size_t bytes, void *ret, struct error_detail *ret_detail,
+                     char ret_field[JSON_PATH_BYTES]);
 
 /* Writing: a growing buffer. Names are only for members of objects; pass NULL inside arrays. Errors stick:
  * json_writer_finish reports them once. */
