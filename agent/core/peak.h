@@ -41,12 +41,14 @@ struct peak {
 
 typedef void peak_closed_fn(void *data, const struct window *closed);
 
-/* Begins (or, with a restored *peak, goes on) at now_ms with this level. */
+/* Begins at now_ms with this level. A *peak that is all zero begins its first window; one whose window and
+ * marks were restored goes on with them, and the next peak_advance closes what ended meanwhile. */
 void peak_start(struct peak *peak, const struct tally_level *level, int64_t now_ms);
 
 /* Moves to now_ms: every window that ended on the way is closed, oldest first, with the level held in it; so
- * is the day. At most PEAK_CATCH_UP_MAX windows are closed one by one; a longer pause leaves a gap and begins
- * anew. */
+ * is the day: while `closed` runs, peak->today is still the mark of that window's day, and a window that ends
+ * at midnight (end_ms % DAY_MS == 0) finishes it. After PEAK_CATCH_UP_MAX windows a longer pause leaves a gap
+ * and begins anew at now_ms. `closed` may be NULL. */
 #define PEAK_CATCH_UP_MAX 28800 /* 400 days */
 void peak_advance(struct peak *peak, int64_t now_ms, peak_closed_fn *closed, void *data);
 
