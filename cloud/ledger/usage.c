@@ -1,0 +1,154 @@
+#include "cloud/ledger/usage.h"
+
+#include "cloud/ledger/calendar.h"
+
+#include <assert.h>
+#include <stdbool.h>
+#include <string.h>
+
+const char *usage_refusal_code(enum usage_refusal refusal)
+{
+#define USAGE_REFUSAL_CODE(name, code) [name] = code,
+    static const char *const codes[] = {USAGE_REFUSALS(USAGE_REFUSAL_CODE)};
+    return codes[refusal];
+}
+
+/* Where the sequence is or belongs among the windows kept. */
+static size_t place_of(const struct usage *usage, int64_t sequence)
+{
+    size_t at = usage->window_count;
+    while (at > 0 && usage->windows[at - 1].sequence >= sequence)
+        at--;
+    return at;
+}
+
+static bool overlaps_another(const struct usage *usage, const struct usage_window *window)
+{
+    for (size_t i = 0; i < usage->window_count; i++) {
+        const struct usage_window *other = &usage->windows[i];
+        if (other->refusal == USAGE_COUNTED && window->start_ms < other->end_ms &&
+            other->start_ms < window->end_ms)
+            return true;
+    }
+    return false;
+}
+
+static enum usage_refusal judge(const struct usage *usage, const struct usage_window *window, int64_t now_ms)
+{
+    if (window->end_ms <= window->start_ms)
+        return USAGE_NO_PERIOD;
+    if (window->end_ms - window->start_ms > USAGE_WINDOW_MS_MAX)
+        return USAGE_TOO_LONG;
+    if (window->end_ms > now_ms + USAGE_AHEAD_MS_MAX)
+        return USAGE_IN_FUTURE;
+    if (overlaps_another(usage, window))
+        return USAGE_OVERLAPS;
+    return USAGE_COUNTED;
+}
+
+static void note_gap(struct usage *usage, int64_t sequence)
+{
+    int64_t last = usage->window_count > 0 ? usage->windows[usage->window_count - 1].sequence : 0;
+    if (sequence > last)
+        usage->windows_missing += sequence - last - 1;
+    else if (usage->windows_missing > 0)
+        usage->windows_missing--;
+}
+
+static void keep_window(struct usage *usage, size_t at, const struct usage_window *window)
+{
+    if (usage->window_count == USAGE_WINDOWS_KEPT) {
+        memmove(&usage->windows[0], &usage->windows[1], (at - 1) * sizeof usage->windows[0]);
+        at--;
+    } else {
+        memmove(&usage->windows[at + 1], &usage->windows[at],
+                (usage->window_count - at) * sizeof usage->windows[0]);
+        usage->window_count++;
+    }
+    usage->windows[at] = *window;
+}
+
+static void raise_day(struct usage_day *day, const struct usage_window *window)
+{
+    if (window->peak_users > day->peak_users) {
+        day->peak_users = window->peak_users;
+        day->peak_at_ms = window->peak_at_ms;
+    }
+}
+
+static void count_day(struct usage *usage, const struct usage_window *window)
+{
+    int64_t day = calendar_day(window->start_ms);
+    size_t at = usage->day_count;
+    while (at > 0 && usage->days[at - 1].day > day)
+        at--;
+    if (at > 0 && usage->days[at - 1].day == day) {
+        raise_day(&usage->days[at - 1], window);
+        return;
+    }
+    if (usage->day_count == USAGE_DAYS_KEPT) {
+        if (at == 0)
+            return; /* older than all that are kept */
+        memmove(&usage->days[0], &usage->days[1], (at - 1) * sizeof usage->days[0]);
+        at--;
+    } else {
+        memmove(&usage->days[at + 1], &usage->days[at], (usage->day_count - at) * sizeof usage->days[0]);
+        usage->day_count++;
+    }
+    usage->days[at] = (struct usage_day){day, window->peak_users, window->peak_at_ms};
+}
+
+/* Days more than 400 before the newest go, also where the farm was silent in between. */
+static void forget_old_days(struct usage *usage)
+{
+    size_t old = 0;
+    while (old < usage->day_count &&
+           usage->days[old].day <= usage->days[usage->day_count - 1].day - USAGE_DAYS_KEPT)
+        old++;
+    memmove(&usage->days[0], &usage->days[old], (usage->day_count - old) * sizeof usage->days[0]);
+    usage->day_count -= old;
+}
+
+static void count_window(struct usage *usage, const struct usage_window *window)
+{
+    usage->windows_counted++;
+    if (window->sequence > usage->accepted_through)
+        usage->accepted_through = window->sequence;
+    if (window->peak_users > usage->peak_users) {
+        usage->peak_users = window->peak_users;
+        usage->peak_at_ms = window->peak_at_ms;
+    }
+    count_day(usage, window);
+    forget_old_days(usage);
+}
+
+enum usage_refusal usage_take(struct usage *usage, const struct usage_window *window, int64_t now_ms)
+{
+    size_t at = place_of(usage, window->sequence);
+    if (at < usage->window_count && usage->windows[at].sequence == window->sequence)
+        return usage->windows[at].refusal;
+    if (at == 0 && usage->window_count == USAGE_WINDOWS_KEPT)
+        return USAGE_COUNTED;
+
+    struct usage_window judged = *window;
+    judged.refusal = judge(usage, window, now_ms);
+    note_gap(usage, window->sequence);
+    keep_window(usage, at, &judged);
+    if (judged.refusal == USAGE_COUNTED)
+        count_window(usage, &judged);
+    else
+        usage->windows_refused++;
+    return judged.refusal;
+}
+
+void usage_report(struct usage *usage, struct usage_window *windows, size_t count, int64_t now_ms)
+{
+    int64_t ahead_ms = 0;
+    for (size_t i = 0; i < count; i++) {
+        windows[i].refusal = usage_take(usage, &windows[i], now_ms);
+        if (windows[i].end_ms - now_ms > ahead_ms)
+            ahead_ms = windows[i].end_ms - now_ms;
+    }
+    if (count > 0)
+        usage->clock_ahead_ms = ahead_ms;
+}

@@ -1,0 +1,57 @@
+/* usage.h - the windows that a farm reports (RULES §5.5): counted once, refused with a reason, never in the
+ * way of the next. Pure. */
+#ifndef FARMGATE_CLOUD_LEDGER_USAGE_H
+#define FARMGATE_CLOUD_LEDGER_USAGE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define USAGE_WINDOWS_KEPT  216 /* as many as one report holds: a report sent again is always recognised */
+#define USAGE_DAYS_KEPT     400
+#define USAGE_WINDOW_MS_MAX 1200000
+#define USAGE_AHEAD_MS_MAX  86400000
+
+#define USAGE_REFUSALS(X)           \
+    X(USAGE_COUNTED, "")            \
+    X(USAGE_NO_PERIOD, "no_period") \
+    X(USAGE_TOO_LONG, "too_long")   \
+    X(USAGE_IN_FUTURE, "in_future") \
+    X(USAGE_OVERLAPS, "overlaps")
+
+#define USAGE_REFUSAL_ENUM(name, code) name,
+enum usage_refusal { USAGE_REFUSALS(USAGE_REFUSAL_ENUM) USAGE_REFUSAL_MAX };
+#undef USAGE_REFUSAL_ENUM
+
+const char *usage_refusal_code(enum usage_refusal refusal); /* "too_long"; "" if it counts */
+
+struct usage_window {
+    int64_t sequence;
+    int64_t start_ms, end_ms, peak_at_ms;
+    int64_t peak_users, users_at_end, exempt_peak, hosts;
+    enum usage_refusal refusal;
+};
+
+struct usage_day {
+    int64_t day; /* since 1970-01-01, UTC */
+    int64_t peak_users, peak_at_ms;
+};
+
+struct usage {
+    int64_t accepted_through; /* the highest sequence that was counted */
+    int64_t windows_counted, windows_refused;
+    int64_t windows_missing;        /* sequences skipped so far */
+    int64_t clock_ahead_ms;         /* how far the last report's windows reached past our time; 0: not */
+    int64_t peak_users, peak_at_ms; /* the highest ever reported */
+    size_t window_count, day_count;
+    struct usage_window windows[USAGE_WINDOWS_KEPT]; /* by sequence, counted and refused ones */
+    struct usage_day days[USAGE_DAYS_KEPT];          /* oldest first */
+};
+
+/* Takes one window in. The same sequence again gets the same answer and changes nothing; one from before the
+ * windows kept has long been dealt with and counts as taken. */
+enum usage_refusal usage_take(struct usage *usage, const struct usage_window *window, int64_t now_ms);
+
+/* Takes in a report: `windows` in any order, each one's refusal in its place. */
+void usage_report(struct usage *usage, struct usage_window *windows, size_t count, int64_t now_ms);
+
+#endif

@@ -1,0 +1,177 @@
+/* Reported windows (RULES §5.5): counted once, refused with a reason, never in the way. */
+#include "cloud/ledger/calendar.h"
+#include "cloud/ledger/usage.h"
+#include "tests/unit/unit.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define NOW_MS INT64_C(1769947200000) /* 2026-02-01T12:00Z */
+#define W      INT64_C(1200000)
+
+static struct usage_window window(int64_t sequence, int64_t start_ms, int64_t length_ms, int64_t peak)
+{
+    return (struct usage_window){.sequence = sequence,
+                                 .start_ms = start_ms,
+                                 .end_ms = start_ms + length_ms,
+                                 .peak_at_ms = start_ms + 1,
+                                 .peak_users = peak};
+}
+
+static int begin(void **state)
+{
+    *state = calloc(1, sizeof(struct usage));
+    return *state == NULL;
+}
+
+static int end(void **state)
+{
+    free(*state);
+    return 0;
+}
+
+static void test_verdicts(void **state)
+{
+    static const struct {
+        int64_t sequence, start_ms, length_ms;
+        const char *refusal;
+        int64_t accepted_through;
+    } table[] = {
+        {1, NOW_MS - 10 * W, W, "", 1},
+        {1, NOW_MS - 10 * W, W, "", 1}, /* again */
+        {1, NOW_MS - 5 * W, W, "", 1},  /* a sequence counts once, whatever it says now */
+        {2, NOW_MS - 9 * W, W, "", 2},  /* touching is not overlapping */
+        {3, NOW_MS - 9 * W + 1, W, "overlaps", 2},
+        {3, NOW_MS - 9 * W + 1, W, "overlaps", 2}, /* the same answer again */
+        {4, NOW_MS - 8 * W, W + 1, "too_long", 2},
+        {5, NOW_MS - 8 * W, W, "", 5}, /* refused ones are not in the way */
+        {6, NOW_MS - 7 * W, 0, "no_period", 5},
+        {7, NOW_MS - 7 * W, -1, "no_period", 5},
+        {8, NOW_MS + 71 * W, W, "", 8}, /* ends exactly 24 h from now */
+        {9, NOW_MS + 72 * W, 1, "in_future", 8},
+        {15, NOW_MS - 6 * W, 1, "", 15}, /* a gap is accepted, and so is what fills it */
+        {12, NOW_MS - 5 * W, W, "", 15},
+        {13, NOW_MS - 20 * W, 30 * W, "too_long", 15},
+        {14, NOW_MS - 11 * W, W, "", 15}, /* before all others */
+        {16, NOW_MS - 11 * W - 1, W, "overlaps", 15},
+    };
+    struct usage *usage = *state;
+    for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
+        struct usage_window w = window(table[i].sequence, table[i].start_ms, table[i].length_ms, 1);
+        assert_string_equal(usage_refusal_code(usage_take(usage, &w, NOW_MS)), table[i].refusal);
+        assert_int_equal(usage->accepted_through, table[i].accepted_through);
+    }
+    assert_int_equal(usage->windows_counted, 7);
+    assert_int_equal(usage->windows_refused, 7);
+    assert_int_equal(usage->windows_missing, 2); /* 10 and 11 */
+    assert_int_equal(usage->window_count, 14);
+}
+
+static void test_a_report_again_changes_nothing(void **state)
+{
+    struct usage *usage = *state;
+    struct usage_window windows[USAGE_WINDOWS_KEPT];
+    for (int i = 0; i < USAGE_WINDOWS_KEPT; i++)
+        windows[i] = window(i + 1, NOW_MS - (USAGE_WINDOWS_KEPT - i) * W, i % 7 == 3 ? 2 * W : W, i % 50);
+    usage_report(usage, windows, USAGE_WINDOWS_KEPT, NOW_MS);
+    assert_int_equal(usage->accepted_through, USAGE_WINDOWS_KEPT);
+
+    struct usage *before = malloc(sizeof *before);
+    assert_non_null(before);
+    *before = *usage;
+    struct usage_window again[USAGE_WINDOWS_KEPT];
+    memcpy(again, windows, sizeof again);
+    usage_report(usage, again, USAGE_WINDOWS_KEPT, NOW_MS + 1000);
+    assert_memory_equal(usage, before, sizeof *before);
+    for (int i = 0; i < USAGE_WINDOWS_KEPT; i++) {
+        assert_int_equal(again[i].refusal, windows[i].refusal);
+        assert_int_equal(windows[i].refusal == USAGE_TOO_LONG, i % 7 == 3);
+    }
+    free(before);
+}
+
+static void test_the_oldest_windows_make_room(void **state)
+{
+    struct usage *usage = *state;
+    for (int i = 1; i <= 1000; i++) {
+        struct usage_window w = window(i, NOW_MS - (1001 - i) * W, W, i);
+        assert_int_equal(usage_take(usage, &w, NOW_MS), USAGE_COUNTED);
+    }
+    assert_int_equal(usage->window_count, USAGE_WINDOWS_KEPT);
+    assert_int_equal(usage->windows[0].sequence, 1000 - USAGE_WINDOWS_KEPT + 1);
+    assert_int_equal(usage->windows[USAGE_WINDOWS_KEPT - 1].sequence, 1000);
+    assert_int_equal(usage->windows_counted, 1000);
+    assert_int_equal(usage->windows_missing, 0);
+
+    /* one from before the windows kept was dealt with long ago */
+    struct usage_window old = window(700, NOW_MS - 301 * W, W, 99999);
+    assert_int_equal(usage_take(usage, &old, NOW_MS), USAGE_COUNTED);
+    assert_int_equal(usage->windows_counted, 1000);
+    assert_int_equal(usage->peak_users, 1000);
+}
+
+static void test_days_keep_their_peak(void **state)
+{
+    struct usage *usage = *state;
+    int64_t midnight = calendar_day(NOW_MS) * CALENDAR_DAY_MS;
+    const struct usage_window windows[] = {
+        window(1, midnight - W, W, 5),
+        window(2, midnight, W, 9),
+        window(3, midnight + W, W, 7),
+        window(4, midnight - 3 * CALENDAR_DAY_MS, W, 2),
+    };
+    for (size_t i = 0; i < 4; i++)
+        assert_int_equal(usage_take(usage, &windows[i], NOW_MS), USAGE_COUNTED);
+    assert_int_equal(usage->day_count, 3);
+    assert_int_equal(usage->days[0].peak_users, 2);
+    assert_int_equal(usage->days[1].peak_users, 5);
+    assert_int_equal(usage->days[2].day, calendar_day(NOW_MS));
+    assert_int_equal(usage->days[2].peak_users, 9);
+    assert_int_equal(usage->days[2].peak_at_ms, midnight + 1);
+    assert_int_equal(usage->peak_users, 9);
+    assert_int_equal(usage->peak_at_ms, midnight + 1);
+}
+
+static void test_days_are_kept_for_400_days(void **state)
+{
+    struct usage *usage = *state;
+    for (int i = 0; i < 1000; i++) {
+        struct usage_window w = window(i + 1, NOW_MS + (i - 1000) * CALENDAR_DAY_MS, W, i);
+        assert_int_equal(usage_take(usage, &w, NOW_MS), USAGE_COUNTED);
+    }
+    assert_int_equal(usage->day_count, USAGE_DAYS_KEPT);
+    assert_int_equal(usage->days[0].day, calendar_day(NOW_MS) - USAGE_DAYS_KEPT);
+
+    /* a long silence ages them too, and a day older than that is not taken in */
+    struct usage_window later = window(1001, NOW_MS + 100 * CALENDAR_DAY_MS, W, 1);
+    assert_int_equal(usage_take(usage, &later, NOW_MS + 100 * CALENDAR_DAY_MS), USAGE_COUNTED);
+    assert_int_equal(usage->day_count, USAGE_DAYS_KEPT - 100);
+    struct usage_window ancient = window(1002, NOW_MS - 2000 * CALENDAR_DAY_MS, W, 1);
+    assert_int_equal(usage_take(usage, &ancient, NOW_MS), USAGE_COUNTED);
+    assert_int_equal(usage->day_count, USAGE_DAYS_KEPT - 100);
+}
+
+static void test_a_clock_that_is_ahead_is_noted(void **state)
+{
+    struct usage *usage = *state;
+    struct usage_window ahead = window(1, NOW_MS - W + 90000, W, 1), right = window(2, NOW_MS - 3 * W, W, 1);
+    usage_report(usage, &ahead, 1, NOW_MS);
+    assert_int_equal(usage->clock_ahead_ms, 90000);
+    usage_report(usage, NULL, 0, NOW_MS);
+    assert_int_equal(usage->clock_ahead_ms, 90000);
+    usage_report(usage, &right, 1, NOW_MS);
+    assert_int_equal(usage->clock_ahead_ms, 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_verdicts, begin, end),
+        cmocka_unit_test_setup_teardown(test_a_report_again_changes_nothing, begin, end),
+        cmocka_unit_test_setup_teardown(test_the_oldest_windows_make_room, begin, end),
+        cmocka_unit_test_setup_teardown(test_days_keep_their_peak, begin, end),
+        cmocka_unit_test_setup_teardown(test_days_are_kept_for_400_days, begin, end),
+        cmocka_unit_test_setup_teardown(test_a_clock_that_is_ahead_is_noted, begin, end),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
