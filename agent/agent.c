@@ -305,14 +305,16 @@ static int open_store(struct agent *agent, struct error_detail *ret_detail)
 {
     struct clock_reading reading;
     struct store_loaded *loaded = NULL;
+    char boot_id[CLOCK_BOOT_ID_BYTES];
     clock_system_read(NULL, &reading);
+    clock_system_boot_id(boot_id);
     int error = store_open(&agent->loop, agent->settings->state_directory, reading.wall_ms, &agent->store,
                            &loaded, ret_detail);
     if (error)
         return error;
     agent->identity = loaded->identity;
     memcpy(agent->entitlement, loaded->licence.entitlement, sizeof(agent->entitlement));
-    clock_start(&agent->clock, &loaded->licence.clock, clock_system_read, NULL);
+    clock_start(&agent->clock, &loaded->licence.clock, boot_id, clock_system_read, NULL);
     agent->core = core_create(&agent->words->core);
     error =
         agent->core ? core_restore(agent->core, &loaded->core, clock_now_ms(&agent->clock)) : CORE_NO_MEMORY;
@@ -355,16 +357,14 @@ static void check_machine(struct agent *agent)
 
 static int open_farm(struct agent *agent, struct error_detail *ret_detail)
 {
-    struct clock_reading reading;
     agent->farm = farm_alone_create(apply, agent);
     if (!agent->farm) {
         error_detail_set(ret_detail, "out of memory");
         return ERROR_NO_MEMORY;
     }
     check_machine(agent);
-    clock_system_read(NULL, &reading);
     struct core_event event = {.type = EVENT_HOST_BOOTED,
-                               .booted = {.host = agent->host, .boot_id = reading.boot_id}};
+                               .booted = {.host = agent->host, .boot_id = agent->clock.boot_id}};
     farm_offer(agent->farm, &event, NULL, NULL);
     return 0;
 }

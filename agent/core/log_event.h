@@ -17,46 +17,46 @@ enum log_severity {
 
 /* X(code, severity, text). {name} in the text is replaced by the field of that name. Fields stand beside id,
  * at, code, severity and text in the event's JSON, so none is called that: a session's id is {session}. */
-#define LOG_EVENTS(X)                                                                                   \
-    X(agent_started, NOTICE, "farmgated {version} is ready on {host}")                                  \
-    X(agent_stopping, NOTICE, "farmgated is stopping")                                                  \
-    X(settings_applied, NOTICE, "the configuration {file} was read again and applied")                  \
-    X(settings_refused, ERROR, "the new configuration was refused, the old one stays: {detail}")        \
-    X(settings_need_restart, WARNING,                                                                   \
-      "changed in the configuration but not applied before a restart: {detail}")                        \
-    X(connection_opened, INFO, "{user} connected to {host} ({session}: {kind} by {route}), {reason}")        \
-    X(connection_changed, INFO, "{user} on {host} ({session}) is now {kind} by {route}, {state}, {reason}")  \
-    X(connection_ended, INFO, "{user} left {host} ({session})")                                              \
-    X(administrator_unknown, WARNING,                                                                   \
-      "whether {user} on {host} is an administrator is not known; counted as no")                       \
-    X(host_booted, NOTICE, "{host} has booted; its earlier connections have ended")                     \
-    X(connection_refused, ERROR, "a connection of {user} on {host} was not taken: {detail}")            \
-    X(limit_exceeded, WARNING, "{users} concurrent users exceed the limit of {limit}")                  \
-    X(limit_kept, NOTICE, "{users} concurrent users are within the limit of {limit} again")             \
-    X(gate_opened, NOTICE, "the gate is open")                                                          \
-    X(gate_closed, WARNING, "the gate is closed: {reason}")                                             \
-    X(farm_activated, NOTICE, "activated as farm {farm_id} with a limit of {limit} concurrent users")   \
-    X(farm_deactivated, ERROR, "the authority deactivated this farm: {reason}")                         \
-    X(farm_reactivated, NOTICE, "the authority activated this farm again")                              \
-    X(farm_released, NOTICE, "the licence key was given back")                                          \
-    X(farm_copied, ERROR,                                                                               \
-      "this state was made on another machine; activate with --move to move the farm here")             \
-    X(activation_refused, ERROR, "the activation failed: {detail}")                                     \
-    X(entitlement_applied, INFO, "entitlement {serial}: limit {limit}, valid until {expires_at}")       \
-    X(entitlement_refused, ERROR, "an entitlement was refused, the last good one stays: {detail}")      \
-    X(report_accepted, INFO, "report accepted through window {sequence}")                               \
-    X(window_refused, WARNING, "the authority refused window {sequence}: {detail}")                     \
-    X(windows_dropped, ERROR, "{count} unsent windows were dropped: the queue is full")                 \
-    X(authority_unreachable, WARNING, "the authority cannot be reached: {detail}; next try {retry_at}") \
-    X(authority_refused, WARNING, "the authority refused to answer: {detail}; next try {retry_at}")     \
-    X(authority_reached, NOTICE, "the authority answers again")                                         \
-    X(store_failed, ERROR,                                                                              \
-      "state cannot be written: {detail}; answers come from memory, changes are refused")               \
-    X(store_recovered, NOTICE, "state is written again")                                                \
-    X(store_damaged, ERROR, "the database was damaged; it is set aside as {file} and started anew")     \
-    X(gate_files_failed, ERROR, "the gate's files cannot be written: {detail}")                         \
-    X(source_failed, ERROR, "session source {source} failed: {detail}; trying again")                   \
-    X(source_recovered, NOTICE, "session source {source} works again")                                  \
+#define LOG_EVENTS(X)                                                                                       \
+    X(agent_started, NOTICE, "farmgated {version} is ready on {host}")                                      \
+    X(agent_stopping, NOTICE, "farmgated is stopping")                                                      \
+    X(settings_applied, NOTICE, "the configuration {file} was read again and applied")                      \
+    X(settings_refused, ERROR, "the new configuration was refused, the old one stays: {detail}")            \
+    X(settings_need_restart, WARNING,                                                                       \
+      "changed in the configuration but not applied before a restart: {detail}")                            \
+    X(connection_opened, INFO, "{user} connected to {host} ({session}: {kind} by {route}), {reason}")       \
+    X(connection_changed, INFO, "{user} on {host} ({session}) is now {kind} by {route}, {state}, {reason}") \
+    X(connection_ended, INFO, "{user} left {host} ({session})")                                             \
+    X(administrator_unknown, WARNING,                                                                       \
+      "whether {user} on {host} is an administrator is not known; counted as no")                           \
+    X(host_booted, NOTICE, "{host} has booted; its earlier connections have ended")                         \
+    X(connection_refused, ERROR, "a connection of {user} on {host} was not taken: {detail}")                \
+    X(limit_exceeded, WARNING, "{users} concurrent users exceed the limit of {limit}")                      \
+    X(limit_kept, NOTICE, "{users} concurrent users are within the limit of {limit} again")                 \
+    X(gate_opened, NOTICE, "the gate is open")                                                              \
+    X(gate_closed, WARNING, "the gate is closed: {reason}")                                                 \
+    X(farm_activated, NOTICE, "activated as farm {farm_id} with a limit of {limit} concurrent users")       \
+    X(farm_deactivated, ERROR, "the authority deactivated this farm: {reason}")                             \
+    X(farm_reactivated, NOTICE, "the authority activated this farm again")                                  \
+    X(farm_released, NOTICE, "the licence key was given back")                                              \
+    X(farm_copied, ERROR,                                                                                   \
+      "this state was made on another machine; activate with --move to move the farm here")                 \
+    X(activation_refused, ERROR, "the activation failed: {detail}")                                         \
+    X(entitlement_applied, INFO, "entitlement {serial}: limit {limit}, valid until {expires_at}")           \
+    X(entitlement_refused, ERROR, "an entitlement was refused, the last good one stays: {detail}")          \
+    X(report_accepted, INFO, "report accepted through window {sequence}")                                   \
+    X(window_refused, WARNING, "the authority refused window {sequence}: {detail}")                         \
+    X(windows_dropped, ERROR, "{count} unsent windows were dropped: the queue is full")                     \
+    X(authority_unreachable, WARNING, "the authority cannot be reached: {detail}; next try {retry_at}")     \
+    X(authority_refused, WARNING, "the authority refused to answer: {detail}; next try {retry_at}")         \
+    X(authority_reached, NOTICE, "the authority answers again")                                             \
+    X(store_failed, ERROR,                                                                                  \
+      "state cannot be written: {detail}; answers come from memory, changes are refused")                   \
+    X(store_recovered, NOTICE, "state is written again")                                                    \
+    X(store_damaged, ERROR, "the database was damaged; it is set aside as {file} and started anew")         \
+    X(gate_files_failed, ERROR, "the gate's files cannot be written: {detail}")                             \
+    X(source_failed, ERROR, "session source {source} failed: {detail}; trying again")                       \
+    X(source_recovered, NOTICE, "session source {source} works again")                                      \
     X(resources_failed, ERROR, "resources.conf was refused, the old list stays: {detail}")
 
 #define LOG_EVENT_ENUM(code, severity, text) LOG_##code,
