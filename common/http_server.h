@@ -55,6 +55,12 @@ struct http_body_lines {
     void *data;
 };
 
+/* For an exchange whose lines are taken: no further line comes (and no further byte is read from the client)
+ * until resumed; at most the lines of one read still follow. The stop is no stall of the client's: no deadline
+ * runs. */
+void http_lines_pause(struct http_exchange *exchange);
+void http_lines_resume(struct http_exchange *exchange);
+
 struct http_handlers {
     /* The request line and headers are there, the body not yet (request->body is empty). May answer at once
      * (401, 404): the body is then discarded. May return lines to have the body streamed. NULL handler: every
@@ -127,6 +133,9 @@ struct http_stream *http_stream_begin(struct http_exchange *exchange, const char
                                       void *data); /* NULL: client already gone, gone not called */
 /* 0, or ERROR_FULL: the client is too slow and has been dropped (gone was called). Bytes are copied. */
 int http_stream_write(struct http_stream *stream, const void *bytes, size_t count);
+/* Calls `sent` once, from the loop, when all that was written so far is out of our hands: the time to write
+ * more of something long. Not called after gone or http_stream_end. */
+void http_stream_when_sent(struct http_stream *stream, void (*sent)(void *data));
 /* Ends it from our side; gone is not called. */
 void http_stream_end(struct http_stream *stream);
 
