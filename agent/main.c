@@ -1,5 +1,6 @@
 /* farmgated - the licence agent of a remote-desktop farm. */
 #include "agent.h"
+#include "common/uv_reserve.h"
 #include "version.h"
 
 #include <getopt.h>
@@ -103,5 +104,6 @@ int main(int argc, char **argv)
         return code;
     }
     ignore_deadly_signals();
+    (void)uv_reserve_install();
     return agent_run(options.settings_path, settings);
 }
