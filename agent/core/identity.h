@@ -6,6 +6,7 @@
 #ifndef FARMGATE_CORE_IDENTITY_H
 #define FARMGATE_CORE_IDENTITY_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #define IDENTITY_KEY_BYTES_MAX 1600 /* folding can lengthen UTF-8; a user name of 511 bytes always fits */
@@ -23,5 +24,8 @@ struct identity_alias {
  * CONNECTION_USER_BYTES_MAX bytes. */
 size_t identity_key(const char *user, const struct identity_alias *aliases, size_t alias_count,
                     char ret_key[IDENTITY_KEY_BYTES_MAX]);
+
+/* Whether `user` is a Windows name. Any other name is its own key. */
+bool identity_is_windows(const char *user);
 
 #endif

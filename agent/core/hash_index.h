@@ -1,0 +1,64 @@
+/* hash_index.h - stored hash → number of a record: open addressing with linear probing in slots of 8 bytes.
+ *
+ * The index knows no records: the caller walks the candidates of a hash and compares. A slot's home is the
+ * high bits of its hash, so that growing copies from front to back; what was removed is closed up at once,
+ * so that churn leaves no marks. */
+#ifndef FARMGATE_CORE_HASH_INDEX_H
+#define FARMGATE_CORE_HASH_INDEX_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define HASH_INDEX_NONE UINT32_MAX /* no such record; also the largest number of records */
+
+struct hash_slot {
+    uint32_t hash;
+    uint32_t record; /* HASH_INDEX_NONE: empty */
+};
+
+struct hash_index {
+    struct hash_slot *slots; /* mask + 1 of them, at least one empty; NULL before the first reserve */
+    uint32_t mask, shift;
+    uint32_t count;
+};
+
+/* Makes room for one more; false without memory, with nothing changed. */
+bool hash_index_reserve(struct hash_index *index);
+/* Adds a record that is not in; room has been reserved. */
+void hash_index_add(struct hash_index *index, uint32_t hash, uint32_t record);
+/* Removes a record that is in. */
+void hash_index_remove(struct hash_index *index, uint32_t hash, uint32_t record);
+void hash_index_finish(struct hash_index *index);
+size_t hash_index_bytes(const struct hash_index *index);
+
+static inline uint32_t hash_index_home(const struct hash_index *index, uint32_t hash)
+{
+    return hash >> index->shift;
+}
+
+/* Starts to load what a search for `hash` will need. */
+static inline void hash_index_prefetch(const struct hash_index *index, uint32_t hash)
+{
+    if (index->slots != NULL)
+        __builtin_prefetch(&index->slots[hash_index_home(index, hash)]);
+}
+
+/* The first record with this hash at or behind *position (begin with hash_index_home), HASH_INDEX_NONE if
+ * there is none; *position moves behind it. */
+static inline uint32_t hash_index_candidate(const struct hash_index *index, uint32_t hash, uint32_t *position)
+{
+    if (index->slots == NULL)
+        return HASH_INDEX_NONE;
+    for (uint32_t at = *position;; at = (at + 1) & index->mask) {
+        struct hash_slot slot = index->slots[at];
+        if (slot.record == HASH_INDEX_NONE)
+            return HASH_INDEX_NONE;
+        if (slot.hash == hash) {
+            *position = (at + 1) & index->mask;
+            return slot.record;
+        }
+    }
+}
+
+#endif

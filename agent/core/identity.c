@@ -1,0 +1,137 @@
+#include "identity.h"
+
+#include "connection.h"
+#include "identity_fold.h"
+#include "utf8.h"
+
+#include <assert.h>
+#include <string.h>
+
+#define FOLDED_BYTES_MAX(bytes) ((bytes) / 2 * 3 + 1) /* two bytes can become three, never more */
+
+static_assert(FOLDED_BYTES_MAX(CONNECTION_USER_BYTES_MAX) < IDENTITY_KEY_BYTES_MAX, "every user fits");
+
+struct text {
+    const char *start;
+    size_t bytes;
+};
+
+static struct text text_of(const char *string)
+{
+    return (struct text){string, strlen(string)};
+}
+
+static uint32_t fold_beyond_ascii(uint32_t character)
+{
+    size_t low = 0, high = sizeof identity_folds / sizeof *identity_folds;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        const struct identity_fold *fold = &identity_folds[middle];
+        if (character > fold->last) {
+            low = middle + 1;
+        } else if (character < fold->first) {
+            high = middle;
+        } else {
+            bool folds = (character - fold->first) % (uint32_t)fold->step == 0;
+            return folds ? (uint32_t)((int32_t)character + fold->difference) : character;
+        }
+    }
+    return character;
+}
+
+/* Folds the first character of `text` into `ret`; *ret_bytes are written. Returns the bytes read. */
+static size_t fold_one(struct text text, char ret[UTF8_BYTES_MAX], size_t *ret_bytes)
+{
+    uint32_t character;
+    char byte = *text.start;
+    if ((unsigned char)byte < 0x80) {
+        *ret = byte >= 'A' && byte <= 'Z' ? (char)(byte | 0x20) : byte;
+        *ret_bytes = 1;
+        return 1;
+    }
+    size_t length = utf8_decode(text.start, text.bytes, &character);
+    if (length == 0) {
+        *ret = byte;
+        *ret_bytes = 1;
+        return 1;
+    }
+    *ret_bytes = utf8_encode(fold_beyond_ascii(character), ret);
+    return length;
+}
+
+static size_t fold(struct text text, char *ret_folded)
+{
+    size_t written = 0;
+    for (size_t at = 0; at < text.bytes;) {
+        size_t bytes;
+        at += fold_one((struct text){text.start + at, text.bytes - at}, ret_folded + written, &bytes);
+        written += bytes;
+    }
+    return written;
+}
+
+static bool fold_equal(struct text one, struct text other)
+{
+    while (one.bytes > 0 && other.bytes > 0) {
+        char a[UTF8_BYTES_MAX], b[UTF8_BYTES_MAX];
+        size_t a_bytes, b_bytes;
+        size_t a_read = fold_one(one, a, &a_bytes), b_read = fold_one(other, b, &b_bytes);
+        if (a_bytes != b_bytes || memcmp(a, b, a_bytes) != 0)
+            return false;
+        one = (struct text){one.start + a_read, one.bytes - a_read};
+        other = (struct text){other.start + b_read, other.bytes - b_read};
+    }
+    return one.bytes == 0 && other.bytes == 0;
+}
+
+/* Takes a whole Windows name apart. A backslash decides: "CORP\a@b" is user "a@b" of CORP. */
+static void split(struct text name, struct text *ret_domain, struct text *ret_user)
+{
+    const char *mark = memchr(name.start, '\\', name.bytes);
+    bool backslash = mark != NULL;
+    if (!backslash)
+        mark = strrchr(name.start, '@');
+    struct text before = {name.start, (size_t)(mark - name.start)};
+    struct text after = {mark + 1, name.bytes - before.bytes - 1};
+    *ret_domain = backslash ? before : after;
+    *ret_user = backslash ? after : before;
+}
+
+/* The domain that an alias gives to `domain`; empty if none does. */
+static struct text aliased(struct text domain, const struct identity_alias *aliases, size_t alias_count)
+{
+    for (size_t i = 0; i < alias_count; i++)
+        if (fold_equal(domain, text_of(aliases[i].dns_domain)))
+            return text_of(aliases[i].domain);
+    return (struct text){"", 0};
+}
+
+bool identity_is_windows(const char *user)
+{
+    return strpbrk(user, "\\@") != NULL;
+}
+
+size_t identity_key(const char *user, const struct identity_alias *aliases, size_t alias_count,
+                    char ret_key[IDENTITY_KEY_BYTES_MAX])
+{
+    struct text name = text_of(user);
+    assert(name.bytes <= CONNECTION_USER_BYTES_MAX);
+    if (!identity_is_windows(user)) {
+        memcpy(ret_key, user, name.bytes + 1);
+        return name.bytes;
+    }
+    size_t written = 0;
+    if (alias_count > 0) {
+        struct text domain, plain;
+        split(name, &domain, &plain);
+        struct text alias = aliased(domain, aliases, alias_count);
+        if (alias.bytes > 0 && alias.bytes <= CONNECTION_HOST_BYTES_MAX) {
+            written = fold(alias, ret_key);
+            ret_key[written++] = '\\';
+            name = plain;
+        }
+    }
+    written += fold(name, ret_key + written);
+    ret_key[written] = '\0';
+    return written;
+}

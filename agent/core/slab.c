@@ -1,0 +1,89 @@
+#include "slab.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define CACHE_LINE_BYTES 64u
+#define SLABS_MIN        16u
+
+static_assert(_Alignof(max_align_t) >= sizeof(char *), "there is room in front of the first line");
+
+/* Records begin at a cache line, so that one of 64 bytes is one line. aligned_alloc is not everywhere: what
+ * malloc gave is kept in front of them. */
+static char *records_create(size_t bytes)
+{
+    char *start = malloc(bytes + CACHE_LINE_BYTES);
+    if (start == NULL)
+        return NULL;
+    char *records = start + (CACHE_LINE_BYTES - (uintptr_t)start % CACHE_LINE_BYTES);
+    memcpy(records - sizeof start, &start, sizeof start);
+    return records;
+}
+
+static void records_destroy(char *records)
+{
+    char *start;
+    memcpy(&start, records - sizeof start, sizeof start);
+    free(start);
+}
+
+void slab_init(struct slab *slab, uint32_t record_bytes)
+{
+    *slab = (struct slab){.record_bytes = record_bytes, .free = SLAB_NONE};
+}
+
+void slab_finish(struct slab *slab)
+{
+    for (uint32_t i = 0; i < slab->slab_count; i++)
+        records_destroy(slab->slabs[i]);
+    free(slab->slabs);
+    slab_init(slab, slab->record_bytes);
+}
+
+static bool grow_directory(struct slab *slab)
+{
+    uint32_t room = slab->slab_room == 0 ? SLABS_MIN : slab->slab_room * 2;
+    char **slabs = realloc(slab->slabs, room * sizeof *slabs);
+    if (slabs == NULL)
+        return false;
+    slab->slabs = slabs;
+    slab->slab_room = room;
+    return true;
+}
+
+bool slab_reserve(struct slab *slab)
+{
+    if (slab->free != SLAB_NONE || slab->used < slab->slab_count * SLAB_RECORDS)
+        return true;
+    if (slab->slab_count == (SLAB_NONE >> SLAB_RECORDS_BITS))
+        return false;
+    if (slab->slab_count == slab->slab_room && !grow_directory(slab))
+        return false;
+    char *records = records_create((size_t)SLAB_RECORDS * slab->record_bytes);
+    if (records == NULL)
+        return false;
+    slab->slabs[slab->slab_count++] = records;
+    return true;
+}
+
+uint32_t slab_take(struct slab *slab)
+{
+    if (slab->free == SLAB_NONE)
+        return slab->used++;
+    uint32_t number = slab->free;
+    memcpy(&slab->free, slab_at(slab, number, slab->record_bytes), sizeof slab->free);
+    return number;
+}
+
+void slab_give(struct slab *slab, uint32_t number)
+{
+    memcpy(slab_at(slab, number, slab->record_bytes), &slab->free, sizeof slab->free);
+    slab->free = number;
+}
+
+size_t slab_bytes(const struct slab *slab)
+{
+    return slab->slab_count * ((size_t)SLAB_RECORDS * slab->record_bytes + CACHE_LINE_BYTES) +
+           slab->slab_room * sizeof *slab->slabs;
+}

@@ -1,0 +1,992 @@
+#include "tally.h"
+
+#include "core_error.h"
+#include "hash_index.h"
+#include "keyed_hash.h"
+#include "slab.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define NONE UINT32_MAX /* no such connection, user, host or place */
+
+static_assert(NONE == SLAB_NONE && NONE == HASH_INDEX_NONE, "one word for nothing");
+static_assert(TALLY_SEED_BYTES == KEYED_HASH_SEED_BYTES, "the seed is the hash's");
+
+#define ID_INSIDE_BYTES   18 /* longer ids, and spellings that differ from the user's name, are allocated */
+#define NAME_INSIDE_BYTES 24
+#define DESKS_MIN         4u
+
+enum live_form { LIVE_FREE, LIVE_INSIDE, LIVE_OUTSIDE, LIVE_OUTSIDE_WITH_USER };
+
+/* Not yet, or no longer, standing: holds nothing. */
+#define REASON_NONE TALLY_REASON_MAX
+
+/* A live connection: one cache line. Linked with the others of its host and of its user. */
+struct live {
+    int64_t connected_at_ms;
+    uint32_t host, user, tag;
+    uint32_t place; /* in its host's desks, or NONE */
+    uint32_t host_next, host_prev, user_next, user_prev;
+    uint8_t kind, route, state, administrator, reason, form;
+    char text[ID_INSIDE_BYTES]; /* the id; outside: a pointer to "id\0" or "id\0user\0" */
+};
+static_assert(sizeof(struct live) == 64, "a connection is one cache line");
+
+/* A user with a live connection. */
+struct holder {
+    uint32_t first; /* of the user's connections */
+    uint32_t hash;
+    uint32_t connections, consuming; /* free while connections is 0 */
+    char text[NAME_INSIDE_BYTES];    /* the name as first seen; last byte not 0: a pointer to it */
+};
+static_assert(sizeof(struct holder) == 40, "memory is promised");
+
+/* A host with a live connection. */
+struct host {
+    uint32_t first; /* of the host's connections */
+    uint32_t hash;
+    uint32_t connections; /* free while 0 */
+    uint32_t desk_count, desk_room;
+    uint32_t exempt[TALLY_EXEMPT_PER_HOST]; /* the oldest desks, or NONE */
+    uint32_t *desks;                        /* counted administrators' desktops: a heap, the oldest first */
+    char *name;
+};
+
+struct tally {
+    struct tally_level level;
+    struct tally_settings settings;
+    struct slab lives, holders, hosts;
+    struct hash_index live_index, holder_index, host_index;
+    size_t inside_bytes; /* of strings within records */
+    size_t desk_bytes;
+};
+
+/* A connection's names, measured and hashed once. */
+struct names {
+    const char *host, *id, *user;
+    size_t host_bytes, id_bytes, user_bytes;
+    uint32_t live_hash, host_hash, user_hash;
+};
+
+static struct live *live_at(const struct tally *tally, uint32_t number)
+{
+    return slab_at(&tally->lives, number, sizeof(struct live));
+}
+
+static struct holder *holder_at(const struct tally *tally, uint32_t number)
+{
+    return slab_at(&tally->holders, number, sizeof(struct holder));
+}
+
+static struct host *host_at(const struct tally *tally, uint32_t number)
+{
+    return slab_at(&tally->hosts, number, sizeof(struct host));
+}
+
+/* ---- names --------------------------------------------------------------------------------------------- */
+
+static uint32_t hash_text(const struct tally *tally, const char *text, size_t bytes)
+{
+    struct keyed_hash hash = keyed_hash_begin(tally->settings.seed);
+    keyed_hash_text(&hash, text, bytes);
+    return (uint32_t)(keyed_hash_end(&hash) >> 32);
+}
+
+static uint32_t hash_live(const struct tally *tally, const struct names *names)
+{
+    struct keyed_hash hash = keyed_hash_begin(tally->settings.seed);
+    keyed_hash_text(&hash, names->host, names->host_bytes);
+    keyed_hash_text(&hash, names->id, names->id_bytes);
+    return (uint32_t)(keyed_hash_end(&hash) >> 32);
+}
+
+static size_t user_key(const struct tally *tally, const char *user, char ret_key[IDENTITY_KEY_BYTES_MAX])
+{
+    return identity_key(user, tally->settings.aliases, tally->settings.alias_count, ret_key);
+}
+
+static uint32_t hash_user(const struct tally *tally, const char *user, size_t bytes)
+{
+    char key[IDENTITY_KEY_BYTES_MAX];
+    if (!identity_is_windows(user))
+        return hash_text(tally, user, bytes);
+    return hash_text(tally, key, user_key(tally, user, key));
+}
+
+static bool same_user(const struct tally *tally, const char *one, const char *other)
+{
+    char one_key[IDENTITY_KEY_BYTES_MAX], other_key[IDENTITY_KEY_BYTES_MAX];
+    if (strcmp(one, other) == 0)
+        return true;
+    if (!identity_is_windows(one) || !identity_is_windows(other))
+        return false;
+    size_t one_bytes = user_key(tally, one, one_key), other_bytes = user_key(tally, other, other_key);
+    return one_bytes == other_bytes && memcmp(one_key, other_key, one_bytes) == 0;
+}
+
+static bool measure(const char *text, size_t bytes_max, size_t *ret_bytes)
+{
+    size_t bytes = strlen(text);
+    if (bytes == 0 || bytes > bytes_max)
+        return false;
+    *ret_bytes = bytes;
+    return true;
+}
+
+static bool measure_key(const struct tally *tally, const char *host, const char *id, struct names *ret_names)
+{
+    ret_names->host = host;
+    ret_names->id = id;
+    if (!measure(host, CONNECTION_HOST_BYTES_MAX, &ret_names->host_bytes) ||
+        !measure(id, CONNECTION_ID_BYTES_MAX, &ret_names->id_bytes))
+        return false;
+    ret_names->live_hash = hash_live(tally, ret_names);
+    hash_index_prefetch(&tally->live_index, ret_names->live_hash);
+    return true;
+}
+
+static bool measure_user(const struct tally *tally, const char *user, struct names *ret_names)
+{
+    ret_names->user = user;
+    if (!measure(user, CONNECTION_USER_BYTES_MAX, &ret_names->user_bytes))
+        return false;
+    ret_names->user_hash = hash_user(tally, user, ret_names->user_bytes);
+    hash_index_prefetch(&tally->holder_index, ret_names->user_hash);
+    return true;
+}
+
+static bool measure_host(const struct tally *tally, const char *host, struct names *ret_names)
+{
+    ret_names->host = host;
+    if (!measure(host, CONNECTION_HOST_BYTES_MAX, &ret_names->host_bytes))
+        return false;
+    ret_names->host_hash = hash_text(tally, host, ret_names->host_bytes);
+    return true;
+}
+
+/* ---- strings of records -------------------------------------------------------------------------------- */
+
+static char *text_outside(const char *room)
+{
+    char *text;
+    memcpy(&text, room, sizeof text);
+    return text;
+}
+
+static const char *live_id(const struct live *live)
+{
+    return live->form == LIVE_INSIDE ? live->text : text_outside(live->text);
+}
+
+static const char *holder_name(const struct holder *holder)
+{
+    return holder->text[NAME_INSIDE_BYTES - 1] == '\0' ? holder->text : text_outside(holder->text);
+}
+
+static const char *live_user(const struct tally *tally, const struct live *live)
+{
+    if (live->form != LIVE_OUTSIDE_WITH_USER)
+        return holder_name(holder_at(tally, live->user));
+    const char *id = text_outside(live->text);
+    return id + strlen(id) + 1;
+}
+
+/* What a connection's strings need beyond its record; form LIVE_FREE: nothing could be had. */
+struct live_text {
+    enum live_form form;
+    char *outside;
+};
+
+static struct live_text live_text_create(const struct names *names, bool own_spelling)
+{
+    if (!own_spelling && names->id_bytes < ID_INSIDE_BYTES)
+        return (struct live_text){LIVE_INSIDE, NULL};
+    char *outside = malloc(names->id_bytes + 1 + (own_spelling ? names->user_bytes + 1 : 0));
+    if (outside == NULL)
+        return (struct live_text){LIVE_FREE, NULL};
+    memcpy(outside, names->id, names->id_bytes + 1);
+    if (own_spelling)
+        memcpy(outside + names->id_bytes + 1, names->user, names->user_bytes + 1);
+    return (struct live_text){own_spelling ? LIVE_OUTSIDE_WITH_USER : LIVE_OUTSIDE, outside};
+}
+
+static void live_text_clear(struct tally *tally, struct live *live)
+{
+    if (live->form == LIVE_INSIDE)
+        tally->inside_bytes -= strlen(live->text) + 1;
+    else if (live->form != LIVE_FREE)
+        free(text_outside(live->text));
+    live->form = LIVE_FREE;
+}
+
+/* Replaces the strings; names->id may be the record's own. */
+static void live_text_set(struct tally *tally, struct live *live, const struct names *names,
+                          struct live_text text)
+{
+    char id[ID_INSIDE_BYTES] = "";
+    if (text.form == LIVE_INSIDE)
+        memcpy(id, names->id, names->id_bytes + 1);
+    live_text_clear(tally, live);
+    live->form = (uint8_t)text.form;
+    if (text.form == LIVE_INSIDE) {
+        memcpy(live->text, id, sizeof id);
+        tally->inside_bytes += names->id_bytes + 1;
+    } else {
+        memcpy(live->text, &text.outside, sizeof text.outside);
+    }
+}
+
+static bool holder_name_set(struct tally *tally, struct holder *holder, const struct names *names)
+{
+    if (names->user_bytes < NAME_INSIDE_BYTES) {
+        memcpy(holder->text, names->user, names->user_bytes + 1);
+        holder->text[NAME_INSIDE_BYTES - 1] = '\0';
+        tally->inside_bytes += names->user_bytes + 1;
+        return true;
+    }
+    char *outside = malloc(names->user_bytes + 1);
+    if (outside == NULL)
+        return false;
+    memcpy(outside, names->user, names->user_bytes + 1);
+    memcpy(holder->text, &outside, sizeof outside);
+    holder->text[NAME_INSIDE_BYTES - 1] = 1;
+    return true;
+}
+
+static void holder_name_clear(struct tally *tally, struct holder *holder)
+{
+    if (holder->text[NAME_INSIDE_BYTES - 1] == '\0')
+        tally->inside_bytes -= strlen(holder->text) + 1;
+    else
+        free(text_outside(holder->text));
+}
+
+/* ---- finding ------------------------------------------------------------------------------------------- */
+
+static uint32_t find_live(const struct tally *tally, const struct names *names)
+{
+    uint32_t position = hash_index_home(&tally->live_index, names->live_hash), number;
+    while ((number = hash_index_candidate(&tally->live_index, names->live_hash, &position)) != NONE) {
+        const struct live *live = live_at(tally, number);
+        if (strcmp(live_id(live), names->id) == 0 &&
+            strcmp(host_at(tally, live->host)->name, names->host) == 0)
+            break;
+    }
+    return number;
+}
+
+static uint32_t find_holder(const struct tally *tally, const struct names *names)
+{
+    uint32_t position = hash_index_home(&tally->holder_index, names->user_hash), number;
+    while ((number = hash_index_candidate(&tally->holder_index, names->user_hash, &position)) != NONE)
+        if (same_user(tally, holder_name(holder_at(tally, number)), names->user))
+            break;
+    return number;
+}
+
+static uint32_t find_host(const struct tally *tally, const struct names *names)
+{
+    uint32_t position = hash_index_home(&tally->host_index, names->host_hash), number;
+    while ((number = hash_index_candidate(&tally->host_index, names->host_hash, &position)) != NONE)
+        if (strcmp(host_at(tally, number)->name, names->host) == 0)
+            break;
+    return number;
+}
+
+/* ---- users and hosts come and go ----------------------------------------------------------------------- */
+
+/* Whoever has no connection when this is called goes. */
+static void drop_holder_if_unused(struct tally *tally, uint32_t number)
+{
+    struct holder *holder = holder_at(tally, number);
+    if (holder->connections > 0)
+        return;
+    hash_index_remove(&tally->holder_index, holder->hash, number);
+    holder_name_clear(tally, holder);
+    slab_give(&tally->holders, number);
+}
+
+static void drop_host_if_unused(struct tally *tally, uint32_t number)
+{
+    struct host *host = host_at(tally, number);
+    if (host->connections > 0)
+        return;
+    hash_index_remove(&tally->host_index, host->hash, number);
+    tally->desk_bytes -= host->desk_room * sizeof *host->desks;
+    free(host->desks);
+    free(host->name);
+    slab_give(&tally->hosts, number);
+}
+
+static int obtain_holder(struct tally *tally, const struct names *names, uint32_t *ret_number)
+{
+    uint32_t number = find_holder(tally, names);
+    if (number == NONE) {
+        if (!slab_reserve(&tally->holders) || !hash_index_reserve(&tally->holder_index))
+            return CORE_NO_MEMORY;
+        number = slab_take(&tally->holders);
+        struct holder *holder = holder_at(tally, number);
+        *holder = (struct holder){.first = NONE, .hash = names->user_hash};
+        if (!holder_name_set(tally, holder, names)) {
+            slab_give(&tally->holders, number);
+            return CORE_NO_MEMORY;
+        }
+        hash_index_add(&tally->holder_index, names->user_hash, number);
+    }
+    *ret_number = number;
+    return 0;
+}
+
+static int obtain_host(struct tally *tally, const struct names *names, uint32_t *ret_number)
+{
+    uint32_t number = find_host(tally, names);
+    if (number == NONE) {
+        if (!slab_reserve(&tally->hosts) || !hash_index_reserve(&tally->host_index))
+            return CORE_NO_MEMORY;
+        char *name = malloc(names->host_bytes + 1);
+        if (name == NULL)
+            return CORE_NO_MEMORY;
+        memcpy(name, names->host, names->host_bytes + 1);
+        number = slab_take(&tally->hosts);
+        *host_at(tally, number) =
+            (struct host){.first = NONE, .hash = names->host_hash, .exempt = {NONE, NONE}, .name = name};
+        hash_index_add(&tally->host_index, names->host_hash, number);
+    }
+    *ret_number = number;
+    return 0;
+}
+
+static void link_to_host(struct tally *tally, uint32_t number, uint32_t host_number)
+{
+    struct live *live = live_at(tally, number);
+    struct host *host = host_at(tally, host_number);
+    live->host = host_number;
+    live->host_prev = NONE;
+    live->host_next = host->first;
+    if (host->first != NONE)
+        live_at(tally, host->first)->host_prev = number;
+    host->first = number;
+    if (host->connections++ == 0)
+        tally->level.hosts++;
+}
+
+static void unlink_from_host(struct tally *tally, const struct live *live)
+{
+    struct host *host = host_at(tally, live->host);
+    if (live->host_prev == NONE)
+        host->first = live->host_next;
+    else
+        live_at(tally, live->host_prev)->host_next = live->host_next;
+    if (live->host_next != NONE)
+        live_at(tally, live->host_next)->host_prev = live->host_prev;
+    if (--host->connections == 0)
+        tally->level.hosts--;
+}
+
+static void link_to_user(struct tally *tally, uint32_t number, uint32_t holder_number)
+{
+    struct live *live = live_at(tally, number);
+    struct holder *holder = holder_at(tally, holder_number);
+    live->user = holder_number;
+    live->user_prev = NONE;
+    live->user_next = holder->first;
+    if (holder->first != NONE)
+        live_at(tally, holder->first)->user_prev = number;
+    holder->first = number;
+    if (holder->connections++ == 0)
+        tally->level.users++;
+}
+
+static void unlink_from_user(struct tally *tally, const struct live *live)
+{
+    struct holder *holder = holder_at(tally, live->user);
+    if (live->user_prev == NONE)
+        holder->first = live->user_next;
+    else
+        live_at(tally, live->user_prev)->user_next = live->user_next;
+    if (live->user_next != NONE)
+        live_at(tally, live->user_next)->user_prev = live->user_prev;
+    if (--holder->connections == 0)
+        tally->level.users--;
+}
+
+/* ---- a host's administrator desktops: a heap, the oldest on top -----------------------------------------
+ */
+
+static bool is_older(const struct tally *tally, uint32_t one, uint32_t other)
+{
+    const struct live *a = live_at(tally, one), *b = live_at(tally, other);
+    if (a->connected_at_ms != b->connected_at_ms)
+        return a->connected_at_ms < b->connected_at_ms;
+    return strcmp(live_id(a), live_id(b)) < 0;
+}
+
+static void desks_set(struct tally *tally, struct host *host, uint32_t place, uint32_t number)
+{
+    host->desks[place] = number;
+    live_at(tally, number)->place = place;
+}
+
+static void desks_rise(struct tally *tally, struct host *host, uint32_t place, uint32_t number)
+{
+    while (place > 0 && is_older(tally, number, host->desks[(place - 1) / 2])) {
+        desks_set(tally, host, place, host->desks[(place - 1) / 2]);
+        place = (place - 1) / 2;
+    }
+    desks_set(tally, host, place, number);
+}
+
+static void desks_sink(struct tally *tally, struct host *host, uint32_t place, uint32_t number)
+{
+    for (;;) {
+        uint32_t child = place * 2 + 1;
+        if (child + 1 < host->desk_count && is_older(tally, host->desks[child + 1], host->desks[child]))
+            child++;
+        if (child >= host->desk_count || !is_older(tally, host->desks[child], number))
+            break;
+        desks_set(tally, host, place, host->desks[child]);
+        place = child;
+    }
+    desks_set(tally, host, place, number);
+}
+
+static bool desks_reserve(struct tally *tally, struct host *host)
+{
+    if (host->desk_count < host->desk_room)
+        return true;
+    uint32_t room = host->desk_room == 0 ? DESKS_MIN : host->desk_room * 2;
+    uint32_t *desks = realloc(host->desks, room * sizeof *desks);
+    if (desks == NULL)
+        return false;
+    tally->desk_bytes += (room - host->desk_room) * sizeof *desks;
+    host->desks = desks;
+    host->desk_room = room;
+    return true;
+}
+
+static void desks_add(struct tally *tally, struct host *host, uint32_t number)
+{
+    desks_rise(tally, host, host->desk_count++, number);
+}
+
+static void desks_remove(struct tally *tally, struct host *host, struct live *live)
+{
+    uint32_t place = live->place, last = host->desks[--host->desk_count];
+    if (place < host->desk_count) {
+        if (place > 0 && is_older(tally, last, host->desks[(place - 1) / 2]))
+            desks_rise(tally, host, place, last);
+        else
+            desks_sink(tally, host, place, last);
+    }
+    live->place = NONE;
+}
+
+/* The oldest desk but one: a child of the top. */
+static uint32_t desks_second(const struct tally *tally, const struct host *host)
+{
+    if (host->desk_count < 2)
+        return NONE;
+    if (host->desk_count > 2 && is_older(tally, host->desks[2], host->desks[1]))
+        return host->desks[2];
+    return host->desks[1];
+}
+
+/* ---- who counts ---------------------------------------------------------------------------------------- */
+
+static bool is_exempt(uint8_t reason)
+{
+    return reason == TALLY_EXEMPT_FIRST || reason == TALLY_EXEMPT_SECOND;
+}
+
+static void stop_consuming(struct tally *tally, struct holder *holder)
+{
+    tally->level.consuming--;
+    if (--holder->consuming == 0)
+        tally->level.concurrent_users--;
+}
+
+static void start_consuming(struct tally *tally, struct holder *holder)
+{
+    tally->level.consuming++;
+    if (holder->consuming++ == 0)
+        tally->level.concurrent_users++;
+}
+
+static void set_reason(struct tally *tally, struct live *live, uint8_t reason)
+{
+    uint8_t before = live->reason;
+    if (before == reason)
+        return;
+    live->reason = reason;
+    if (before == TALLY_COUNTED)
+        stop_consuming(tally, holder_at(tally, live->user));
+    else if (reason == TALLY_COUNTED)
+        start_consuming(tally, holder_at(tally, live->user));
+    tally->level.exempt -= is_exempt(before);
+    tally->level.exempt += is_exempt(reason);
+}
+
+/* Gives the exempt places to the oldest desks, and takes them from whoever is none any more. */
+static void assign_exempt(struct tally *tally, struct host *host)
+{
+    uint32_t first = host->desk_count > 0 ? host->desks[0] : NONE, second = desks_second(tally, host);
+    for (int i = 0; i < TALLY_EXEMPT_PER_HOST; i++) {
+        uint32_t before = host->exempt[i];
+        if (before != NONE && before != first && before != second && live_at(tally, before)->place != NONE)
+            set_reason(tally, live_at(tally, before), TALLY_COUNTED);
+    }
+    if (first != NONE)
+        set_reason(tally, live_at(tally, first), TALLY_EXEMPT_FIRST);
+    if (second != NONE)
+        set_reason(tally, live_at(tally, second), TALLY_EXEMPT_SECOND);
+    host->exempt[0] = first;
+    host->exempt[1] = second;
+}
+
+/* Whether it counts before exemptions are looked at. */
+static uint8_t reason_by_itself(const struct tally_settings *settings, const struct live *live)
+{
+    if ((settings->routes_counted & ROUTE_BIT(live->route)) == 0)
+        return TALLY_ROUTE_NOT_COUNTED;
+    if (live->state == CONNECTION_DISCONNECTED && !settings->count_disconnected)
+        return TALLY_DISCONNECTED_NOT_COUNTED;
+    return TALLY_COUNTED;
+}
+
+static bool is_administrator_desktop(uint8_t kind, uint8_t administrator)
+{
+    return kind == KIND_DESKTOP && administrator == ADMINISTRATOR_YES;
+}
+
+/* A connection begins to stand for what it is. Its host has room for one more desk. */
+static void stand_up(struct tally *tally, uint32_t number)
+{
+    struct live *live = live_at(tally, number);
+    struct host *host = host_at(tally, live->host);
+    if (live->state == CONNECTION_DISCONNECTED)
+        tally->level.disconnected++;
+    set_reason(tally, live, reason_by_itself(&tally->settings, live));
+    if (live->reason == TALLY_COUNTED && is_administrator_desktop(live->kind, live->administrator)) {
+        desks_add(tally, host, number);
+        assign_exempt(tally, host);
+    }
+}
+
+static void stand_down(struct tally *tally, struct live *live)
+{
+    if (live->state == CONNECTION_DISCONNECTED)
+        tally->level.disconnected--;
+    set_reason(tally, live, REASON_NONE);
+    if (live->place != NONE) {
+        struct host *host = host_at(tally, live->host);
+        desks_remove(tally, host, live);
+        assign_exempt(tally, host);
+    }
+}
+
+/* ---- changes ------------------------------------------------------------------------------------------- */
+
+/* All that a put needs, had before anything is changed. */
+struct provision {
+    uint32_t holder, host;
+    struct live_text text;
+    bool keeps_text; /* the strings stay as they are */
+};
+
+static void provision_drop(struct tally *tally, const struct provision *provision)
+{
+    if (provision->holder != NONE)
+        drop_holder_if_unused(tally, provision->holder);
+    if (provision->host != NONE)
+        drop_host_if_unused(tally, provision->host);
+}
+
+static bool users_full(const struct tally *tally, const struct live *replaced, uint32_t holder)
+{
+    if (holder_at(tally, holder)->connections > 0)
+        return false;
+    bool leaves = replaced != NULL && holder_at(tally, replaced->user)->connections == 1;
+    return tally->level.users - leaves >= tally->settings.users_max;
+}
+
+static int provide_text(struct tally *tally, const struct live *replaced, const struct names *names,
+                        struct provision *provision)
+{
+    provision->keeps_text = replaced != NULL && replaced->user == provision->holder &&
+                            strcmp(live_user(tally, replaced), names->user) == 0;
+    if (provision->keeps_text)
+        return 0;
+    bool own_spelling = strcmp(holder_name(holder_at(tally, provision->holder)), names->user) != 0;
+    provision->text = live_text_create(names, own_spelling);
+    return provision->text.form == LIVE_FREE ? CORE_NO_MEMORY : 0;
+}
+
+static int provide_host(struct tally *tally, const struct names *names, struct provision *provision)
+{
+    int code = obtain_host(tally, names, &provision->host);
+    if (code < 0)
+        return code;
+    bool opens = host_at(tally, provision->host)->connections == 0;
+    return opens && tally->level.hosts >= tally->settings.hosts_max ? CORE_FULL : 0;
+}
+
+static int provide(struct tally *tally, const struct live *replaced, const struct names *names, bool desk,
+                   struct provision *provision)
+{
+    int code = obtain_holder(tally, names, &provision->holder);
+    if (code < 0)
+        return code;
+    if (users_full(tally, replaced, provision->holder))
+        return CORE_FULL;
+    if (replaced != NULL)
+        provision->host = replaced->host;
+    else if ((code = provide_host(tally, names, provision)) < 0)
+        return code;
+    if (replaced == NULL && (!slab_reserve(&tally->lives) || !hash_index_reserve(&tally->live_index)))
+        return CORE_NO_MEMORY;
+    if (desk && !desks_reserve(tally, host_at(tally, provision->host)))
+        return CORE_NO_MEMORY;
+    return provide_text(tally, replaced, names, provision);
+}
+
+static void describe(struct live *live, const struct connection *connection, uint32_t tag)
+{
+    live->connected_at_ms = connection->connected_at_ms;
+    live->kind = (uint8_t)connection->kind;
+    live->route = (uint8_t)connection->route;
+    live->state = (uint8_t)connection->state;
+    live->administrator = (uint8_t)connection->administrator;
+    live->tag = tag;
+}
+
+static uint32_t open_live(struct tally *tally, const struct names *names, const struct provision *provision)
+{
+    uint32_t number = slab_take(&tally->lives);
+    struct live *live = live_at(tally, number);
+    *live = (struct live){.place = NONE, .reason = REASON_NONE, .form = LIVE_FREE};
+    live_text_set(tally, live, names, provision->text);
+    link_to_host(tally, number, provision->host);
+    link_to_user(tally, number, provision->holder);
+    hash_index_add(&tally->live_index, names->live_hash, number);
+    tally->level.connections++;
+    return number;
+}
+
+/* Takes a live connection back to where open_live leaves a new one. */
+static void reopen_live(struct tally *tally, uint32_t number, const struct names *names,
+                        const struct provision *provision)
+{
+    struct live *live = live_at(tally, number);
+    stand_down(tally, live);
+    uint32_t holder = live->user;
+    if (holder != provision->holder) {
+        unlink_from_user(tally, live);
+        link_to_user(tally, number, provision->holder);
+    }
+    if (!provision->keeps_text)
+        live_text_set(tally, live, names, provision->text);
+    drop_holder_if_unused(tally, holder);
+}
+
+int tally_put(struct tally *tally, const struct connection *connection, uint32_t tag)
+{
+    struct names names;
+    if (!measure_key(tally, connection->host, connection->id, &names) ||
+        !measure_user(tally, connection->user, &names) || !measure_host(tally, connection->host, &names))
+        return CORE_INVALID;
+    uint32_t number = find_live(tally, &names);
+    if (number == NONE && tally->level.connections >= tally->settings.connections_max)
+        return CORE_FULL;
+
+    struct provision provision = {.holder = NONE, .host = NONE};
+    bool desk = is_administrator_desktop((uint8_t)connection->kind, (uint8_t)connection->administrator);
+    int code = provide(tally, number == NONE ? NULL : live_at(tally, number), &names, desk, &provision);
+    if (code < 0) {
+        provision_drop(tally, &provision);
+        return code;
+    }
+    if (number == NONE)
+        number = open_live(tally, &names, &provision);
+    else
+        reopen_live(tally, number, &names, &provision);
+    describe(live_at(tally, number), connection, tag);
+    stand_up(tally, number);
+    return 0;
+}
+
+int tally_end(struct tally *tally, const char *host, const char *id)
+{
+    struct names names;
+    uint32_t number = measure_key(tally, host, id, &names) ? find_live(tally, &names) : NONE;
+    if (number == NONE)
+        return CORE_UNKNOWN;
+    struct live *live = live_at(tally, number);
+    stand_down(tally, live);
+    unlink_from_user(tally, live);
+    unlink_from_host(tally, live);
+    hash_index_remove(&tally->live_index, names.live_hash, number);
+    live_text_clear(tally, live);
+    slab_give(&tally->lives, number);
+    tally->level.connections--;
+    drop_holder_if_unused(tally, live->user);
+    drop_host_if_unused(tally, live->host);
+    return 0;
+}
+
+/* ---- questions ----------------------------------------------------------------------------------------- */
+
+const char *tally_reason_name(enum tally_reason reason)
+{
+    static const char *const names[] = {
+        [TALLY_COUNTED] = "counted",
+        [TALLY_EXEMPT_FIRST] = "exempt 1 of 2",
+        [TALLY_EXEMPT_SECOND] = "exempt 2 of 2",
+        [TALLY_ROUTE_NOT_COUNTED] = "route not counted",
+        [TALLY_DISCONNECTED_NOT_COUNTED] = "disconnected, not counted",
+    };
+    static_assert(sizeof names / sizeof *names == TALLY_REASON_MAX, "every reason has a name");
+    return names[reason];
+}
+
+const struct tally_level *tally_level(const struct tally *tally)
+{
+    return &tally->level;
+}
+
+static struct tally_entry entry_of(const struct tally *tally, const struct live *live)
+{
+    return (struct tally_entry){
+        .connection =
+            {
+                .host = host_at(tally, live->host)->name,
+                .id = live_id(live),
+                .user = live_user(tally, live),
+                .connected_at_ms = live->connected_at_ms,
+                .kind = (enum connection_kind)live->kind,
+                .route = (enum connection_route)live->route,
+                .state = (enum connection_state)live->state,
+                .administrator = (enum administrator)live->administrator,
+            },
+        .reason = (enum tally_reason)live->reason,
+        .tag = live->tag,
+    };
+}
+
+static struct tally_user user_of(const struct holder *holder)
+{
+    return (struct tally_user){holder_name(holder), holder->connections, holder->consuming};
+}
+
+bool tally_find(const struct tally *tally, const char *host, const char *id, struct tally_entry *ret_entry)
+{
+    struct names names;
+    uint32_t number = measure_key(tally, host, id, &names) ? find_live(tally, &names) : NONE;
+    if (number == NONE)
+        return false;
+    *ret_entry = entry_of(tally, live_at(tally, number));
+    return true;
+}
+
+static uint32_t holder_of(const struct tally *tally, const char *user)
+{
+    struct names names;
+    return measure_user(tally, user, &names) ? find_holder(tally, &names) : NONE;
+}
+
+static uint32_t host_of(const struct tally *tally, const char *host)
+{
+    struct names names;
+    return measure_host(tally, host, &names) ? find_host(tally, &names) : NONE;
+}
+
+bool tally_user(const struct tally *tally, const char *user, struct tally_user *ret_user)
+{
+    uint32_t holder = holder_of(tally, user);
+    *ret_user = holder == NONE ? (struct tally_user){0} : user_of(holder_at(tally, holder));
+    return holder != NONE;
+}
+
+static bool stop_at_first(void *data, const struct tally_entry *entry)
+{
+    (void)entry;
+    *(bool *)data = true;
+    return false;
+}
+
+bool tally_user_on_host(const struct tally *tally, const char *user, const char *host)
+{
+    bool found = false;
+    tally_each(tally, host, user, stop_at_first, &found);
+    return found;
+}
+
+uint32_t tally_host_exempt(const struct tally *tally, const char *host)
+{
+    uint32_t number = host_of(tally, host), places = 0;
+    if (number == NONE)
+        return 0;
+    for (int i = 0; i < TALLY_EXEMPT_PER_HOST; i++)
+        places += host_at(tally, number)->exempt[i] != NONE;
+    return places;
+}
+
+static void each_of_user(const struct tally *tally, uint32_t holder, uint32_t host, tally_visit_fn *visit,
+                         void *data)
+{
+    for (uint32_t number = holder_at(tally, holder)->first; number != NONE;) {
+        const struct live *live = live_at(tally, number);
+        number = live->user_next;
+        struct tally_entry entry = entry_of(tally, live);
+        if ((host == NONE || live->host == host) && !visit(data, &entry))
+            return;
+    }
+}
+
+static void each_of_host(const struct tally *tally, uint32_t host, tally_visit_fn *visit, void *data)
+{
+    for (uint32_t number = host_at(tally, host)->first; number != NONE;) {
+        const struct live *live = live_at(tally, number);
+        number = live->host_next;
+        struct tally_entry entry = entry_of(tally, live);
+        if (!visit(data, &entry))
+            return;
+    }
+}
+
+static void each_of_all(const struct tally *tally, tally_visit_fn *visit, void *data)
+{
+    for (uint32_t number = 0; number < tally->lives.used; number++) {
+        const struct live *live = live_at(tally, number);
+        if (live->form == LIVE_FREE)
+            continue;
+        struct tally_entry entry = entry_of(tally, live);
+        if (!visit(data, &entry))
+            return;
+    }
+}
+
+void tally_each(const struct tally *tally, const char *host, const char *user, tally_visit_fn *visit,
+                void *data)
+{
+    uint32_t host_number = host != NULL ? host_of(tally, host) : NONE;
+    uint32_t holder_number = user != NULL ? holder_of(tally, user) : NONE;
+    if ((host != NULL && host_number == NONE) || (user != NULL && holder_number == NONE))
+        return;
+    if (user != NULL)
+        each_of_user(tally, holder_number, host_number, visit, data);
+    else if (host != NULL)
+        each_of_host(tally, host_number, visit, data);
+    else
+        each_of_all(tally, visit, data);
+}
+
+void tally_each_user(const struct tally *tally, tally_visit_user_fn *visit, void *data)
+{
+    for (uint32_t number = 0; number < tally->holders.used; number++) {
+        const struct holder *holder = holder_at(tally, number);
+        if (holder->connections == 0)
+            continue;
+        struct tally_user user = user_of(holder);
+        if (!visit(data, &user))
+            return;
+    }
+}
+
+void tally_each_host(const struct tally *tally, tally_visit_host_fn *visit, void *data)
+{
+    for (uint32_t number = 0; number < tally->hosts.used; number++) {
+        const struct host *host = host_at(tally, number);
+        if (host->connections > 0 && !visit(data, host->name, host->connections))
+            return;
+    }
+}
+
+size_t tally_bytes(const struct tally *tally)
+{
+    return sizeof *tally + slab_bytes(&tally->lives) + slab_bytes(&tally->holders) +
+           slab_bytes(&tally->hosts) + hash_index_bytes(&tally->live_index) +
+           hash_index_bytes(&tally->holder_index) + hash_index_bytes(&tally->host_index) + tally->desk_bytes -
+           tally->inside_bytes;
+}
+
+/* ---- the whole ----------------------------------------------------------------------------------------- */
+
+static void init(struct tally *tally, const struct tally_settings *settings)
+{
+    *tally = (struct tally){.settings = *settings};
+    if (tally->settings.connections_max == 0)
+        tally->settings.connections_max = TALLY_CONNECTIONS_MAX;
+    if (tally->settings.users_max == 0)
+        tally->settings.users_max = TALLY_USERS_MAX;
+    if (tally->settings.hosts_max == 0)
+        tally->settings.hosts_max = TALLY_HOSTS_MAX;
+    slab_init(&tally->lives, sizeof(struct live));
+    slab_init(&tally->holders, sizeof(struct holder));
+    slab_init(&tally->hosts, sizeof(struct host));
+}
+
+static void finish(struct tally *tally)
+{
+    for (uint32_t number = 0; number < tally->lives.used; number++)
+        live_text_clear(tally, live_at(tally, number));
+    for (uint32_t number = 0; number < tally->holders.used; number++)
+        if (holder_at(tally, number)->connections > 0)
+            holder_name_clear(tally, holder_at(tally, number));
+    for (uint32_t number = 0; number < tally->hosts.used; number++) {
+        if (host_at(tally, number)->connections > 0) {
+            free(host_at(tally, number)->desks);
+            free(host_at(tally, number)->name);
+        }
+    }
+    hash_index_finish(&tally->live_index);
+    hash_index_finish(&tally->holder_index);
+    hash_index_finish(&tally->host_index);
+    slab_finish(&tally->lives);
+    slab_finish(&tally->holders);
+    slab_finish(&tally->hosts);
+}
+
+struct tally *tally_create(const struct tally_settings *settings)
+{
+    struct tally *tally = malloc(sizeof *tally);
+    if (tally != NULL)
+        init(tally, settings);
+    return tally;
+}
+
+void tally_destroy(struct tally *tally)
+{
+    if (tally == NULL)
+        return;
+    finish(tally);
+    free(tally);
+}
+
+struct copying {
+    struct tally *to;
+    int code;
+};
+
+static bool copy_entry(void *data, const struct tally_entry *entry)
+{
+    struct copying *copying = data;
+    copying->code = tally_put(copying->to, &entry->connection, entry->tag);
+    return copying->code == 0;
+}
+
+int tally_reconfigure(struct tally *tally, const struct tally_settings *settings)
+{
+    struct tally renewed;
+    init(&renewed, settings);
+    struct copying copying = {&renewed, 0};
+    tally_each(tally, NULL, NULL, copy_entry, &copying);
+    if (copying.code < 0) {
+        finish(&renewed);
+        return copying.code;
+    }
+    finish(tally);
+    *tally = renewed;
+    return 0;
+}
