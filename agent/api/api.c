@@ -1,0 +1,373 @@
+/* Routes, doors, and the life of the API. */
+#include "api_internal.h"
+#include "reply.h"
+
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* --- routes --------------------------------------------------------------------------------- */
+
+enum method { METHOD_GET, METHOD_PUT, METHOD_POST, METHOD_DELETE, METHOD_MAX, METHOD_OTHER };
+
+enum path_shape {
+    PATH_EXACT,
+    PATH_HOST,      /* `path` and a host */
+    PATH_CONNECTION /* `path`, a host, a slash, an id */
+};
+
+#define PARAMETERS_MAX 4
+
+struct route {
+    const char *path;
+    enum path_shape shape;
+    api_handler_fn *handlers[METHOD_MAX];
+    const char *parameters[PARAMETERS_MAX];
+    bool open;       /* on TCP without a token */
+    bool takes_bulk; /* POST with a body of lines */
+    bool endless;    /* no HEAD */
+};
+
+/* The gate first: it is asked most. */
+static const struct route routes[] = {
+    {.path = "/v1/gate",
+     .handlers = {[METHOD_GET] = gate_get},
+     .parameters = {"user", "host", "kind"},
+     .open = true},
+    {.path = "/v1/resources", .handlers = {[METHOD_GET] = resources_get}, .parameters = {"user"}},
+    {.path = "/v1/connections/",
+     .shape = PATH_CONNECTION,
+     .handlers = {[METHOD_PUT] = connection_put, [METHOD_DELETE] = connection_delete}},
+    {.path = "/v1/connections/", .shape = PATH_HOST, .handlers = {[METHOD_PUT] = connection_set_put}},
+    {.path = "/v1/connections",
+     .handlers = {[METHOD_GET] = connections_get},
+     .parameters = {"user", "host", "state"},
+     .takes_bulk = true},
+    {.path = "/v1/status", .handlers = {[METHOD_GET] = status_get}},
+    {.path = "/v1/users", .handlers = {[METHOD_GET] = users_get}},
+    {.path = "/v1/explain", .handlers = {[METHOD_GET] = explain_get}, .parameters = {"user"}},
+    {.path = "/v1/windows", .handlers = {[METHOD_GET] = windows_get}, .parameters = {"since", "until"}},
+    {.path = "/v1/days", .handlers = {[METHOD_GET] = days_get}, .parameters = {"since", "until"}},
+    {.path = "/v1/events", .handlers = {[METHOD_GET] = events_get}, .parameters = {"after"}, .endless = true},
+    {.path = "/v1/activation",
+     .handlers = {[METHOD_POST] = activation_post, [METHOD_DELETE] = activation_delete}},
+    {.path = "/v1/report", .handlers = {[METHOD_POST] = report_post}},
+    {.path = "/v1/farm", .handlers = {[METHOD_GET] = farm_get}},
+    {.path = "/v1/version", .handlers = {[METHOD_GET] = version_get}},
+    {.path = "/metrics", .handlers = {[METHOD_GET] = metrics_get}, .open = true},
+    {.path = "/healthz", .handlers = {[METHOD_GET] = healthz_get}, .open = true},
+    {.path = "/readyz", .handlers = {[METHOD_GET] = readyz_get}, .open = true},
+};
+
+static bool route_fits(const struct route *route, const char *path)
+{
+    size_t bytes = strlen(route->path);
+    if (route->shape == PATH_EXACT)
+        return strcmp(route->path, path) == 0;
+    if (strncmp(route->path, path, bytes) != 0)
+        return false;
+    return (strchr(path + bytes, '/') != NULL) == (route->shape == PATH_CONNECTION);
+}
+
+static const struct route *find_route(const char *path)
+{
+    for (size_t i = 0; i < sizeof(routes) / sizeof(routes[0]); i++)
+        if (route_fits(&routes[i], path))
+            return &routes[i];
+    return NULL;
+}
+
+static enum method find_method(const char *name, bool head_too)
+{
+    static const char *const names[METHOD_MAX] = {
+        [METHOD_GET] = "GET", [METHOD_PUT] = "PUT", [METHOD_POST] = "POST", [METHOD_DELETE] = "DELETE"};
+    for (int method = 0; method < METHOD_MAX; method++)
+        if (strcmp(names[method], name) == 0)
+            return (enum method)method;
+    return head_too && strcmp(name, "HEAD") == 0 ? METHOD_GET : METHOD_OTHER;
+}
+
+static bool route_takes(const struct route *route, enum method method)
+{
+    return method < METHOD_MAX && (route->handlers[method] || (method == METHOD_POST && route->takes_bulk));
+}
+
+/* --- who may pass --------------------------------------------------------------------------- */
+
+static void refuse_method(struct http_exchange *exchange, const struct route *route)
+{
+    static const char *const words[METHOD_MAX] = {
+        [METHOD_GET] = "GET, HEAD", [METHOD_PUT] = "PUT", [METHOD_POST] = "POST", [METHOD_DELETE] = "DELETE"};
+    char header[96] = "Allow: ";
+    const char *separator = "";
+    for (int method = 0; method < METHOD_MAX; method++) {
+        if (!route_takes(route, (enum method)method))
+            continue;
+        const char *word = method == METHOD_GET && route->endless ? "GET" : words[method];
+        size_t length = strlen(header);
+        (void)snprintf(header + length, sizeof(header) - length, "%s%s", separator, word);
+        separator = ", ";
+    }
+    size_t length = strlen(header);
+    (void)snprintf(header + length, sizeof(header) - length, "\r\n");
+    reply_problem_with_headers(exchange, 405, "method_not_allowed", "this path does not take this method",
+                               header);
+}
+
+static bool admit_host(const struct api_entrance *entrance, struct http_exchange *exchange)
+{
+    struct http_text host;
+    if (http_header(exchange, "host", &host) &&
+        door_host_allowed(&entrance->api->keys, host.text, host.bytes))
+        return true;
+    http_problem(exchange, 403, "host_not_allowed",
+                 "the Host header is neither a loopback name or address nor listed in api.hosts", NULL);
+    return false;
+}
+
+static bool admit_token(const struct api_entrance *entrance, struct http_exchange *exchange, bool changes)
+{
+    static const char challenge[] = "WWW-Authenticate: Bearer realm=\"farmgate\"\r\n";
+    struct http_text header;
+    enum door_scope scope = door_scope(&entrance->api->keys, exchange);
+    if (scope == DOOR_WRITE || (scope == DOOR_READ && !changes))
+        return true;
+    if (scope == DOOR_READ)
+        http_problem(exchange, 403, "read_only", "this token may read only", NULL);
+    else if (http_header(exchange, "authorization", &header))
+        reply_problem_with_headers(exchange, 401, "token_unknown", "this token is not in api.token_file",
+                                   challenge);
+    else
+        reply_problem_with_headers(exchange, 401, "token_required",
+                                   "over TCP this call needs a bearer token of api.token_file", challenge);
+    return false;
+}
+
+static bool admit_door(const struct api_entrance *entrance, struct http_exchange *exchange,
+                       const struct route *route, bool changes)
+{
+    switch (entrance->door) {
+    case API_DOOR_READER:
+        if (changes)
+            http_problem(exchange, 403, "read_only", "changes go through the administrator's socket", NULL);
+        return !changes;
+    case API_DOOR_ADMIN:
+        return true;
+    case API_DOOR_TCP:
+        return route->open || admit_token(entrance, exchange, changes);
+    case API_DOOR_MAX:
+        break;
+    }
+    return false;
+}
+
+static bool parameter_known(const struct route *route, const char *name, size_t bytes)
+{
+    for (size_t i = 0; i < PARAMETERS_MAX && route->parameters[i]; i++)
+        if (strlen(route->parameters[i]) == bytes && memcmp(route->parameters[i], name, bytes) == 0)
+            return true;
+    return false;
+}
+
+/* A parameter that is misspelt must not quietly ask for something else. */
+static bool admit_query(const struct route *route, struct http_exchange *exchange, const char *query)
+{
+    char field[64], detail[128];
+    while (*query) {
+        size_t bytes = strcspn(query, "&");
+        size_t name_bytes = strcspn(query, "=&");
+        if (bytes > 0 && !parameter_known(route, query, name_bytes)) {
+            (void)snprintf(field, sizeof(field), "%.*s", (int)(name_bytes < 48 ? name_bytes : 48), query);
+            (void)snprintf(detail, sizeof(detail), "%s: this call has no such parameter", field);
+            http_problem(exchange, 400, "unknown_parameter", detail, field);
+            return false;
+        }
+        query += bytes + (query[bytes] == '&');
+    }
+    return true;
+}
+
+/* The route that may be taken; NULL: answered. */
+static const struct route *admit(struct http_exchange *exchange, const struct http_request *request,
+                                 enum method *ret_method)
+{
+    const struct api_entrance *entrance = request->listener_data;
+    if (entrance->door == API_DOOR_TCP && !admit_host(entrance, exchange))
+        return NULL;
+    const struct route *route = find_route(request->path);
+    if (!route) {
+        http_problem(exchange, 404, "not_found", "there is no such path", NULL);
+        return NULL;
+    }
+    enum method method = find_method(request->method, !route->endless);
+    if (!route_takes(route, method)) {
+        refuse_method(exchange, route);
+        return NULL;
+    }
+    if (!admit_door(entrance, exchange, route, method != METHOD_GET) ||
+        !admit_query(route, exchange, request->query))
+        return NULL;
+    *ret_method = method;
+    return route;
+}
+
+/* Who may not pass is told before he sends a body. */
+static const struct http_body_lines *on_head(void *data, struct http_exchange *exchange,
+                                             const struct http_request *request)
+{
+    struct api_entrance *entrance = data;
+    enum method method;
+    if (find_method(request->method, true) == METHOD_GET)
+        return NULL;
+    const struct route *route = admit(exchange, request, &method);
+    return route && route->takes_bulk ? bulk_begin(entrance->api, exchange) : NULL;
+}
+
+static void on_request(void *data, struct http_exchange *exchange, const struct http_request *request)
+{
+    struct api_entrance *entrance = data;
+    enum method method;
+    const struct route *route = admit(exchange, request, &method);
+    if (route)
+        route->handlers[method](entrance->api, exchange, request);
+}
+
+/* --- waiting requests ----------------------------------------------------------------------- */
+
+void *call_begin(struct api *api, struct http_exchange *exchange, size_t bytes)
+{
+    struct call *call = calloc(1, bytes);
+    if (!call) {
+        reply_no_memory(exchange);
+        return NULL;
+    }
+    call->api = api;
+    call->exchange = exchange;
+    call->calls_next = api->calls;
+    if (api->calls)
+        api->calls->calls_previous = call;
+    api->calls = call;
+    return call;
+}
+
+static void free_if_done(struct api *api)
+{
+    if (api->closed_told && !api->calls)
+        free(api);
+}
+
+void call_end(struct call *call)
+{
+    struct api *api = call->api;
+    if (call->calls_previous)
+        call->calls_previous->calls_next = call->calls_next;
+    else
+        api->calls = call->calls_next;
+    if (call->calls_next)
+        call->calls_next->calls_previous = call->calls_previous;
+    free(call);
+    free_if_done(api);
+}
+
+/* --- life ----------------------------------------------------------------------------------- */
+
+static int read_keys(const struct api_settings *settings, struct door_keys *ret,
+                     struct error_detail *ret_detail)
+{
+    memset(ret, 0, sizeof(*ret));
+    for (size_t i = 0; i < settings->host_count; i++) {
+        if (i == DOOR_HOSTS_MAX || strlen(settings->hosts[i]) > DOOR_HOST_BYTES) {
+            error_detail_set(ret_detail, "api.hosts: at most %d names of at most %d bytes", DOOR_HOSTS_MAX,
+                             DOOR_HOST_BYTES);
+            return ERROR_CONFIGURATION;
+        }
+        memcpy(ret->hosts[i], settings->hosts[i], strlen(settings->hosts[i]) + 1);
+        ret->host_count++;
+    }
+    return door_read_tokens(settings->token_file, ret, ret_detail);
+}
+
+static void part_closed(void *data)
+{
+    struct api *api = data;
+    if (--api->open_parts > 0)
+        return;
+    for (struct call *call = api->calls; call; call = call->calls_next)
+        call->exchange = NULL;
+    void (*closed)(void *) = api->closed;
+    void *closed_data = api->closed_data;
+    api->closed_told = true;
+    free_if_done(api);
+    if (closed)
+        closed(closed_data);
+}
+
+static void timer_closed(uv_handle_t *handle)
+{
+    part_closed(handle->data);
+}
+
+void api_close(struct api *api, unsigned grace_ms, void (*closed)(void *data), void *data)
+{
+    api->closed = closed;
+    api->closed_data = data;
+    api->closing = true;
+    events_close(api);
+    api->open_parts = 1;
+    for (size_t i = 0; i < API_DOOR_MAX; i++)
+        api->open_parts += api->entrances[i].server != NULL;
+    for (size_t i = 0; i < API_DOOR_MAX; i++)
+        if (api->entrances[i].server)
+            http_server_close(api->entrances[i].server, grace_ms, part_closed, api);
+    uv_close((uv_handle_t *)&api->keep_alive, timer_closed);
+}
+
+struct api *api_create(uv_loop_t *loop, const struct api_settings *settings, const struct api_agent *agent,
+                       struct error_detail *ret_detail)
+{
+    const struct http_limits limits = {.clients_max = settings->clients_max};
+    struct api *api = calloc(1, sizeof(*api));
+    if (!api || sodium_init() < 0) {
+        error_detail_set(ret_detail, "%s", error_text(ERROR_NO_MEMORY));
+        free(api);
+        return NULL;
+    }
+    if (read_keys(settings, &api->keys, ret_detail) < 0) {
+        free(api);
+        return NULL;
+    }
+    api->loop = loop;
+    api->agent = *agent;
+    (void)uv_timer_init(loop, &api->keep_alive);
+    api->keep_alive.data = api;
+    for (int door = 0; door < API_DOOR_MAX; door++) {
+        struct api_entrance *entrance = &api->entrances[door];
+        const struct http_handlers handlers = {
+            .on_head = on_head, .on_request = on_request, .data = entrance};
+        entrance->api = api;
+        entrance->door = (enum api_door)door;
+        entrance->server = http_server_create(loop, &handlers, &limits);
+        if (!entrance->server) {
+            error_detail_set(ret_detail, "%s", error_text(ERROR_NO_MEMORY));
+            api_close(api, 0, NULL, NULL);
+            return NULL;
+        }
+    }
+    return api;
+}
+
+int api_reconfigure(struct api *api, const struct api_settings *settings, struct error_detail *ret_detail)
+{
+    struct door_keys keys;
+    int error = read_keys(settings, &keys, ret_detail);
+    if (!error)
+        api->keys = keys;
+    return error;
+}
+
+int api_listen(struct api *api, enum api_door door, int fd)
+{
+    struct api_entrance *entrance = &api->entrances[door];
+    return http_server_listen(entrance->server, fd, entrance);
+}

@@ -1,0 +1,182 @@
+/* GET /v1/gate and /v1/resources: may this user. */
+#include "api_internal.h"
+#include "reply.h"
+
+#include "agent/core/admission.h"
+#include "agent/resources.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct ask_call {
+    struct call call;
+    struct admission_question question; /* points into the texts below */
+    char user[CONNECTION_USER_BYTES_MAX + 1];
+    char host[CONNECTION_HOST_BYTES_MAX + 1];
+};
+
+static struct admission_answer decide(const struct api *api, const struct admission_question *question)
+{
+    struct core_status status;
+    const struct core *core = api->agent.core(api->agent.agent);
+    core_status(core, &status);
+    return admission_decide(&status.verdict, core_tally(core), question);
+}
+
+/* A user name as it may be asked for. False: answered. */
+static bool read_user(struct http_exchange *exchange, const struct http_request *request,
+                      char ret_user[CONNECTION_USER_BYTES_MAX + 1])
+{
+    return reply_text_parameter(exchange, request, "user", true, ret_user, CONNECTION_USER_BYTES_MAX + 1);
+}
+
+/* --- the gate ------------------------------------------------------------------------------- */
+
+static void answer_gate(struct http_exchange *exchange, struct admission_answer answer)
+{
+    if (answer.gate)
+        reply_no_content(exchange);
+    else
+        reply_refused(exchange, answer.reason);
+}
+
+static bool read_gate_question(struct api *api, struct http_exchange *exchange,
+                               const struct http_request *request, struct ask_call *ret)
+{
+    char kind[32];
+    ret->question =
+        (struct admission_question){.user = ret->user, .host = ret->host, .kind = KIND_APPLICATION};
+    if (!read_user(exchange, request, ret->user) ||
+        !reply_text_parameter(exchange, request, "host", false, ret->host, sizeof(ret->host)) ||
+        !reply_text_parameter(exchange, request, "kind", false, kind, sizeof(kind)))
+        return false;
+    if (kind[0] != '\0' && !connection_kind_parse(kind, &ret->question.kind)) {
+        reply_invalid(exchange, "kind", "kind: neither desktop nor application");
+        return false;
+    }
+    if (ret->host[0] == '\0')
+        ret->question.host = api->agent.host(api->agent.agent);
+    return true;
+}
+
+/* Without a token an ordinary user may be asking: he is told of this host only, where every user may see who
+ * has a session anyway. */
+static bool may_ask_of_host(struct api *api, struct http_exchange *exchange,
+                            const struct http_request *request, const struct ask_call *ask)
+{
+    const struct api_entrance *entrance = request->listener_data;
+    if (entrance->door != API_DOOR_TCP ||
+        strcmp(ask->question.host, api->agent.host(api->agent.agent)) == 0 ||
+        door_scope(&api->keys, exchange) != DOOR_NOBODY)
+        return true;
+    http_problem(exchange, 401, "token_required", "without a token the gate answers for this host alone",
+                 "host");
+    return false;
+}
+
+static void gate_account_known(void *data, const struct account *account)
+{
+    struct ask_call *ask = data;
+    struct api *api = ask->call.api;
+    if (ask->call.exchange) {
+        ask->question.administrator = api->agent.administrator(api->agent.agent, account);
+        answer_gate(ask->call.exchange, decide(api, &ask->question));
+    }
+    call_end(&ask->call);
+}
+
+/* To be an administrator never closes the gate, so the name service is asked only where an ordinary user
+ * would be refused: the usual answer costs neither memory nor a wait. */
+void gate_get(struct api *api, struct http_exchange *exchange, const struct http_request *request)
+{
+    struct ask_call ask;
+    if (!read_gate_question(api, exchange, request, &ask) || !may_ask_of_host(api, exchange, request, &ask))
+        return;
+    ask.question.administrator = ADMINISTRATOR_NO;
+    struct admission_answer answer = decide(api, &ask.question);
+    if (answer.gate || ask.question.kind != KIND_DESKTOP) {
+        answer_gate(exchange, answer);
+        return;
+    }
+    struct ask_call *kept = call_begin(api, exchange, sizeof(*kept));
+    if (!kept)
+        return;
+    struct call call = kept->call;
+    *kept = ask;
+    kept->call = call;
+    kept->question.user = kept->user;
+    if (kept->host[0] != '\0')
+        kept->question.host = kept->host;
+    accounts_ask(api->agent.accounts(api->agent.agent), kept->user, API_LOOKUP_MS, gate_account_known, kept);
+}
+
+/* --- published resources -------------------------------------------------------------------- */
+
+static void write_texts(struct json_writer *writer, const char *name, const char *texts, size_t stride,
+                        size_t count)
+{
+    json_open_array(writer, name);
+    for (size_t i = 0; i < count; i++)
+        json_text(writer, NULL, texts + i * stride);
+    json_close_array(writer);
+}
+
+static void write_resource(void *data, const struct resource *resource)
+{
+    struct json_writer *writer = data;
+    json_open_object(writer, NULL);
+    json_text(writer, "id", resource->id);
+    json_text(writer, "name", resource->name);
+    json_text(writer, "description", resource->description);
+    json_text(writer, "folder", resource->folder);
+    json_text(writer, "kind", connection_kind_name(resource->kind));
+    json_text(writer, "command", resource->command);
+    write_texts(writer, "hosts", resource->hosts[0], sizeof(resource->hosts[0]), resource->host_count);
+    write_texts(writer, "properties", resource->properties[0], sizeof(resource->properties[0]),
+                resource->property_count);
+    json_close_object(writer);
+}
+
+static void answer_resources(struct http_exchange *exchange, const struct resources *resources,
+                             const struct account *account)
+{
+    struct json_writer *writer = reply_open(exchange);
+    if (!writer)
+        return;
+    json_open_array(writer, "resources");
+    resources_visible(resources, account->groups, account->known ? account->group_count : 0, write_resource,
+                      writer);
+    json_close_array(writer);
+    json_boolean(writer, "groups_known", account->known);
+    reply_close(exchange, writer, 200);
+}
+
+static void resources_account_known(void *data, const struct account *account)
+{
+    struct ask_call *ask = data;
+    struct api *api = ask->call.api;
+    if (ask->call.exchange) {
+        ask->question.administrator = api->agent.administrator(api->agent.agent, account);
+        struct admission_answer answer = decide(api, &ask->question);
+        if (answer.list)
+            answer_resources(ask->call.exchange, api->agent.resources(api->agent.agent), account);
+        else
+            reply_refused(ask->call.exchange, answer.reason);
+    }
+    call_end(&ask->call);
+}
+
+void resources_get(struct api *api, struct http_exchange *exchange, const struct http_request *request)
+{
+    struct ask_call *ask = call_begin(api, exchange, sizeof(*ask));
+    if (!ask)
+        return;
+    if (!read_user(exchange, request, ask->user)) {
+        call_end(&ask->call);
+        return;
+    }
+    ask->question = (struct admission_question){
+        .user = ask->user, .host = api->agent.host(api->agent.agent), .kind = KIND_APPLICATION};
+    accounts_ask(api->agent.accounts(api->agent.agent), ask->user, API_LOOKUP_MS, resources_account_known,
+                 ask);
+}

@@ -1,0 +1,170 @@
+#include "show.h"
+
+#include "agent/core/identity.h"
+#include "agent/sessions/sessions.h"
+
+#include "api_internal.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+bool show_counted(enum tally_reason reason)
+{
+    return reason == TALLY_COUNTED;
+}
+
+static void show_administrator(struct json_writer *writer, enum administrator administrator)
+{
+    if (administrator == ADMINISTRATOR_UNKNOWN)
+        json_null(writer, "administrator");
+    else
+        json_boolean(writer, "administrator", administrator == ADMINISTRATOR_YES);
+}
+
+void show_connection(struct json_writer *writer, const struct tally_entry *entry)
+{
+    const struct connection *connection = &entry->connection;
+    json_open_object(writer, NULL);
+    json_text(writer, "host", connection->host);
+    json_text(writer, "id", connection->id);
+    json_text(writer, "user", connection->user);
+    json_text(writer, "kind", connection_kind_name(connection->kind));
+    json_text(writer, "route", connection_route_name(connection->route));
+    json_text(writer, "state", connection_state_name(connection->state));
+    show_administrator(writer, connection->administrator);
+    json_time(writer, "connected_at", connection->connected_at_ms);
+    json_boolean(writer, "counted", show_counted(entry->reason));
+    json_text(writer, "reason", tally_reason_name(entry->reason));
+    json_open_array(writer, "reported_by");
+    if (entry->tag & REPORTED_BY_HOST)
+        json_text(writer, NULL, "host");
+    if (entry->tag & REPORTED_BY_BROKER)
+        json_text(writer, NULL, "broker");
+    json_close_array(writer);
+    json_close_object(writer);
+}
+
+struct ignored_list {
+    struct json_writer *writer;
+    const char *host;
+    const char *user_key; /* NULL any */
+};
+
+static void ignored_reason(const struct classify_result *result, char *ret, size_t bytes)
+{
+    if (result->outcome == CLASSIFY_CLOSING)
+        (void)snprintf(ret, bytes, "closing");
+    else if (result->rule > 0)
+        (void)snprintf(ret, bytes, "ignored by rule %d", result->rule);
+    else
+        (void)snprintf(ret, bytes, "ignored, no rule matches");
+}
+
+static bool show_ignored_one(void *data, const struct session_facts *facts,
+                             const struct classify_result *result)
+{
+    struct ignored_list *list = data;
+    char reason[48], key[IDENTITY_KEY_BYTES_MAX];
+    if (list->host && strcmp(list->host, facts->host) != 0)
+        return true;
+    if (list->user_key) {
+        if (!facts->user || strlen(facts->user) > CONNECTION_USER_BYTES_MAX)
+            return true;
+        (void)identity_key(facts->user, NULL, 0, key);
+        if (strcmp(key, list->user_key) != 0)
+            return true;
+    }
+    ignored_reason(result, reason, sizeof(reason));
+    json_open_object(list->writer, NULL);
+    json_text(list->writer, "host", facts->host);
+    json_text(list->writer, "id", facts->id);
+    json_text(list->writer, "user", facts->user);
+    json_text(list->writer, "service", facts->service);
+    json_text(list->writer, "type", facts->type);
+    json_text(list->writer, "class", facts->session_class);
+    json_text(list->writer, "reason", reason);
+    json_close_object(list->writer);
+    return true;
+}
+
+void show_ignored(struct json_writer *writer, const struct api *api, const char *user, const char *host)
+{
+    char key[IDENTITY_KEY_BYTES_MAX];
+    struct ignored_list list = {.writer = writer, .host = host, .user_key = user ? key : NULL};
+    const struct sessions *sessions = api->agent.sessions(api->agent.agent);
+    if (user)
+        (void)identity_key(user, NULL, 0, key);
+    json_open_array(writer, "ignored");
+    if (sessions)
+        sessions_each_ignored(sessions, show_ignored_one, &list);
+    json_close_array(writer);
+}
+
+void show_limit(struct json_writer *writer, const struct core_status *status)
+{
+    if (status->standing.activation == ACTIVATION_NONE)
+        json_null(writer, "limit");
+    else
+        json_integer(writer, "limit", status->standing.grant.limit);
+}
+
+void show_window(struct json_writer *writer, const char *name, const struct window *window, const char *state)
+{
+    json_open_object(writer, name);
+    if (window->sequence > 0)
+        json_integer(writer, "sequence", (int64_t)window->sequence);
+    else
+        json_null(writer, "sequence");
+    json_time(writer, "start", window->start_ms);
+    json_time(writer, "end", window->end_ms);
+    json_integer(writer, "peak_users", window->peak_users);
+    json_time_or_null(writer, "peak_at", window->peak_at_ms);
+    json_integer(writer, "users_at_end", window->users_at_end);
+    json_integer(writer, "exempt_peak", window->exempt_peak);
+    json_integer(writer, "hosts", window->hosts);
+    json_text(writer, "state", state);
+    json_close_object(writer);
+}
+
+static bool collect_one(void *data, const struct tally_entry *entry)
+{
+    struct show_list *list = data;
+    if (list->state >= 0 && entry->connection.state != (enum connection_state)list->state)
+        return true;
+    if (list->count == API_ROWS_MAX) {
+        list->more = true;
+        return false;
+    }
+    if (list->count == list->room) {
+        size_t room = list->room ? 2 * list->room : 64;
+        struct tally_entry *entries = realloc(list->entries, room * sizeof(*entries));
+        if (!entries) {
+            list->failed = true;
+            return false;
+        }
+        list->entries = entries;
+        list->room = room;
+    }
+    list->entries[list->count++] = *entry;
+    return true;
+}
+
+static int by_host_time_id(const void *left_entry, const void *right_entry)
+{
+    const struct connection *left = &((const struct tally_entry *)left_entry)->connection;
+    const struct connection *right = &((const struct tally_entry *)right_entry)->connection;
+    int order = strcmp(left->host, right->host);
+    if (order != 0)
+        return order;
+    if (left->connected_at_ms != right->connected_at_ms)
+        return left->connected_at_ms < right->connected_at_ms ? -1 : 1;
+    return strcmp(left->id, right->id);
+}
+
+void show_collect(struct show_list *list, const struct tally *tally, const char *host, const char *user)
+{
+    tally_each(tally, host, user, collect_one, list);
+    if (list->count > 1)
+        qsort(list->entries, list->count, sizeof(*list->entries), by_host_time_id);
+}

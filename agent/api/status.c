@@ -1,0 +1,271 @@
+/* What the agent says of the farm and of itself. */
+#include "api_internal.h"
+#include "reply.h"
+#include "show.h"
+
+#include "agent/metrics.h"
+#include "version.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define API_VERSION       1
+#define HEALTH_TEXT_BYTES 512
+
+struct health {
+    bool alive, ready;
+    char text[HEALTH_TEXT_BYTES];
+};
+
+static void ask_health(const struct api *api, struct health *ret)
+{
+    memset(ret, 0, sizeof(*ret));
+    api->agent.health(api->agent.agent, &ret->alive, &ret->ready, ret->text, sizeof(ret->text));
+}
+
+/* --- status --------------------------------------------------------------------------------- */
+
+static void write_verdict(struct json_writer *writer, const struct core_status *status)
+{
+    json_open_object(writer, "verdict");
+    json_boolean(writer, "open", status->verdict.open);
+    json_text(writer, "reason", verdict_reason_name(status->verdict.reason));
+    json_text(writer, "text", verdict_reason_text(status->verdict.reason));
+    json_text(writer, "activation", activation_state_name(status->standing.activation));
+    json_text(writer, "term", term_state_name(status->standing.term));
+    json_text(writer, "contact", contact_state_name(status->standing.contact));
+    json_text(writer, "usage", usage_state_name(status->standing.usage));
+    json_close_object(writer);
+}
+
+static void write_level(struct json_writer *writer, const struct core_status *status)
+{
+    const struct tally_level *level = &status->level;
+    show_limit(writer, status);
+    json_integer(writer, "concurrent_users", level->concurrent_users);
+    json_integer(writer, "users", level->users);
+    json_integer(writer, "connections", level->connections);
+    json_integer(writer, "consuming", level->consuming);
+    json_integer(writer, "exempt", level->exempt);
+    json_integer(writer, "disconnected", level->disconnected);
+    json_integer(writer, "hosts", level->hosts);
+}
+
+static void write_peak(struct json_writer *writer, const char *name, const struct peak_mark *mark)
+{
+    json_open_object(writer, name);
+    json_integer(writer, "users", mark->users);
+    json_time_or_null(writer, "at", mark->at_ms);
+    json_close_object(writer);
+}
+
+static bool has_entitlement(const struct core_status *status)
+{
+    return status->standing.activation != ACTIVATION_NONE;
+}
+
+static void write_clocks(struct json_writer *writer, const struct core_status *status)
+{
+    bool runs = has_entitlement(status);
+    json_open_object(writer, "clocks");
+    json_time_or_null(writer, "expires_at", runs ? status->standing.grant.expires_at_ms : 0);
+    json_time_or_null(writer, "refresh_by", runs ? status->standing.grant.refresh_by_ms : 0);
+    json_time_or_null(writer, "next_report", status->next_report_ms);
+    json_close_object(writer);
+}
+
+static void write_entitlement(struct json_writer *writer, const struct core_status *status)
+{
+    const struct grant *grant = &status->standing.grant;
+    if (!has_entitlement(status)) {
+        json_null(writer, "entitlement");
+        return;
+    }
+    json_open_object(writer, "entitlement");
+    json_integer(writer, "serial", (int64_t)grant->serial);
+    json_text(writer, "status", grant->status == GRANT_ACTIVE ? "active" : "deactivated");
+    json_text(writer, "reason", grant->reason);
+    json_integer(writer, "limit", grant->limit);
+    json_integer(writer, "purchases", (int64_t)grant->purchases);
+    json_boolean(writer, "trial", grant->trial);
+    json_time(writer, "issued_at", grant->issued_at_ms);
+    json_time_or_null(writer, "expires_at", grant->expires_at_ms);
+    json_time_or_null(writer, "refresh_by", grant->refresh_by_ms);
+    json_close_object(writer);
+}
+
+void status_get(struct api *api, struct http_exchange *exchange, const struct http_request *request)
+{
+    struct core_status status;
+    struct health health;
+    struct json_writer *writer = reply_open(exchange);
+    (void)request;
+    if (!writer)
+        return;
+    core_status(api->agent.core(api->agent.agent), &status);
+    ask_health(api, &health);
+    json_text(writer, "host", api->agent.host(api->agent.agent));
+    json_time(writer, "now", api->agent.now_ms(api->agent.agent));
+    json_text(writer, "version", FARMGATE_VERSION);
+    json_boolean(writer, "ready", health.ready);
+    json_text(writer, "farm_id", status.farm_id);
+    write_verdict(writer, &status);
+    write_level(writer, &status);
+    show_window(writer, "window", &status.window, "running");
+    write_peak(writer, "peak_today", &status.today);
+    write_peak(writer, "peak_ever", &status.ever);
+    write_clocks(writer, &status);
+    json_time_or_null(writer, "last_contact", status.standing.last_contact_ms);
+    json_integer(writer, "windows_queued", (int64_t)status.windows_queued);
+    json_integer(writer, "report_failures", status.report_failures);
+    write_entitlement(writer, &status);
+    json_text(writer, "health", health.text);
+    reply_close(exchange, writer, 200);
+}
+
+/* --- the farm ------------------------------------------------------------------------------- */
+
+struct host_row {
+    const char *host;
+    uint32_t connections;
+};
+
+struct host_list {
+    struct host_row *rows;
+    size_t count, room;
+    const char *answering;
+    uint32_t answering_connections;
+    bool failed;
+};
+
+static bool collect_host(void *data, const char *host, uint32_t connections)
+{
+    struct host_list *list = data;
+    if (strcmp(host, list->answering) == 0) {
+        list->answering_connections = connections;
+        return true;
+    }
+    if (list->count == list->room) {
+        size_t room = list->room ? 2 * list->room : 16;
+        struct host_row *rows = realloc(list->rows, room * sizeof(*rows));
+        list->failed = !rows;
+        if (!rows)
+            return false;
+        list->rows = rows;
+        list->room = room;
+    }
+    list->rows[list->count++] = (struct host_row){host, connections};
+    return true;
+}
+
+static int by_host(const void *left, const void *right)
+{
+    return strcmp(((const struct host_row *)left)->host, ((const struct host_row *)right)->host);
+}
+
+static void write_host(struct json_writer *writer, const struct tally *tally, struct host_row row,
+                       bool answering)
+{
+    json_open_object(writer, NULL);
+    json_text(writer, "host", row.host);
+    json_integer(writer, "connections", row.connections);
+    json_integer(writer, "exempt", tally_host_exempt(tally, row.host));
+    json_boolean(writer, "answering", answering);
+    json_close_object(writer);
+}
+
+void farm_get(struct api *api, struct http_exchange *exchange, const struct http_request *request)
+{
+    const struct core *core = api->agent.core(api->agent.agent);
+    const struct tally *tally = core_tally(core);
+    struct host_list list = {.answering = api->agent.host(api->agent.agent)};
+    struct core_status status;
+    (void)request;
+    core_status(core, &status);
+    tally_each_host(tally, collect_host, &list);
+    struct json_writer *writer = list.failed ? NULL : reply_open(exchange);
+    if (list.failed)
+        reply_no_memory(exchange);
+    if (writer) {
+        if (list.count > 1)
+            qsort(list.rows, list.count, sizeof(*list.rows), by_host);
+        json_text(writer, "farm_id", status.farm_id);
+        json_text(writer, "mode", "alone");
+        json_open_array(writer, "hosts");
+        write_host(writer, tally, (struct host_row){list.answering, list.answering_connections}, true);
+        for (size_t i = 0; i < list.count; i++)
+            write_host(writer, tally, list.rows[i], false);
+        json_close_array(writer);
+        reply_close(exchange, writer, 200);
+    }
+    free(list.rows);
+}
+
+/* --- the agent itself ----------------------------------------------------------------------- */
+
+void version_get(struct api *api, struct http_exchange *exchange, const struct http_request *request)
+{
+    struct json_writer *writer = reply_open(exchange);
+    (void)api;
+    (void)request;
+    if (!writer)
+        return;
+    json_text(writer, "version", FARMGATE_VERSION);
+    json_integer(writer, "api", API_VERSION);
+    reply_close(exchange, writer, 200);
+}
+
+void metrics_get(struct api *api, struct http_exchange *exchange, const struct http_request *request)
+{
+    struct core_status status;
+    struct health health;
+    struct metrics_input input = {
+        .status = &status, .now_ms = api->agent.now_ms(api->agent.agent), .version = FARMGATE_VERSION};
+    (void)request;
+    core_status(api->agent.core(api->agent.agent), &status);
+    ask_health(api, &health);
+    input.store_healthy = health.alive;
+    for (size_t i = 0; i < API_DOOR_MAX; i++)
+        input.api_clients += http_server_clients(api->entrances[i].server);
+    char *text = metrics_text(&input);
+    if (!text) {
+        reply_no_memory(exchange);
+        return;
+    }
+    http_respond(exchange, &(struct http_reply){.status = 200,
+                                                .content_type = "text/plain; version=0.0.4; charset=utf-8",
+                                                .body = text,
+                                                .body_bytes = strlen(text)});
+    free(text);
+}
+
+static void answer_health(struct http_exchange *exchange, const struct health *health, bool good,
+                          const char *code)
+{
+    if (!good) {
+        http_problem(exchange, 503, code, health->text[0] ? health->text : "no reason is known", NULL);
+        return;
+    }
+    struct json_writer *writer = reply_open(exchange);
+    if (!writer)
+        return;
+    json_text(writer, "status", health->text[0] ? "degraded" : "ok");
+    json_text(writer, "detail", health->text);
+    reply_close(exchange, writer, 200);
+}
+
+void healthz_get(struct api *api, struct http_exchange *exchange, const struct http_request *request)
+{
+    struct health health;
+    (void)request;
+    ask_health(api, &health);
+    answer_health(exchange, &health, health.alive, "unhealthy");
+}
+
+void readyz_get(struct api *api, struct http_exchange *exchange, const struct http_request *request)
+{
+    struct health health;
+    (void)request;
+    ask_health(api, &health);
+    answer_health(exchange, &health, health.ready, "not_ready");
+}
