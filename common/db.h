@@ -17,13 +17,13 @@ struct db_migration {
 
 struct db {
     sqlite3 *handle;
-    const char *path; /* owned */
+    char *path;
 };
 
 /* Opens or makes it and brings it to the last migration. ERROR_BUSY: another process owns it; ERROR_NEWER:
  * user_version is past the last migration (untouched, both versions in *ret_detail); ERROR_DAMAGED: not a
- * database or quick_check fails (untouched); ERROR_FULL, ERROR_IO, ERROR_FORBIDDEN. application_id tells our
- * two kinds of file apart. */
+ * database or quick_check fails (untouched); ERROR_INVALID: a database of another program, told by
+ * application_id (untouched); ERROR_NOT_FOUND: no such directory; ERROR_FULL, ERROR_IO, ERROR_FORBIDDEN. */
 int db_open(const char *path, int32_t application_id, const struct db_migration *migrations, size_t count,
             struct db *ret_db, struct error_detail *ret_detail);
 void db_close(struct db *db);

@@ -1,8 +1,11 @@
 /* entitlement.h - the signed document and the keys that sign it (DESIGN §6).
  *
- *     fg1.KID.base64url(payload).base64url(signature)     Ed25519 over "farmgate-entitlement-v1\n" KID "\n"
- * payload fgkey1.KID.base64url(payload).base64url(signature)  a new key {kid, public_key, issued_at}, signed
- * by an older one
+ *     fg1.KID.base64url(payload).base64url(signature)
+ *         what a farm may do; Ed25519 over "farmgate-entitlement-v1\n" KID "\n" payload
+ *     fgkey1.KID.base64url(payload).base64url(signature)
+ *         a new key {kid, public_key, issued_at}, signed by the older key KID; Ed25519 over
+ * "farmgate-key-v1\n" KID
+ *         "\n" payload, so that neither document can pass for the other
  *
  * A public key is written "KID:base64url(32 bytes)". KID is 1 to 32 of [a-z0-9-]. */
 #ifndef FARMGATE_COMMON_ENTITLEMENT_H
@@ -62,7 +65,8 @@ int entitlement_key_parse(const char *text, struct entitlement_key *ret_key);
 void entitlement_key_format(const struct entitlement_key *key, char ret_text[96]);
 int entitlement_key_generate(const char *kid, struct entitlement_signing_key *ret_key);
 
-/* Writes the signed document (NUL-terminated). ERROR_TOO_LARGE if it would pass ENTITLEMENT_BYTES_MAX. */
+/* Writes the signed document (NUL-terminated). ERROR_TOO_LARGE if it would pass ENTITLEMENT_BYTES_MAX or
+ * ret_bytes; ERROR_INVALID for what no reader would take (an empty id, a serial past INT64_MAX). */
 int entitlement_sign(const struct entitlement *entitlement, const struct entitlement_signing_key *key,
                      char *ret, size_t ret_bytes);
 
@@ -72,7 +76,8 @@ int entitlement_sign(const struct entitlement *entitlement, const struct entitle
 int entitlement_verify(const char *text, size_t bytes, const struct entitlement_keyring *keyring,
                        struct entitlement *ret, struct error_detail *ret_detail);
 
-/* A successor key's document, and its acceptance into the ring (a known kid again is success). */
+/* A successor key's document, and its acceptance into the ring: a known key again is success, another key
+ * under a known kid is ERROR_INVALID, a full ring ERROR_FULL; else as entitlement_verify. */
 int entitlement_key_sign(const struct entitlement_key *successor, int64_t issued_at_ms,
                          const struct entitlement_signing_key *by, char *ret, size_t ret_bytes);
 int entitlement_key_accept(const char *text, size_t bytes, struct entitlement_keyring *keyring,

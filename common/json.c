@@ -737,3 +737,16 @@ int json_writer_finish(struct json_writer *writer, const char **ret_text, size_t
     *ret_bytes = writer->bytes;
     return 0;
 }
+
+char *json_writer_take(struct json_writer *writer)
+{
+    const char *unused;
+    size_t bytes;
+    char *text = NULL;
+    if (writer && json_writer_finish(writer, &unused, &bytes) == 0) {
+        text = writer->text;
+        writer->text = NULL;
+    }
+    json_writer_destroy(writer);
+    return text;
+}

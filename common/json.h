@@ -85,4 +85,8 @@ void json_null(struct json_writer *writer, const char *name);
 /* The text, NUL-terminated, owned by the writer until it is destroyed; negative error if any call failed. */
 int json_writer_finish(struct json_writer *writer, const char **ret_text, size_t *ret_bytes);
 
+/* Finishes and destroys the writer; its text is the caller's, to be freed with free(). NULL if any call
+ * failed or the writer is NULL. */
+char *json_writer_take(struct json_writer *writer);
+
 #endif

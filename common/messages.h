@@ -4,6 +4,7 @@
 #define FARMGATE_COMMON_MESSAGES_H
 
 #include "entitlement.h"
+#include "json.h"
 #include "licence_key.h"
 
 #define MESSAGE_FARM_NAME_BYTES_MAX 127
@@ -59,7 +60,7 @@ struct report_answer {
 /* An error answer's problem+json. */
 struct problem_answer {
     char code[64];
-    char detail[256];
+    char detail[ERROR_DETAIL_BYTES];
     int64_t moves_left; /* -1: not told */
 };
 
@@ -67,14 +68,14 @@ struct problem_answer {
  * json_read, with the field named. The structs are large: keep them on the heap. */
 char *activation_request_encode(const struct activation_request *request);
 int activation_request_decode(const char *text, size_t bytes, struct activation_request *ret,
-                              struct error_detail *ret_detail, char ret_field[64]);
+                              struct error_detail *ret_detail, char ret_field[JSON_PATH_BYTES]);
 char *activation_answer_encode(const struct activation_answer *answer);
 int activation_answer_decode(const char *text, size_t bytes, struct activation_answer *ret,
                              struct error_detail *ret_detail);
 char *report_request_encode(const char *farm_id, const char *app_version, const struct report_window *windows,
                             size_t count);
 int report_request_decode(const char *text, size_t bytes, struct report_request *ret,
-                          struct error_detail *ret_detail, char ret_field[64]);
+                          struct error_detail *ret_detail, char ret_field[JSON_PATH_BYTES]);
 char *report_answer_encode(const struct report_answer *answer);
 int report_answer_decode(const char *text, size_t bytes, struct report_answer *ret,
                          struct error_detail *ret_detail);
