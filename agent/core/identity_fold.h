@@ -10,6 +10,7 @@ struct identity_fold {
     int32_t step, difference;
 };
 
+/* clang-format off */
 static const struct identity_fold identity_folds[] = {
     {0x00b5, 0x00b5, 1, 775},
     {0x00c0, 0x00d6, 1, 32},
@@ -213,5 +214,6 @@ static const struct identity_fold identity_folds[] = {
     {0x16e40, 0x16e5f, 1, 32},
     {0x1e900, 0x1e921, 1, 34},
 };
+/* clang-format on */
 
 #endif

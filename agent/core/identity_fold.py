@@ -49,9 +49,11 @@ struct identity_fold {{
     int32_t step, difference;
 }};
 
+/* clang-format off */
 static const struct identity_fold identity_folds[] = {{""")
 for first, last, step, difference in runs():
     print(f"    {{0x{first:04x}, 0x{last:04x}, {step}, {difference}}},")
 print("""};
+/* clang-format on */
 
 #endif""")

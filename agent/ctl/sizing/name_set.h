@@ -1,0 +1,20 @@
+/* name_set.h - how many different names there were. */
+#ifndef FARMGATE_CTL_NAME_SET_H
+#define FARMGATE_CTL_NAME_SET_H
+
+#include "agent/core/hash_index.h"
+#include "agent/core/keyed_hash.h"
+
+struct name_set {
+    struct hash_index index;
+    char **names;
+    size_t count, room;
+    uint8_t seed[KEYED_HASH_SEED_BYTES];
+};
+
+void name_set_init(struct name_set *set, const uint8_t seed[KEYED_HASH_SEED_BYTES]);
+void name_set_finish(struct name_set *set);
+/* Adds a name unless it is in. False without memory. */
+bool name_set_add(struct name_set *set, const char *name);
+
+#endif
