@@ -56,8 +56,8 @@ struct http_body_lines {
 };
 
 /* For an exchange whose lines are taken: no further line comes (and no further byte is read from the client)
- * until resumed; at most the lines of one read still follow. The stop is no stall of the client's: no deadline
- * runs. */
+ * until resumed; at most the lines of one read still follow. The stop is no stall of the client's: no
+ * deadline runs. */
 void http_lines_pause(struct http_exchange *exchange);
 void http_lines_resume(struct http_exchange *exchange);
 
@@ -97,8 +97,9 @@ int http_listen_tcp(const char *address, int *ret_fd);
 /* --- inside a handler
  * ------------------------------------------------------------------------------------------- */
 
-/* A header of the request by lower-case name, in *ret; false if absent. Repeated headers other than the known
- * lists are 400 before the handler (Host, Authorization, Content-Length). */
+/* A header of the request by lower-case name, in *ret, without white space around it; false if absent. Host,
+ * Authorization, Content-Length, Content-Type, Expect and Last-Event-ID given twice are 400 before the
+ * handler; of another that is repeated this is the last line. */
 bool http_header(const struct http_exchange *exchange, const char *name, struct http_text *ret);
 
 /* A parameter of the query string, percent- and plus-decoded into ret (NUL-terminated). 1 found, 0 absent,
@@ -131,7 +132,8 @@ struct http_stream;
 struct http_stream *http_stream_begin(struct http_exchange *exchange, const char *content_type,
                                       void (*gone)(void *data),
                                       void *data); /* NULL: client already gone, gone not called */
-/* 0, or ERROR_FULL: the client is too slow and has been dropped (gone was called). Bytes are copied. */
+/* 0, or ERROR_FULL: the client is too slow, or left, and has been dropped (gone was called). Bytes are
+ * copied. */
 int http_stream_write(struct http_stream *stream, const void *bytes, size_t count);
 /* Calls `sent` once, from the loop, when all that was written so far is out of our hands: the time to write
  * more of something long. Not called after gone or http_stream_end. */

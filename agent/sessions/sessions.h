@@ -6,6 +6,9 @@
 
 #include "source.h"
 
+#define SESSIONS_ENUMERATE_MS 5000
+#define SESSIONS_GROUPS_MS    1000 /* a new session waits this long for its user's groups, then is handed on */
+
 struct sessions;
 
 /* How groups are asked for: answers from a cache at once, or says unknown and calls sessions_groups_changed
@@ -19,9 +22,11 @@ struct user_groups {
 typedef void sessions_groups_fn(void *data, const char *user, struct user_groups *ret);
 
 struct sessions_listener {
-    /* The live, counted or not, connections of a host, whole, whenever they may have changed. */
+    /* The live, counted or not, connections of a host, whole, whenever they may have changed. Not before
+     * every source had its chance to tell its set (below): what is missing from it has ended. */
     void (*on_host_set)(void *data, const char *host, const struct connection *connections, size_t count);
-    /* Every source has told its set once (or failed for good): the agent may judge. Called once. */
+    /* Every source has told its whole set once, or SESSIONS_ENUMERATE_MS have passed: the agent may judge.
+     * Called once, after the first on_host_set. */
     void (*on_enumerated)(void *data);
     void (*on_health)(void *data, const char *source, int error, const char *detail);
     sessions_groups_fn *groups;
@@ -39,7 +44,8 @@ void sessions_groups_changed(struct sessions *sessions); /* judge the last sets 
 void sessions_refresh(struct sessions *sessions);        /* every source enumerates again */
 void sessions_stop(struct sessions *sessions);
 
-/* What was not handed on: ignored or closing sessions, for /v1/connections and /v1/explain. */
+/* What was not handed on: ignored or closing sessions (outcome IGNORED by rule 0 where no rule matched or a
+ * text is not valid), for /v1/connections and /v1/explain. */
 typedef bool sessions_visit_fn(void *data, const struct session_facts *facts,
                                const struct classify_result *result);
 void sessions_each_ignored(const struct sessions *sessions, sessions_visit_fn *visit, void *data);

@@ -16,8 +16,9 @@
 struct source;
 
 struct source_listener {
-    /* The whole set now. Texts and array are valid during the call. `complete` is false where some session
-     * could not be read: then nothing that is missing may be ended. */
+    /* The whole set now, each id once. Texts and array are valid during the call. `complete` is false where
+     * some session could not be read (yet): then nothing that is missing may be ended. Most sources know one
+     * host; the scripted one tells a set for each host of its file. */
     void (*on_set)(void *data, struct source *source, const char *host, const struct session_facts *sessions,
                    size_t count, bool complete);
     /* The source failed (error != 0, with detail) or works again (0). It goes on trying by itself. */
@@ -29,17 +30,19 @@ struct source_settings {
     uv_loop_t *loop;
     const char *host;          /* this host's name */
     const char *scripted_file; /* for the scripted source */
+    const char *utmp_file;     /* for the utmp source; NULL: the system's */
 };
 
 struct source_type {
     const char *name; /* as in sessions.sources: "logind" */
-    /* Starts it; on_set is called later, from the loop, at least once. Negative: cannot run here at all
-     * (detail says why). */
+    /* Starts it; on_set is called later, from the loop, as soon as the set is known, and on_health while it
+     * can not be. The settings are copied. Negative: cannot run here at all (detail says why). */
     int (*start)(const struct source_settings *settings, const struct source_listener *listener,
                  struct source **ret, struct error_detail *ret_detail);
     /* Enumerate again soon (the periodic healing, an administrator's wish). */
     void (*refresh)(struct source *source);
-    /* Stops it and frees it, possibly later; no callback after this returns. */
+    /* Stops it and frees it, the memory when the loop turns; no callback after this returns. Not to be called
+     * from within a callback of this source. */
     void (*stop)(struct source *source);
 };
 
@@ -48,5 +51,8 @@ struct source { /* every source's struct begins with this */
 };
 
 extern const struct source_type source_logind, source_utmp, source_scripted;
+
+/* Those that were built in, NULL at the end. */
+extern const struct source_type *const source_types[];
 
 #endif
