@@ -40,9 +40,10 @@ struct config_table {
     size_t count;
 };
 
-/* Sets every default, then reads the file over them. ERROR_CONFIGURATION with "farmgate.conf:12: farm.mode:
- * …; allowed: …" in *ret_detail (also for syntax errors, with libconfig's line), ERROR_NOT_FOUND,
- * ERROR_FORBIDDEN. `path` NULL: only the defaults. *ret is thrown away on failure. */
+/* Sets every default, then reads the file over them (with libconfig's @include "NAME", relative to the file's
+ * directory). ERROR_CONFIGURATION with "farmgate.conf:12: farm.mode: …; allowed: …" in *ret_detail (also for
+ * syntax errors, with libconfig's line), ERROR_NOT_FOUND, ERROR_FORBIDDEN, ERROR_IO, ERROR_NO_MEMORY. `path`
+ * NULL: only the defaults. *ret is thrown away on failure. */
 int config_load(const struct config_table *table, const char *path, void *ret,
                 struct error_detail *ret_detail);
 
@@ -50,6 +51,9 @@ int config_load(const struct config_table *table, const char *path, void *ret,
  * and every other differing path in ret_changed. */
 void config_compare(const struct config_table *table, const void *old, const void *new,
                     char *ret_needs_restart, size_t restart_bytes, char *ret_changed, size_t changed_bytes);
+
+/* Takes the settings marked needs_restart from `old` over into `new`: a reload does not apply them. */
+void config_keep_until_restart(const struct config_table *table, const void *old, void *new);
 
 /* The nearest name by edit distance, NULL if none is near (also for unknown subcommands). */
 const char *config_nearest(const char *word, const char *const *names, size_t count);
