@@ -48,15 +48,15 @@ enum farm_status { FARM_NEW, FARM_ACTIVE, FARM_DEACTIVATED, FARM_STATUS_MAX };
     X(FARM_REASON_NONE, "", "")                                                       \
     X(FARM_REASON_ADMINISTRATOR, "administrator", "deactivated by the administrator") \
     X(FARM_REASON_MOVED, "moved", "key moved")                                        \
-    X(FARM_REASON_RELEASED, "released", "key given back")
+    X(FARM_REASON_RELEASED, "released", "key given back")                             \
+    X(FARM_REASON_REPLACED, "replaced", "trial replaced by a key")
 
 #define FARM_REASON_ENUM(name, code, text) name,
 enum farm_reason { FARM_REASONS(FARM_REASON_ENUM) FARM_REASON_MAX };
 #undef FARM_REASON_ENUM
 
 /* An installation under a key, or under its trial. A key and an installation give the same farm for ever; a
- * key activated over a trial makes another farm (with its grace available), and the trial runs out by itself.
- */
+ * key activated over a trial makes another farm (with its grace available) and closes the trial's. */
 struct farm {
     char id[LEDGER_ID_BYTES_MAX + 1];
     int64_t licence_id; /* 0: a trial */

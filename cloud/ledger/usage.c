@@ -50,9 +50,9 @@ static void note_gap(struct usage *usage, int64_t sequence)
 {
     int64_t last = usage->window_count > 0 ? usage->windows[usage->window_count - 1].sequence : 0;
     if (sequence > last)
-        usage->windows_missing += sequence - last - 1;
-    else if (usage->windows_missing > 0)
-        usage->windows_missing--;
+        usage->totals.windows_missing += sequence - last - 1;
+    else if (usage->totals.windows_missing > 0)
+        usage->totals.windows_missing--;
 }
 
 static void keep_window(struct usage *usage, size_t at, const struct usage_window *window)
@@ -111,12 +111,12 @@ static void forget_old_days(struct usage *usage)
 
 static void count_window(struct usage *usage, const struct usage_window *window)
 {
-    usage->windows_counted++;
-    if (window->sequence > usage->accepted_through)
-        usage->accepted_through = window->sequence;
-    if (window->peak_users > usage->peak_users) {
-        usage->peak_users = window->peak_users;
-        usage->peak_at_ms = window->peak_at_ms;
+    usage->totals.windows_counted++;
+    if (window->sequence > usage->totals.accepted_through)
+        usage->totals.accepted_through = window->sequence;
+    if (window->peak_users > usage->totals.peak_users) {
+        usage->totals.peak_users = window->peak_users;
+        usage->totals.peak_at_ms = window->peak_at_ms;
     }
     count_day(usage, window);
     forget_old_days(usage);
@@ -137,7 +137,7 @@ enum usage_refusal usage_take(struct usage *usage, const struct usage_window *wi
     if (judged.refusal == USAGE_COUNTED)
         count_window(usage, &judged);
     else
-        usage->windows_refused++;
+        usage->totals.windows_refused++;
     return judged.refusal;
 }
 
@@ -150,5 +150,5 @@ void usage_report(struct usage *usage, struct usage_window *windows, size_t coun
             ahead_ms = windows[i].end_ms - now_ms;
     }
     if (count > 0)
-        usage->clock_ahead_ms = ahead_ms;
+        usage->totals.clock_ahead_ms = ahead_ms;
 }

@@ -36,19 +36,23 @@ struct usage_day {
     int64_t peak_users, peak_at_ms;
 };
 
-struct usage {
+struct usage_totals {
     int64_t accepted_through; /* the highest sequence that was counted */
     int64_t windows_counted, windows_refused;
     int64_t windows_missing;        /* sequences skipped so far */
     int64_t clock_ahead_ms;         /* how far the last report's windows reached past our time; 0: not */
     int64_t peak_users, peak_at_ms; /* the highest ever reported */
+};
+
+struct usage {
+    struct usage_totals totals;
     size_t window_count, day_count;
     struct usage_window windows[USAGE_WINDOWS_KEPT]; /* by sequence, counted and refused ones */
     struct usage_day days[USAGE_DAYS_KEPT];          /* oldest first */
 };
 
-/* Takes one window in. The same sequence again gets the same answer and changes nothing; one from before the
- * windows kept has long been dealt with and counts as taken. */
+/* Takes one window in (sequence ≥ 1). The same sequence again gets the same answer and changes nothing; one
+ * from before the windows kept has long been dealt with and counts as taken. */
 enum usage_refusal usage_take(struct usage *usage, const struct usage_window *window, int64_t now_ms);
 
 /* Takes in a report: `windows` in any order, each one's refusal in its place. */

@@ -59,11 +59,11 @@ static void test_verdicts(void **state)
     for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
         struct usage_window w = window(table[i].sequence, table[i].start_ms, table[i].length_ms, 1);
         assert_string_equal(usage_refusal_code(usage_take(usage, &w, NOW_MS)), table[i].refusal);
-        assert_int_equal(usage->accepted_through, table[i].accepted_through);
+        assert_int_equal(usage->totals.accepted_through, table[i].accepted_through);
     }
-    assert_int_equal(usage->windows_counted, 7);
-    assert_int_equal(usage->windows_refused, 7);
-    assert_int_equal(usage->windows_missing, 2); /* 10 and 11 */
+    assert_int_equal(usage->totals.windows_counted, 7);
+    assert_int_equal(usage->totals.windows_refused, 7);
+    assert_int_equal(usage->totals.windows_missing, 2); /* 10 and 11 */
     assert_int_equal(usage->window_count, 14);
 }
 
@@ -74,7 +74,7 @@ static void test_a_report_again_changes_nothing(void **state)
     for (int i = 0; i < USAGE_WINDOWS_KEPT; i++)
         windows[i] = window(i + 1, NOW_MS - (USAGE_WINDOWS_KEPT - i) * W, i % 7 == 3 ? 2 * W : W, i % 50);
     usage_report(usage, windows, USAGE_WINDOWS_KEPT, NOW_MS);
-    assert_int_equal(usage->accepted_through, USAGE_WINDOWS_KEPT);
+    assert_int_equal(usage->totals.accepted_through, USAGE_WINDOWS_KEPT);
 
     struct usage *before = malloc(sizeof *before);
     assert_non_null(before);
@@ -100,14 +100,14 @@ static void test_the_oldest_windows_make_room(void **state)
     assert_int_equal(usage->window_count, USAGE_WINDOWS_KEPT);
     assert_int_equal(usage->windows[0].sequence, 1000 - USAGE_WINDOWS_KEPT + 1);
     assert_int_equal(usage->windows[USAGE_WINDOWS_KEPT - 1].sequence, 1000);
-    assert_int_equal(usage->windows_counted, 1000);
-    assert_int_equal(usage->windows_missing, 0);
+    assert_int_equal(usage->totals.windows_counted, 1000);
+    assert_int_equal(usage->totals.windows_missing, 0);
 
     /* one from before the windows kept was dealt with long ago */
     struct usage_window old = window(700, NOW_MS - 301 * W, W, 99999);
     assert_int_equal(usage_take(usage, &old, NOW_MS), USAGE_COUNTED);
-    assert_int_equal(usage->windows_counted, 1000);
-    assert_int_equal(usage->peak_users, 1000);
+    assert_int_equal(usage->totals.windows_counted, 1000);
+    assert_int_equal(usage->totals.peak_users, 1000);
 }
 
 static void test_days_keep_their_peak(void **state)
@@ -128,8 +128,8 @@ static void test_days_keep_their_peak(void **state)
     assert_int_equal(usage->days[2].day, calendar_day(NOW_MS));
     assert_int_equal(usage->days[2].peak_users, 9);
     assert_int_equal(usage->days[2].peak_at_ms, midnight + 1);
-    assert_int_equal(usage->peak_users, 9);
-    assert_int_equal(usage->peak_at_ms, midnight + 1);
+    assert_int_equal(usage->totals.peak_users, 9);
+    assert_int_equal(usage->totals.peak_at_ms, midnight + 1);
 }
 
 static void test_days_are_kept_for_400_days(void **state)
@@ -156,11 +156,11 @@ static void test_a_clock_that_is_ahead_is_noted(void **state)
     struct usage *usage = *state;
     struct usage_window ahead = window(1, NOW_MS - W + 90000, W, 1), right = window(2, NOW_MS - 3 * W, W, 1);
     usage_report(usage, &ahead, 1, NOW_MS);
-    assert_int_equal(usage->clock_ahead_ms, 90000);
+    assert_int_equal(usage->totals.clock_ahead_ms, 90000);
     usage_report(usage, NULL, 0, NOW_MS);
-    assert_int_equal(usage->clock_ahead_ms, 90000);
+    assert_int_equal(usage->totals.clock_ahead_ms, 90000);
     usage_report(usage, &right, 1, NOW_MS);
-    assert_int_equal(usage->clock_ahead_ms, 0);
+    assert_int_equal(usage->totals.clock_ahead_ms, 0);
 }
 
 int main(void)

@@ -1,0 +1,130 @@
+#include "cloud/api/api.h"
+
+#include "common/json.h"
+#include "version.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define NAME_BYTES_MAX    255
+#define METHODS_BYTES_MAX 64
+
+/* Whether the path is the route's, and what stands for its name. */
+static bool match(const struct api_route *route, const char *path, char ret_name[NAME_BYTES_MAX + 1])
+{
+    size_t prefix = strlen(route->path), suffix = route->suffix != NULL ? strlen(route->suffix) : 0;
+    ret_name[0] = '\0';
+    if (route->path[prefix - 1] != '/')
+        return strcmp(path, route->path) == 0;
+    size_t bytes = strlen(path);
+    if (bytes <= prefix + suffix || strncmp(path, route->path, prefix) != 0)
+        return false;
+    size_t name = bytes - prefix - suffix;
+    if (suffix > 0 && strcmp(path + prefix + name, route->suffix) != 0)
+        return false;
+    if (name > NAME_BYTES_MAX || memchr(path + prefix, '/', name) != NULL)
+        return false;
+    memcpy(ret_name, path + prefix, name);
+    ret_name[name] = '\0';
+    return true;
+}
+
+static bool takes(const struct api_route *route, const char *method)
+{
+    return strcmp(route->method, method) == 0 ||
+           (strcmp(route->method, "GET") == 0 && strcmp(method, "HEAD") == 0);
+}
+
+static void answer_not_allowed(struct http_exchange *exchange, const char *allowed)
+{
+    static const char body[] = "{\"type\":\"about:blank\",\"title\":\"Method Not Allowed\",\"status\":405,"
+                               "\"code\":\"method_not_allowed\",\"detail\":\"this path has other methods\"}";
+    char allow[METHODS_BYTES_MAX + 16];
+    (void)snprintf(allow, sizeof allow, "Allow: %s\r\n", allowed);
+    http_respond(exchange, &(struct http_reply){.status = 405,
+                                                .content_type = "application/problem+json",
+                                                .body = body,
+                                                .body_bytes = sizeof body - 1,
+                                                .extra_headers = allow});
+}
+
+void api_dispatch(const struct api_context *context, const struct api_route *routes, size_t count, void *door,
+                  struct http_exchange *exchange, const struct http_request *request)
+{
+    char name[NAME_BYTES_MAX + 1], allowed[METHODS_BYTES_MAX] = "";
+    if (context->stopping) {
+        http_problem(exchange, 503, "stopping", "the authority is stopping; try again", NULL);
+        return;
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (!match(&routes[i], request->path, name))
+            continue;
+        if (takes(&routes[i], request->method)) {
+            routes[i].call(door, exchange, request, name);
+            return;
+        }
+        size_t used = strlen(allowed);
+        (void)snprintf(allowed + used, sizeof allowed - used, "%s%s", used > 0 ? ", " : "", routes[i].method);
+    }
+    if (allowed[0] != '\0')
+        answer_not_allowed(exchange, allowed);
+    else
+        http_problem(exchange, 404, "not_found", "there is nothing at this path", NULL);
+}
+
+bool api_submit(const struct api_context *context, struct store_job *job, struct http_exchange *exchange)
+{
+    if (store_submit(context->store, job) == 0)
+        return true;
+    http_problem(exchange, 503, "busy", "too many requests are waiting; try again", NULL);
+    return false;
+}
+
+void api_store_failed(const struct api_context *context, struct http_exchange *exchange, int error,
+                      const char *detail)
+{
+    log_line(&context->log, 3, "the ledger cannot be used: %s%s%s", error_text(error),
+             detail[0] != '\0' ? ": " : "", detail);
+    http_problem(exchange, 503, "store_unavailable", "the ledger cannot be used at the moment; try again",
+                 NULL);
+}
+
+void api_answer_json(struct http_exchange *exchange, int status, char *json)
+{
+    if (json == NULL) {
+        http_problem(exchange, 503, "out_of_memory", "no memory for the answer", NULL);
+        return;
+    }
+    http_respond(exchange, &(struct http_reply){.status = status,
+                                                .content_type = "application/json",
+                                                .body = json,
+                                                .body_bytes = strlen(json),
+                                                .extra_headers = "Cache-Control: no-store\r\n"});
+    free(json);
+}
+
+void api_version(struct http_exchange *exchange)
+{
+    struct json_writer *writer = json_writer_create(false);
+    if (writer != NULL) {
+        json_open_object(writer, NULL);
+        json_text(writer, "program", "farmgate-cloud");
+        json_text(writer, "version", FARMGATE_VERSION);
+        json_close_object(writer);
+    }
+    api_answer_json(exchange, 200, json_writer_take(writer));
+}
+
+void api_health(const struct api_context *context, struct http_exchange *exchange)
+{
+    static const char body[] = "{\"status\":\"ok\"}";
+    if (store_failing(context->store)) {
+        http_problem(exchange, 503, "store_unavailable", "the last transaction failed", NULL);
+        return;
+    }
+    http_respond(exchange, &(struct http_reply){.status = 200,
+                                                .content_type = "application/json",
+                                                .body = body,
+                                                .body_bytes = sizeof body - 1});
+}

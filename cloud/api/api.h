@@ -1,0 +1,50 @@
+/* api.h - what the two doors of the authority share: the farms' on TCP (public_api.h) and the administrator's
+ * on a Unix socket (admin_api.h). Every call becomes a store job; its answer goes out after the commit. */
+#ifndef FARMGATE_CLOUD_API_API_H
+#define FARMGATE_CLOUD_API_API_H
+
+#include "cloud/authority.h"
+#include "cloud/store/store.h"
+#include "common/http_server.h"
+#include "common/log.h"
+
+struct json_writer;
+
+/* Outlives both doors. */
+struct api_context {
+    struct store *store;
+    struct authority authority;
+    struct log log;
+    bool stopping; /* new calls are answered 503 */
+};
+
+/* One call of a method on a path. `rest` is what follows the path's prefix, percent-decoded ("" if nothing).
+ */
+typedef void api_call_fn(void *door, struct http_exchange *exchange, const struct http_request *request,
+                         const char *rest);
+struct api_route {
+    const char *method; /* GET takes HEAD too */
+    const char *path;   /* ends in '/': the rest is a name without another '/' */
+    const char *suffix; /* behind the name, or NULL */
+    api_call_fn *call;
+};
+
+/* Calls the route, or answers 404, 405 (with Allow) or, while stopping, 503. */
+void api_dispatch(const struct api_context *context, const struct api_route *routes, size_t count, void *door,
+                  struct http_exchange *exchange, const struct http_request *request);
+
+/* Hands the job to the store; too many waiting: answers 503 and returns false (done is not called then). */
+bool api_submit(const struct api_context *context, struct store_job *job, struct http_exchange *exchange);
+
+/* Answers a failed job: 503 store_unavailable, logged once. */
+void api_store_failed(const struct api_context *context, struct http_exchange *exchange, int error,
+                      const char *detail);
+
+/* Answers 200 with a JSON text and frees it; NULL: 503 without memory. */
+void api_answer_json(struct http_exchange *exchange, int status, char *json);
+
+/* The two calls that both doors have. */
+void api_version(struct http_exchange *exchange);
+void api_health(const struct api_context *context, struct http_exchange *exchange);
+
+#endif

@@ -1,0 +1,428 @@
+#include "cloud/api/public_api.h"
+
+#include "cloud/api/throttle.h"
+#include "cloud/wall_clock.h"
+#include "common/json.h"
+
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct public_api {
+    uv_loop_t *loop;
+    struct api_context *context;
+    const struct settings *settings;
+    struct http_server *server;
+    struct throttle *throttle;
+    void (*closed)(void *data);
+    void *closed_data;
+};
+
+/* --- what requests say about their sender --------------------------------------------------------------- */
+
+static struct source_address find_source(const struct public_api *api, const struct http_exchange *exchange)
+{
+    struct source_address peer = {{0}};
+    struct http_text forwarded = {"", 0};
+    (void)source_parse(http_peer(exchange), &peer);
+    (void)http_header(exchange, "x-forwarded-for", &forwarded);
+    return source_find(&peer, forwarded.text, forwarded.bytes, api->settings->trusted,
+                       api->settings->trusted_proxy_count);
+}
+
+/* The token of "Authorization: Bearer TOKEN"; false without a usable one. */
+static bool find_token(const struct http_exchange *exchange, char ret[MESSAGE_TOKEN_BYTES_MAX + 1])
+{
+    static const char scheme[] = "bearer ";
+    struct http_text header;
+    size_t scheme_bytes = sizeof scheme - 1;
+    if (!http_header(exchange, "authorization", &header) || header.bytes <= scheme_bytes ||
+        strncasecmp(header.text, scheme, scheme_bytes) != 0)
+        return false;
+    size_t bytes = header.bytes - scheme_bytes;
+    if (bytes > MESSAGE_TOKEN_BYTES_MAX || memchr(header.text + scheme_bytes, '\0', bytes) != NULL)
+        return false;
+    memcpy(ret, header.text + scheme_bytes, bytes);
+    ret[bytes] = '\0';
+    return true;
+}
+
+static void answer_unauthorized(struct http_exchange *exchange)
+{
+    static const char body[] = "{\"type\":\"about:blank\",\"title\":\"Unauthorized\",\"status\":401,"
+                               "\"code\":\"unauthorized\",\"detail\":\"no farm has this id and token\"}";
+    http_respond(exchange, &(struct http_reply){.status = 401,
+                                                .content_type = "application/problem+json",
+                                                .body = body,
+                                                .body_bytes = sizeof body - 1,
+                                                .extra_headers = "WWW-Authenticate: Bearer\r\n"});
+}
+
+/* --- activation ----------------------------------------------------------------------------------------- */
+
+struct activation_call {
+    struct store_job job;
+    const struct api_context *context;
+    struct http_exchange *exchange;
+    struct activation_request request;
+    struct authority_activation outcome;
+    char source[SOURCE_TEXT_BYTES];
+};
+
+static int run_activation(struct store_job *job, struct rows *rows, struct error_detail *ret_detail)
+{
+    struct activation_call *call = (struct activation_call *)job;
+    return authority_activate(&call->context->authority, rows, &call->request, wall_clock_ms(),
+                              &call->outcome, ret_detail);
+}
+
+static void answer_refusal(struct http_exchange *exchange, const struct authority_activation *outcome)
+{
+    enum activation_verdict verdict = outcome->verdict;
+    int status = activation_http_status(verdict);
+    struct json_writer *writer = json_writer_create(false);
+    if (writer != NULL) {
+        json_open_object(writer, NULL);
+        json_text(writer, "type", "about:blank");
+        json_text(writer, "title", "The key cannot be activated");
+        json_integer(writer, "status", status);
+        json_text(writer, "code", activation_code(verdict));
+        json_text(writer, "detail", activation_text(verdict));
+        if (verdict == ACTIVATION_KEY_IN_USE || verdict == ACTIVATION_MOVES_EXHAUSTED)
+            json_integer(writer, "moves_left", outcome->moves_left);
+        json_close_object(writer);
+    }
+    char *body = json_writer_take(writer);
+    if (body == NULL) {
+        api_answer_json(exchange, status, NULL);
+        return;
+    }
+    http_respond(exchange, &(struct http_reply){.status = status,
+                                                .content_type = "application/problem+json",
+                                                .body = body,
+                                                .body_bytes = strlen(body)});
+    free(body);
+}
+
+/* A line for the log: never the whole key. */
+static void log_activation(const struct activation_call *call)
+{
+    const struct log *log = &call->context->log;
+    char key[LICENCE_KEY_TEXT_BYTES] = "a trial";
+    if (call->request.license_key[0] != '\0')
+        licence_key_masked(call->request.license_key, key);
+    if (call->outcome.verdict == ACTIVATION_GRANTED)
+        log_line(log, 6, "farm %s activated with %s from %s", call->outcome.answer.farm_id, key,
+                 call->source);
+    else
+        log_line(log, 5, "activation with %s from %s refused: %s", key, call->source,
+                 activation_code(call->outcome.verdict));
+}
+
+static void finish_activation(struct store_job *job, int error, const char *detail)
+{
+    struct activation_call *call = (struct activation_call *)job;
+    if (error != 0) {
+        api_store_failed(call->context, call->exchange, error, detail);
+    } else {
+        log_activation(call);
+        if (call->outcome.verdict == ACTIVATION_GRANTED)
+            api_answer_json(call->exchange, 200, activation_answer_encode(&call->outcome.answer));
+        else
+            answer_refusal(call->exchange, &call->outcome);
+    }
+    sodium_memzero(&call->outcome, sizeof call->outcome);
+    free(call);
+}
+
+static bool id_is_good(const char *id)
+{
+    return id[strspn(id, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._:-")] == '\0';
+}
+
+/* False: answered. */
+static bool read_activation(struct http_exchange *exchange, const struct http_request *request,
+                            struct activation_request *ret)
+{
+    struct error_detail detail = {""};
+    char field[JSON_PATH_BYTES] = "", canonical[LICENCE_KEY_TEXT_BYTES];
+    if (activation_request_decode(request->body.text, request->body.bytes, ret, &detail, field) != 0) {
+        http_problem(exchange, 400, "invalid", detail.text, field[0] != '\0' ? field : NULL);
+        return false;
+    }
+    if (!id_is_good(ret->installation_id)) {
+        http_problem(exchange, 400, "invalid", "installation_id: letters, digits and . _ : - only",
+                     "installation_id");
+        return false;
+    }
+    if (ret->trial)
+        return true;
+    if (!licence_key_parse(ret->license_key, canonical)) {
+        http_problem(exchange, 400, "invalid_key", "this is no key: look for a typing error", "license_key");
+        return false;
+    }
+    memcpy(ret->license_key, canonical, sizeof canonical);
+    return true;
+}
+
+static void answer_wait(struct http_exchange *exchange, int64_t wait_ms)
+{
+    static const char body[] =
+        "{\"type\":\"about:blank\",\"title\":\"Too Many Requests\",\"status\":429,"
+        "\"code\":\"too_many_activations\",\"detail\":\"too many activations from this "
+        "address; try again later\"}";
+    char retry[48];
+    (void)snprintf(retry, sizeof retry, "Retry-After: %lld\r\n", (long long)(wait_ms + 999) / 1000);
+    http_respond(exchange, &(struct http_reply){.status = 429,
+                                                .content_type = "application/problem+json",
+                                                .body = body,
+                                                .body_bytes = sizeof body - 1,
+                                                .extra_headers = retry});
+}
+
+static void post_activation(void *door, struct http_exchange *exchange, const struct http_request *request,
+                            const char *rest)
+{
+    struct public_api *api = door;
+    struct source_address source = find_source(api, exchange);
+    (void)rest;
+
+    int64_t wait_ms = throttle_take(api->throttle, &source, (int64_t)uv_now(api->loop));
+    if (wait_ms > 0) {
+        answer_wait(exchange, wait_ms);
+        return;
+    }
+    struct activation_call *call = calloc(1, sizeof *call);
+    if (call == NULL) {
+        api_answer_json(exchange, 503, NULL);
+        return;
+    }
+    call->job = (struct store_job){.run = run_activation, .done = finish_activation};
+    call->context = api->context;
+    call->exchange = exchange;
+    (void)source_format(&source, call->source);
+    if (!read_activation(exchange, request, &call->request) ||
+        !api_submit(api->context, &call->job, exchange))
+        free(call);
+}
+
+/* --- the key handed back -------------------------------------------------------------------------------- */
+
+struct release_call {
+    struct store_job job;
+    const struct api_context *context;
+    struct http_exchange *exchange;
+    char farm_id[LEDGER_ID_BYTES_MAX + 1];
+    char token[MESSAGE_TOKEN_BYTES_MAX + 1];
+    struct authority_release outcome;
+};
+
+static int run_release(struct store_job *job, struct rows *rows, struct error_detail *ret_detail)
+{
+    struct release_call *call = (struct release_call *)job;
+    return authority_release(&call->context->authority, rows, call->farm_id, call->token, wall_clock_ms(),
+                             &call->outcome, ret_detail);
+}
+
+static char *release_answer_encode(const struct release_call *call)
+{
+    struct json_writer *writer = json_writer_create(false);
+    if (writer == NULL)
+        return NULL;
+    json_open_object(writer, NULL);
+    json_text(writer, "farm_id", call->farm_id);
+    json_text(writer, "entitlement", call->outcome.entitlement);
+    json_close_object(writer);
+    return json_writer_take(writer);
+}
+
+static void finish_release(struct store_job *job, int error, const char *detail)
+{
+    struct release_call *call = (struct release_call *)job;
+    if (error != 0) {
+        api_store_failed(call->context, call->exchange, error, detail);
+    } else if (!call->outcome.known) {
+        answer_unauthorized(call->exchange);
+    } else {
+        log_line(&call->context->log, 6, "farm %s gave its key back", call->farm_id);
+        api_answer_json(call->exchange, 200, release_answer_encode(call));
+    }
+    sodium_memzero(call->token, sizeof call->token);
+    free(call);
+}
+
+static void delete_activation(void *door, struct http_exchange *exchange, const struct http_request *request,
+                              const char *rest)
+{
+    struct public_api *api = door;
+    char token[MESSAGE_TOKEN_BYTES_MAX + 1];
+    (void)request;
+    if (strlen(rest) > LEDGER_ID_BYTES_MAX || !find_token(exchange, token)) {
+        answer_unauthorized(exchange);
+        return;
+    }
+    struct release_call *call = calloc(1, sizeof *call);
+    if (call == NULL) {
+        api_answer_json(exchange, 503, NULL);
+        return;
+    }
+    call->job = (struct store_job){.run = run_release, .done = finish_release};
+    call->context = api->context;
+    call->exchange = exchange;
+    memcpy(call->farm_id, rest, strlen(rest) + 1);
+    memcpy(call->token, token, sizeof token);
+    if (!api_submit(api->context, &call->job, exchange))
+        free(call);
+}
+
+/* --- reports -------------------------------------------------------------------------------------------- */
+
+struct report_call {
+    struct store_job job;
+    const struct api_context *context;
+    struct http_exchange *exchange;
+    char token[MESSAGE_TOKEN_BYTES_MAX + 1];
+    struct report_request request;
+    struct authority_report outcome;
+};
+
+static int run_report(struct store_job *job, struct rows *rows, struct error_detail *ret_detail)
+{
+    struct report_call *call = (struct report_call *)job;
+    return authority_report(&call->context->authority, rows, &call->request, call->token, wall_clock_ms(),
+                            &call->outcome, ret_detail);
+}
+
+static void finish_report(struct store_job *job, int error, const char *detail)
+{
+    struct report_call *call = (struct report_call *)job;
+    const struct report_answer *answer = &call->outcome.answer;
+    if (error != 0) {
+        api_store_failed(call->context, call->exchange, error, detail);
+    } else if (!call->outcome.known) {
+        answer_unauthorized(call->exchange);
+    } else {
+        log_line(&call->context->log, 7, "farm %s reported %zu windows, %zu refused", call->request.farm_id,
+                 call->request.window_count, answer->refused_count);
+        api_answer_json(call->exchange, 200, report_answer_encode(answer));
+    }
+    sodium_memzero(call->token, sizeof call->token);
+    free(call);
+}
+
+static void post_report(void *door, struct http_exchange *exchange, const struct http_request *request,
+                        const char *rest)
+{
+    struct public_api *api = door;
+    struct error_detail detail = {""};
+    char field[JSON_PATH_BYTES] = "", token[MESSAGE_TOKEN_BYTES_MAX + 1];
+    (void)rest;
+
+    if (!find_token(exchange, token)) {
+        answer_unauthorized(exchange);
+        return;
+    }
+    struct report_call *call = calloc(1, sizeof *call);
+    if (call == NULL) {
+        api_answer_json(exchange, 503, NULL);
+        return;
+    }
+    call->job = (struct store_job){.run = run_report, .done = finish_report};
+    call->context = api->context;
+    call->exchange = exchange;
+    memcpy(call->token, token, sizeof token);
+    if (report_request_decode(request->body.text, request->body.bytes, &call->request, &detail, field) != 0) {
+        http_problem(exchange, 400, "invalid", detail.text, field[0] != '\0' ? field : NULL);
+        free(call);
+    } else if (!api_submit(api->context, &call->job, exchange)) {
+        free(call);
+    }
+}
+
+/* --- the door ------------------------------------------------------------------------------------------- */
+
+static void get_version(void *door, struct http_exchange *exchange, const struct http_request *request,
+                        const char *rest)
+{
+    (void)door;
+    (void)request;
+    (void)rest;
+    api_version(exchange);
+}
+
+static void get_health(void *door, struct http_exchange *exchange, const struct http_request *request,
+                       const char *rest)
+{
+    struct public_api *api = door;
+    (void)request;
+    (void)rest;
+    api_health(api->context, exchange);
+}
+
+static void on_request(void *data, struct http_exchange *exchange, const struct http_request *request)
+{
+    static const struct api_route routes[] = {
+        {"POST", "/v1/activations", NULL, post_activation},
+        {"DELETE", "/v1/activations/", NULL, delete_activation},
+        {"POST", "/v1/reports", NULL, post_report},
+        {"GET", "/v1/version", NULL, get_version},
+        {"GET", "/healthz", NULL, get_health},
+    };
+    struct public_api *api = data;
+    api_dispatch(api->context, routes, sizeof routes / sizeof routes[0], api, exchange, request);
+}
+
+struct public_api *public_api_create(uv_loop_t *loop, struct api_context *context,
+                                     const struct settings *settings)
+{
+    struct public_api *api = calloc(1, sizeof *api);
+    if (api == NULL)
+        return NULL;
+    uint64_t seed;
+    randombytes_buf(&seed, sizeof seed);
+    api->loop = loop;
+    api->context = context;
+    api->settings = settings;
+    api->throttle = throttle_create((unsigned)settings->activations_per_minute,
+                                    (unsigned)settings->activations_burst, seed);
+    api->server = http_server_create(loop, &(struct http_handlers){.on_request = on_request, .data = api},
+                                     &(struct http_limits){.body_bytes_max = PUBLIC_API_BODY_BYTES_MAX,
+                                                           .clients_max = (unsigned)settings->clients_max});
+    if (api->throttle == NULL || api->server == NULL) {
+        public_api_close(api, 0, NULL, NULL);
+        return NULL;
+    }
+    return api;
+}
+
+int public_api_listen(struct public_api *api, int fd)
+{
+    return http_server_listen(api->server, fd, NULL);
+}
+
+static void on_server_closed(void *data)
+{
+    struct public_api *api = data;
+    void (*closed)(void *data) = api->closed;
+    void *closed_data = api->closed_data;
+    throttle_destroy(api->throttle);
+    free(api);
+    if (closed != NULL)
+        closed(closed_data);
+}
+
+void public_api_close(struct public_api *api, unsigned grace_ms, void (*closed)(void *data), void *data)
+{
+    if (api == NULL) {
+        if (closed != NULL)
+            closed(data);
+        return;
+    }
+    api->closed = closed;
+    api->closed_data = data;
+    if (api->server != NULL)
+        http_server_close(api->server, grace_ms, on_server_closed, api);
+    else
+        on_server_closed(api);
+}

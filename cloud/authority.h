@@ -1,0 +1,54 @@
+/* authority.h - what the authority does for farms and for its administrator, each inside one transaction:
+ * reads records, asks the ledger, writes records, signs. Blocking, for the pool. Returns 0 also when it
+ * refuses, with the refusal in the outcome; else a store error with words, and nothing is to be kept. */
+#ifndef FARMGATE_CLOUD_AUTHORITY_H
+#define FARMGATE_CLOUD_AUTHORITY_H
+
+#include "cloud/ledger/activation.h"
+#include "cloud/store/rows.h"
+#include "common/entitlement.h"
+#include "common/messages.h"
+
+struct authority {
+    struct entitlement_signing_key key;
+    uint32_t trial_limit;
+    int64_t refresh_ms; /* an entitlement's refresh_by, after its issue */
+};
+
+struct authority_activation {
+    enum activation_verdict verdict;
+    unsigned moves_left; /* with ACTIVATION_KEY_IN_USE and ACTIVATION_MOVES_EXHAUSTED */
+    struct activation_answer answer;
+};
+/* `request->license_key` is canonical, or "" for a trial. */
+int authority_activate(const struct authority *authority, struct rows *rows,
+                       const struct activation_request *request, int64_t now_ms,
+                       struct authority_activation *ret, struct error_detail *ret_detail);
+
+struct authority_report {
+    bool known; /* the farm and its token fit; else nothing happened and the rest is not set */
+    struct report_answer answer;
+};
+int authority_report(const struct authority *authority, struct rows *rows,
+                     const struct report_request *request, const char *token, int64_t now_ms,
+                     struct authority_report *ret, struct error_detail *ret_detail);
+
+struct authority_release {
+    bool known;
+    char entitlement[ENTITLEMENT_BYTES_MAX + 1];
+};
+/* Gives the key back; again is success. */
+int authority_release(const struct authority *authority, struct rows *rows, const char *farm_id,
+                      const char *token, int64_t now_ms, struct authority_release *ret,
+                      struct error_detail *ret_detail);
+
+/* The administrator's. A new subscription of `licences` with its primary key. */
+int authority_create_key(struct rows *rows, uint32_t licences, const struct term *term, const char *name,
+                         int64_t now_ms, struct licence *ret, struct error_detail *ret_detail);
+
+/* ERROR_NOT_FOUND: no such farm. *ret_farm is the farm afterwards; one that is deactivated already stays as
+ * it is. */
+int authority_deactivate(struct rows *rows, const char *farm_id, int64_t now_ms, struct farm *ret_farm,
+                         struct error_detail *ret_detail);
+
+#endif

@@ -1,0 +1,262 @@
+#include "cloud/serve.h"
+
+#include "cloud/api/admin_api.h"
+#include "cloud/api/public_api.h"
+#include "cloud/service/service.h"
+#include "cloud/signing_key.h"
+#include "common/uv_reserve.h"
+#include "version.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <signal.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#define GRACE_MS        300 /* for answers in flight when stopping */
+#define KEY_NOTE        "public_key"
+#define KEY_NOTE_BYTES  96
+#define ADMIN_MODE      0600
+#define SEVERITY_LOWEST 3 /* settings' "error" */
+
+struct serve {
+    const struct settings *settings;
+    uv_loop_t loop;
+    uv_signal_t terminate, interrupt;
+    struct api_context context;
+    struct public_api *public_api;
+    struct admin_api *admin_api;
+    bool loop_made, signals_made, stopping;
+};
+
+/* --- the book and its key ------------------------------------------------------------------------------- */
+
+static int make_directory(const char *path, struct error_detail *ret_detail)
+{
+    if (mkdir(path, 0700) == 0 || errno == EEXIST)
+        return 0;
+    int error = error_from_errno(errno);
+    error_detail_set(ret_detail, "cannot make %s: %s", path, strerror(errno));
+    return error;
+}
+
+/* The ledger remembers which key signs for it: a new key made because the file got lost would silently cut
+ * off every farm that pinned the old one. */
+static int check_key_note(struct rows *rows, const char *path, const struct entitlement_key *key,
+                          struct error_detail *ret_detail)
+{
+    char text[KEY_NOTE_BYTES], noted[KEY_NOTE_BYTES];
+    int error = rows_note(rows, KEY_NOTE, noted, sizeof noted, ret_detail);
+    if (error != 0)
+        return error;
+    entitlement_key_format(key, text);
+    if (noted[0] == '\0')
+        return rows_note_put(rows, KEY_NOTE, text, ret_detail);
+    if (strcmp(noted, text) == 0)
+        return 0;
+    error_detail_set(ret_detail, "%s is not the key that this ledger's farms trust (%s)", path, noted);
+    return ERROR_INVALID;
+}
+
+static int make_key(struct rows *rows, const char *path, struct entitlement_signing_key *ret,
+                    struct error_detail *ret_detail)
+{
+    char noted[KEY_NOTE_BYTES];
+    int error = rows_note(rows, KEY_NOTE, noted, sizeof noted, ret_detail);
+    if (error != 0)
+        return error;
+    if (noted[0] == '\0')
+        return signing_key_make(path, ret, ret_detail);
+    error_detail_set(ret_detail,
+                     "%s is missing; bring back the copy of the key %s that this ledger's farms trust", path,
+                     noted);
+    return ERROR_NOT_FOUND;
+}
+
+static int take_key(struct serve *serve, struct error_detail *ret_detail)
+{
+    const struct settings *settings = serve->settings;
+    struct rows *rows = store_rows(serve->context.store);
+    struct entitlement_signing_key *key = &serve->context.authority.key;
+    char path[PATH_MAX];
+
+    if (settings->signing_key_file[0] != '\0')
+        (void)snprintf(path, sizeof path, "%s", settings->signing_key_file);
+    else
+        (void)snprintf(path, sizeof path, "%s/signing-key", settings->state_directory);
+    int error = signing_key_load(path, key, ret_detail);
+    if (error == ERROR_NOT_FOUND)
+        error = make_key(rows, path, key, ret_detail);
+    return error != 0 ? error : check_key_note(rows, path, &key->key, ret_detail);
+}
+
+static int open_book(struct serve *serve, struct error_detail *ret_detail)
+{
+    const char *directory = serve->settings->state_directory;
+    int error = make_directory(directory, ret_detail);
+    if (error == 0)
+        error = store_open(&serve->loop, directory, &serve->context.store, ret_detail);
+    return error != 0 ? error : take_key(serve, ret_detail);
+}
+
+/* --- the doors ------------------------------------------------------------------------------------------ */
+
+static int handed_over(const struct service_socket *sockets, size_t count, const char *name)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (strcmp(sockets[i].name, name) == 0)
+            return sockets[i].fd;
+    }
+    return -1;
+}
+
+static int open_public(struct serve *serve, int fd, struct error_detail *ret_detail)
+{
+    const char *address = serve->settings->listen;
+    int error = fd >= 0 ? 0 : http_listen_tcp(address, &fd);
+    if (error == 0)
+        error = public_api_listen(serve->public_api, fd);
+    if (error != 0)
+        error_detail_set(ret_detail, "cannot listen on %s: %s", address, error_text(error));
+    return error;
+}
+
+static int open_admin(struct serve *serve, int fd, struct error_detail *ret_detail)
+{
+    const char *path = serve->settings->admin_socket;
+    int error = fd >= 0 ? 0 : http_listen_unix(path, ADMIN_MODE, &fd);
+    if (error == 0)
+        error = admin_api_listen(serve->admin_api, fd);
+    if (error != 0)
+        error_detail_set(ret_detail, "cannot listen on %s: %s", path, error_text(error));
+    return error;
+}
+
+static int open_doors(struct serve *serve, struct error_detail *ret_detail)
+{
+    struct service_socket sockets[SERVICE_SOCKETS_MAX];
+    size_t count = service_sockets(sockets);
+    serve->public_api = public_api_create(&serve->loop, &serve->context, serve->settings);
+    serve->admin_api = admin_api_create(&serve->loop, &serve->context);
+    if (serve->public_api == NULL || serve->admin_api == NULL)
+        return ERROR_NO_MEMORY;
+    int error = open_admin(serve, handed_over(sockets, count, "admin"), ret_detail);
+    return error != 0 ? error : open_public(serve, handed_over(sockets, count, "public"), ret_detail);
+}
+
+/* --- ending --------------------------------------------------------------------------------------------- */
+
+/* The jobs are done and answered: what is left is to send the answers. */
+static void on_store_closed(void *data)
+{
+    struct serve *serve = data;
+    serve->context.store = NULL;
+    public_api_close(serve->public_api, GRACE_MS, NULL, NULL);
+    admin_api_close(serve->admin_api, GRACE_MS, NULL, NULL);
+}
+
+static void stop(struct serve *serve)
+{
+    if (serve->stopping)
+        return;
+    serve->stopping = true;
+    serve->context.stopping = true;
+    if (serve->signals_made) {
+        uv_close((uv_handle_t *)&serve->terminate, NULL);
+        uv_close((uv_handle_t *)&serve->interrupt, NULL);
+    }
+    if (serve->context.store != NULL)
+        store_close(serve->context.store, on_store_closed, serve);
+    else
+        on_store_closed(serve);
+}
+
+static void on_signal(uv_signal_t *signal, int number)
+{
+    struct serve *serve = signal->data;
+    log_line(&serve->context.log, 5, "stopping (signal %d)", number);
+    service_stopping();
+    stop(serve);
+}
+
+static int watch_signals(struct serve *serve)
+{
+    (void)uv_signal_init(&serve->loop, &serve->terminate);
+    (void)uv_signal_init(&serve->loop, &serve->interrupt);
+    serve->signals_made = true;
+    serve->terminate.data = serve->interrupt.data = serve;
+    int error = uv_signal_start(&serve->terminate, on_signal, SIGTERM);
+    return error != 0 ? error : uv_signal_start(&serve->interrupt, on_signal, SIGINT);
+}
+
+/* --- the whole ------------------------------------------------------------------------------------------ */
+
+static void begin_log(struct serve *serve)
+{
+    struct log *log = &serve->context.log;
+    log_init(log, "farmgate-cloud");
+    log->severity_max = SEVERITY_LOWEST + serve->settings->log_severity;
+    if (serve->settings->log_format == SETTINGS_LOG_HUMAN)
+        log->format = LOG_FORMAT_HUMAN;
+    else if (serve->settings->log_format == SETTINGS_LOG_JSON)
+        log->format = LOG_FORMAT_JSON;
+}
+
+static int start(struct serve *serve, struct error_detail *ret_detail)
+{
+    /* Nothing that is made here is for others to read. A peer that hangs up and a full disk are errors to be
+     * told, not reasons to die. */
+    (void)umask(077);
+    (void)signal(SIGPIPE, SIG_IGN);
+    (void)signal(SIGXFSZ, SIG_IGN);
+
+    int error = uv_reserve_install();
+    if (error == 0)
+        error = entitlement_init();
+    if (error == 0)
+        error = uv_loop_init(&serve->loop);
+    if (error != 0)
+        return error;
+    serve->loop_made = true;
+    error = open_book(serve, ret_detail);
+    if (error == 0)
+        error = open_doors(serve, ret_detail);
+    return error != 0 ? error : watch_signals(serve);
+}
+
+static void say_ready(const struct serve *serve)
+{
+    char key[KEY_NOTE_BYTES];
+    entitlement_key_format(&serve->context.authority.key.key, key);
+    log_line(&serve->context.log, 5, "farmgate-cloud %s serves %s; public key %s", FARMGATE_VERSION,
+             serve->settings->listen, key);
+    service_ready("serving");
+}
+
+int serve_run(const struct settings *settings)
+{
+    struct serve serve = {.settings = settings};
+    struct error_detail detail = {""};
+    serve.context.authority.trial_limit = (uint32_t)settings->trial_limit;
+    serve.context.authority.refresh_ms = settings->refresh_ms;
+    begin_log(&serve);
+
+    int error = start(&serve, &detail);
+    if (error == 0) {
+        say_ready(&serve);
+    } else {
+        log_line(&serve.context.log, 3, "cannot start: %s", detail.text[0] ? detail.text : error_text(error));
+        stop(&serve);
+    }
+    if (serve.loop_made) {
+        (void)uv_run(&serve.loop, UV_RUN_DEFAULT);
+        (void)uv_loop_close(&serve.loop);
+    }
+    sodium_memzero(&serve.context.authority.key, sizeof serve.context.authority.key);
+    if (error == 0)
+        return SERVE_OK;
+    return error == ERROR_BUSY && serve.public_api == NULL ? SERVE_RUNNING_ALREADY : SERVE_FAILED;
+}

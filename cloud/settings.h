@@ -1,0 +1,37 @@
+/* settings.h - the authority's configuration, validated: /etc/farmgate/farmgate-cloud.conf. */
+#ifndef FARMGATE_CLOUD_SETTINGS_H
+#define FARMGATE_CLOUD_SETTINGS_H
+
+#include "cloud/api/source.h"
+#include "common/config.h"
+
+#define SETTINGS_PATH_BYTES_MAX 255
+#define SETTINGS_PROXIES_MAX    16
+#define SETTINGS_PROXY_BYTES    63
+
+enum settings_log_format { SETTINGS_LOG_AUTO, SETTINGS_LOG_HUMAN, SETTINGS_LOG_JSON };
+
+/* Times in ms. Each setting is described once, in settings.c's table, which conf/farmgate-cloud.conf is
+ * checked against. */
+struct settings {
+    char listen[64];
+    char admin_socket[SETTINGS_PATH_BYTES_MAX + 1];
+    char state_directory[SETTINGS_PATH_BYTES_MAX + 1];
+    char signing_key_file[SETTINGS_PATH_BYTES_MAX + 1]; /* "": in the state directory */
+    int64_t clients_max;
+    char trusted_proxies[SETTINGS_PROXIES_MAX][SETTINGS_PROXY_BYTES + 1];
+    size_t trusted_proxy_count;
+    struct source_network trusted[SETTINGS_PROXIES_MAX]; /* the same, understood */
+    int64_t activations_per_minute, activations_burst;
+    int64_t trial_limit;
+    int64_t refresh_ms;
+    int log_format;
+    int log_severity; /* index into choices: "error" 0 … */
+};
+
+extern const struct config_table settings_table;
+
+/* Reads and cross-checks. `path` NULL: the defaults. ERROR_CONFIGURATION and so on as in config.h. */
+int settings_read(const char *path, struct settings *ret, struct error_detail *ret_detail);
+
+#endif

@@ -1,0 +1,175 @@
+#include "cloud/store/store.h"
+
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct queue {
+    struct store_job *first, **last;
+    size_t count;
+};
+
+struct store {
+    uv_loop_t *loop;
+    struct rows *rows;
+    uv_work_t work;
+    bool working, failing, closing;
+    struct queue waiting, batch;
+    int error; /* of the transaction as a whole */
+    struct error_detail detail;
+    void (*closed)(void *data);
+    void *closed_data;
+};
+
+static void queue_init(struct queue *queue)
+{
+    *queue = (struct queue){.last = &queue->first};
+}
+
+static void queue_push(struct queue *queue, struct store_job *job)
+{
+    job->next = NULL;
+    *queue->last = job;
+    queue->last = &job->next;
+    queue->count++;
+}
+
+static struct store_job *queue_pop(struct queue *queue)
+{
+    struct store_job *job = queue->first;
+    if (job == NULL)
+        return NULL;
+    queue->first = job->next;
+    if (queue->first == NULL)
+        queue->last = &queue->first;
+    queue->count--;
+    return job;
+}
+
+int store_open(uv_loop_t *loop, const char *directory, struct store **ret_store,
+               struct error_detail *ret_detail)
+{
+    char path[PATH_MAX];
+    if ((size_t)snprintf(path, sizeof path, "%s/ledger.db", directory) >= sizeof path) {
+        error_detail_set(ret_detail, "the path of the state directory is too long");
+        return ERROR_INVALID;
+    }
+    struct store *store = calloc(1, sizeof *store);
+    if (store == NULL)
+        return ERROR_NO_MEMORY;
+    int error = rows_open(path, &store->rows, ret_detail);
+    if (error != 0) {
+        free(store);
+        return error;
+    }
+    store->loop = loop;
+    queue_init(&store->waiting);
+    queue_init(&store->batch);
+    *ret_store = store;
+    return 0;
+}
+
+struct rows *store_rows(struct store *store)
+{
+    return store->rows;
+}
+
+bool store_failing(const struct store *store)
+{
+    return store->failing;
+}
+
+/* --- on the pool ---------------------------------------------------------------------------------------- */
+
+/* Runs one job so that its failure undoes only itself. Not 0: the whole transaction is lost. */
+static int run_job(struct store *store, struct store_job *job)
+{
+    int error = rows_exec(store->rows, "SAVEPOINT job", &store->detail);
+    if (error != 0)
+        return error;
+    job->error = job->run(job, store->rows, &job->detail);
+    if (!rows_in_transaction(store->rows)) {
+        store->detail = job->detail;
+        return job->error != 0 ? job->error : ERROR_IO;
+    }
+    return rows_exec(store->rows, job->error != 0 ? "ROLLBACK TO job; RELEASE job" : "RELEASE job",
+                     &store->detail);
+}
+
+static void run_batch(uv_work_t *work)
+{
+    struct store *store = work->data;
+    store->error = rows_exec(store->rows, "BEGIN IMMEDIATE", &store->detail);
+    for (struct store_job *job = store->batch.first; job != NULL && store->error == 0; job = job->next)
+        store->error = run_job(store, job);
+    if (store->error == 0)
+        store->error = rows_exec(store->rows, "COMMIT", &store->detail);
+    if (store->error != 0 && rows_in_transaction(store->rows))
+        (void)rows_exec(store->rows, "ROLLBACK", NULL);
+}
+
+/* --- on the loop ---------------------------------------------------------------------------------------- */
+
+static void finish(struct store *store)
+{
+    void (*closed)(void *data) = store->closed;
+    void *data = store->closed_data;
+    rows_close(store->rows);
+    free(store);
+    if (closed != NULL)
+        closed(data);
+}
+
+static void start_batch(struct store *store);
+
+static void on_batch_done(uv_work_t *work, int status)
+{
+    struct store *store = work->data;
+    (void)status; /* nobody cancels it */
+    store->failing = store->error != 0;
+    for (struct store_job *job; (job = queue_pop(&store->batch)) != NULL;) {
+        int error = store->error != 0 ? store->error : job->error;
+        struct error_detail detail = store->error != 0 ? store->detail : job->detail;
+        job->done(job, error, detail.text);
+    }
+    store->working = false;
+    start_batch(store);
+}
+
+static void start_batch(struct store *store)
+{
+    if (store->working)
+        return;
+    if (store->waiting.count == 0) {
+        if (store->closing)
+            finish(store);
+        return;
+    }
+    while (store->batch.count < STORE_BATCH_MAX && store->waiting.count > 0)
+        queue_push(&store->batch, queue_pop(&store->waiting));
+    store->detail.text[0] = '\0';
+    store->working = true;
+    store->work.data = store;
+    /* fails only without a work function */
+    (void)uv_queue_work(store->loop, &store->work, run_batch, on_batch_done);
+}
+
+int store_submit(struct store *store, struct store_job *job)
+{
+    if (store->waiting.count == STORE_WAITING_MAX)
+        return ERROR_FULL;
+    job->error = 0;
+    job->detail.text[0] = '\0';
+    queue_push(&store->waiting, job);
+    start_batch(store);
+    return 0;
+}
+
+void store_close(struct store *store, void (*closed)(void *data), void *data)
+{
+    store->closed = closed;
+    store->closed_data = data;
+    store->closing = true;
+    start_batch(store);
+}

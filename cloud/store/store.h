@@ -1,0 +1,42 @@
+/* store.h - work on the ledger, done on libuv's pool with group commit: one transaction carries all that
+ * arrived while the one before was written. Acknowledged means durable. */
+#ifndef FARMGATE_CLOUD_STORE_STORE_H
+#define FARMGATE_CLOUD_STORE_STORE_H
+
+#include "cloud/store/rows.h"
+
+#include <uv.h>
+
+#define STORE_WAITING_MAX 1024 /* jobs queued behind the commit under way */
+#define STORE_BATCH_MAX   128  /* jobs in one transaction */
+
+struct store;
+
+/* A piece of work, embedded in what it works on and owned by the caller until done() was called. */
+struct store_job {
+    /* On the pool, inside a transaction. Not 0: what it wrote is undone, the other jobs' work is not. */
+    int (*run)(struct store_job *job, struct rows *rows, struct error_detail *ret_detail);
+    /* On the loop, once: 0 after the commit, or why nothing of it was kept. */
+    void (*done)(struct store_job *job, int error, const char *detail);
+    /* store.c's own */
+    struct store_job *next;
+    int error;
+    struct error_detail detail;
+};
+
+/* Opens DIRECTORY/ledger.db; blocking, at start only. The rows are the caller's to use until the first
+ * store_submit. ERROR_BUSY: another authority owns it; ERROR_DAMAGED, ERROR_NEWER: untouched. */
+int store_open(uv_loop_t *loop, const char *directory, struct store **ret_store,
+               struct error_detail *ret_detail);
+struct rows *store_rows(struct store *store);
+
+/* ERROR_FULL: too many wait already; done() is not called then. */
+int store_submit(struct store *store, struct store_job *job);
+
+/* Whether the last transaction failed (disk full or read-only), for /healthz. */
+bool store_failing(const struct store *store);
+
+/* Does what is queued, then closes and frees; `closed` may be NULL. At once if the store never had work. */
+void store_close(struct store *store, void (*closed)(void *data), void *data);
+
+#endif

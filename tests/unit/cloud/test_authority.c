@@ -1,0 +1,345 @@
+/* What the authority does, over a real database and a clock of the test's own. */
+#include "cloud/authority.h"
+#include "tests/unit/unit.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define START_MS  INT64_C(1769904000000) /* 2026-02-01 */
+#define DAY_MS    INT64_C(86400000)
+#define WINDOW_MS INT64_C(1200000)
+
+struct world {
+    char directory[64], path[128];
+    struct rows *rows;
+    struct authority authority;
+    struct entitlement_keyring keyring;
+    struct authority_activation activation;
+    struct report_request request;
+    struct authority_report report;
+    struct authority_release release;
+    struct error_detail detail;
+};
+
+static int begin(void **state)
+{
+    struct world *world = calloc(1, sizeof *world);
+    if (world == NULL)
+        return 1;
+    *state = world;
+    (void)strcpy(world->directory, "/tmp/farmgate-test-XXXXXX");
+    if (mkdtemp(world->directory) == NULL || entitlement_init() != 0)
+        return 1;
+    (void)snprintf(world->path, sizeof world->path, "%s/ledger.db", world->directory);
+    world->authority.trial_limit = 25;
+    world->authority.refresh_ms = 30 * DAY_MS;
+    if (entitlement_key_generate("k1", &world->authority.key) != 0)
+        return 1;
+    world->keyring.keys[0] = world->authority.key.key;
+    world->keyring.count = 1;
+    return rows_open(world->path, &world->rows, &world->detail);
+}
+
+static int end(void **state)
+{
+    struct world *world = *state;
+    static const char *const names[] = {"", "-wal", "-shm"};
+    rows_close(world->rows);
+    for (size_t i = 0; i < COUNT(names); i++) {
+        char path[160];
+        (void)snprintf(path, sizeof path, "%s%s", world->path, names[i]);
+        (void)unlink(path);
+    }
+    int error = rmdir(world->directory);
+    free(world);
+    return error;
+}
+
+static void new_key(struct world *world, uint32_t limit, const char *term_text, char ret[32])
+{
+    struct term term;
+    struct licence licence;
+    assert_true(term_parse(term_text, &term));
+    assert_int_equal(
+        authority_create_key(world->rows, limit, &term, "office", START_MS, &licence, &world->detail), 0);
+    assert_true(licence.id > 0);
+    (void)snprintf(ret, 32, "%s", licence.key);
+}
+
+static enum activation_verdict activate(struct world *world, const char *key, const char *installation,
+                                        bool move, int64_t now_ms)
+{
+    struct activation_request request = {.trial = key == NULL, .move = move};
+    (void)snprintf(request.license_key, sizeof request.license_key, "%s", key != NULL ? key : "");
+    (void)snprintf(request.installation_id, sizeof request.installation_id, "%s", installation);
+    (void)strcpy(request.farm_name, "main office");
+    (void)strcpy(request.app_version, "0.1.0");
+    memset(&world->activation, 0, sizeof world->activation);
+    assert_int_equal(authority_activate(&world->authority, world->rows, &request, now_ms, &world->activation,
+                                        &world->detail),
+                     0);
+    return world->activation.verdict;
+}
+
+static struct entitlement verified(struct world *world, const char *text)
+{
+    struct entitlement entitlement;
+    assert_int_equal(entitlement_verify(text, strlen(text), &world->keyring, &entitlement, &world->detail),
+                     0);
+    return entitlement;
+}
+
+static void add_window(struct world *world, int64_t sequence, int64_t start_ms, int64_t peak)
+{
+    world->request.windows[world->request.window_count++] =
+        (struct report_window){.sequence = sequence,
+                               .start_ms = start_ms,
+                               .end_ms = start_ms + WINDOW_MS,
+                               .peak_at_ms = start_ms,
+                               .peak_users = peak,
+                               .hosts = 1};
+}
+
+static bool report(struct world *world, const char *farm_id, const char *token, int64_t now_ms)
+{
+    (void)snprintf(world->request.farm_id, sizeof world->request.farm_id, "%s", farm_id);
+    memset(&world->report, 0, sizeof world->report);
+    assert_int_equal(authority_report(&world->authority, world->rows, &world->request, token, now_ms,
+                                      &world->report, &world->detail),
+                     0);
+    return world->report.known;
+}
+
+static void test_a_key_from_first_to_last(void **state)
+{
+    struct world *world = *state;
+    char key[32], farm_a[64], token_a[64];
+    new_key(world, 10, "1m", key);
+    assert_int_equal(activate(world, key, "A", false, START_MS), ACTIVATION_GRANTED);
+    struct entitlement entitlement = verified(world, world->activation.answer.entitlement);
+    assert_string_equal(entitlement.farm_id, world->activation.answer.farm_id);
+    assert_string_equal(entitlement.installation_id, "A");
+    assert_int_equal(entitlement.status, ENTITLEMENT_STANDS);
+    assert_string_equal(entitlement.reason, "");
+    assert_int_equal(entitlement.limit, 10);
+    assert_int_equal(entitlement.purchases, 10);
+    assert_false(entitlement.trial);
+    assert_int_equal(entitlement.serial, START_MS);
+    assert_int_equal(entitlement.issued_at_ms, START_MS);
+    assert_int_equal(entitlement.refresh_by_ms, START_MS + 30 * DAY_MS);
+    assert_int_equal(entitlement.expires_at_ms, START_MS + 28 * DAY_MS);
+    (void)strcpy(farm_a, world->activation.answer.farm_id);
+    (void)strcpy(token_a, world->activation.answer.farm_token);
+
+    assert_int_equal(activate(world, key, "B", false, START_MS + 1), ACTIVATION_KEY_IN_USE);
+    assert_int_equal(world->activation.moves_left, 3);
+    assert_int_equal(activate(world, key, "B", true, START_MS + 2), ACTIVATION_GRANTED);
+    assert_string_not_equal(world->activation.answer.farm_id, farm_a);
+
+    /* the old installation is told so, and may still deliver */
+    add_window(world, 1, START_MS - WINDOW_MS, 4);
+    assert_true(report(world, farm_a, token_a, START_MS + 3));
+    assert_int_equal(world->report.answer.accepted_through, 1);
+    entitlement = verified(world, world->report.answer.entitlement);
+    assert_int_equal(entitlement.status, ENTITLEMENT_REVOKES);
+    assert_string_equal(entitlement.reason, "key moved");
+    assert_string_equal(entitlement.farm_id, farm_a);
+    assert_string_equal(entitlement.installation_id, "A");
+
+    /* back again: the same farm id as before */
+    assert_int_equal(activate(world, key, "A", true, START_MS + 4), ACTIVATION_GRANTED);
+    assert_string_equal(world->activation.answer.farm_id, farm_a);
+    assert_int_equal(activate(world, key, "C", true, START_MS + 5), ACTIVATION_GRANTED);
+    assert_int_equal(activate(world, key, "D", true, START_MS + 6), ACTIVATION_MOVES_EXHAUSTED);
+    assert_int_equal(world->activation.moves_left, 0);
+    assert_int_equal(activate(world, key, "C", false, START_MS + 28 * DAY_MS), ACTIVATION_EXPIRED);
+    assert_int_equal(activate(world, "00000-00000-00000-00000-00000", "A", false, START_MS),
+                     ACTIVATION_UNKNOWN_KEY);
+}
+
+static void test_lost_answers_burn_nothing(void **state)
+{
+    struct world *world = *state;
+    char key[32], tokens[4][64], farm_id[64];
+    new_key(world, 10, "1y", key);
+    for (int i = 0; i < 4; i++) {
+        assert_int_equal(activate(world, key, "A", false, START_MS + i), ACTIVATION_GRANTED);
+        (void)strcpy(tokens[i], world->activation.answer.farm_token);
+        (void)strcpy(farm_id, world->activation.answer.farm_id);
+        if (i == 0)
+            assert_true(report(world, farm_id, tokens[0], START_MS));
+    }
+    assert_true(report(world, farm_id, tokens[0], START_MS)); /* the last one that arrived */
+    assert_false(report(world, farm_id, tokens[1], START_MS));
+    assert_false(report(world, farm_id, tokens[2], START_MS));
+    assert_true(report(world, farm_id, tokens[3], START_MS));
+    assert_false(report(world, farm_id, tokens[0], START_MS)); /* the fresh one has been used */
+    assert_true(report(world, farm_id, tokens[3], START_MS));
+}
+
+static void test_who_may_report(void **state)
+{
+    struct world *world = *state;
+    char key[32], other[32], token[64], farm_id[64];
+    new_key(world, 10, "1y", key);
+    new_key(world, 10, "1y", other);
+    assert_int_equal(activate(world, key, "A", false, START_MS), ACTIVATION_GRANTED);
+    (void)strcpy(token, world->activation.answer.farm_token);
+    (void)strcpy(farm_id, world->activation.answer.farm_id);
+    assert_int_equal(activate(world, other, "B", false, START_MS), ACTIVATION_GRANTED);
+    assert_true(report(world, farm_id, token, START_MS));
+    assert_false(report(world, farm_id, world->activation.answer.farm_token, START_MS));
+    assert_false(report(world, world->activation.answer.farm_id, token, START_MS));
+    assert_false(report(world, farm_id, "", START_MS));
+    assert_false(report(world, "f-unknown", token, START_MS));
+}
+
+static void test_reports_are_kept_once(void **state)
+{
+    struct world *world = *state;
+    char key[32], token[64], farm_id[64];
+    new_key(world, 10, "1y", key);
+    assert_int_equal(activate(world, key, "A", false, START_MS), ACTIVATION_GRANTED);
+    (void)strcpy(token, world->activation.answer.farm_token);
+    (void)strcpy(farm_id, world->activation.answer.farm_id);
+
+    add_window(world, 1, START_MS - 3 * WINDOW_MS, 7);
+    add_window(world, 2, START_MS - 3 * WINDOW_MS + 1, 9); /* overlaps */
+    add_window(world, 3, START_MS - WINDOW_MS, 5);
+    for (int i = 0; i < 3; i++) {
+        assert_true(report(world, farm_id, token, START_MS + 1000 + i));
+        const struct report_answer *answer = &world->report.answer;
+        assert_int_equal(answer->accepted_through, 3);
+        assert_int_equal(answer->refused_count, 1);
+        assert_int_equal(answer->refused[0].sequence, 2);
+        assert_string_equal(answer->refused[0].reason, "overlaps");
+        assert_int_equal(answer->server_time_ms, START_MS + 1000 + i);
+        assert_int_equal(verified(world, answer->entitlement).serial, START_MS + 1000 + i);
+    }
+    struct usage *usage = malloc(sizeof *usage);
+    assert_non_null(usage);
+    assert_int_equal(rows_usage(world->rows, farm_id, usage, &world->detail), 0);
+    assert_int_equal(usage->totals.windows_counted, 2);
+    assert_int_equal(usage->totals.windows_refused, 1);
+    assert_int_equal(usage->totals.peak_users, 7);
+    assert_int_equal(usage->window_count, 3);
+    free(usage);
+}
+
+static void test_release_and_the_administrator(void **state)
+{
+    struct world *world = *state;
+    struct farm farm;
+    char key[32], token[64], farm_id[64];
+    new_key(world, 10, "1y", key);
+    assert_int_equal(activate(world, key, "A", false, START_MS), ACTIVATION_GRANTED);
+    (void)strcpy(token, world->activation.answer.farm_token);
+    (void)strcpy(farm_id, world->activation.answer.farm_id);
+
+    assert_int_equal(authority_release(&world->authority, world->rows, farm_id, "wrong", START_MS,
+                                       &world->release, &world->detail),
+                     0);
+    assert_false(world->release.known);
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(authority_release(&world->authority, world->rows, farm_id, token, START_MS + 1,
+                                           &world->release, &world->detail),
+                         0);
+        assert_true(world->release.known);
+        struct entitlement entitlement = verified(world, world->release.entitlement);
+        assert_int_equal(entitlement.status, ENTITLEMENT_REVOKES);
+        assert_string_equal(entitlement.reason, "key given back");
+        assert_int_equal(entitlement.serial, START_MS + 1 + i);
+    }
+    assert_int_equal(activate(world, key, "B", false, START_MS + 2), ACTIVATION_GRANTED);
+    (void)strcpy(farm_id, world->activation.answer.farm_id);
+    assert_int_equal(authority_deactivate(world->rows, farm_id, START_MS + 3, &farm, &world->detail), 0);
+    assert_int_equal(farm.reason, FARM_REASON_ADMINISTRATOR);
+    assert_int_equal(authority_deactivate(world->rows, farm_id, START_MS + 9, &farm, &world->detail), 0);
+    assert_int_equal(farm.deactivated_ms, START_MS + 3);
+    assert_int_equal(authority_deactivate(world->rows, "f-none", START_MS, &farm, &world->detail),
+                     ERROR_NOT_FOUND);
+    assert_int_equal(activate(world, key, "B", false, START_MS + 4), ACTIVATION_GRANTED);
+    assert_int_equal(verified(world, world->activation.answer.entitlement).status, ENTITLEMENT_STANDS);
+}
+
+static void test_a_key_over_a_trial(void **state)
+{
+    struct world *world = *state;
+    char key[32], trial_token[64], trial_id[64];
+    assert_int_equal(activate(world, NULL, "A", false, START_MS), ACTIVATION_GRANTED);
+    struct entitlement entitlement = verified(world, world->activation.answer.entitlement);
+    assert_true(entitlement.trial);
+    assert_int_equal(entitlement.limit, 25);
+    assert_int_equal(entitlement.expires_at_ms, START_MS + 30 * DAY_MS);
+    (void)strcpy(trial_id, world->activation.answer.farm_id);
+    (void)strcpy(trial_token, world->activation.answer.farm_token);
+
+    new_key(world, 10, "1y", key);
+    assert_int_equal(activate(world, key, "A", false, START_MS + DAY_MS), ACTIVATION_GRANTED);
+    assert_string_not_equal(world->activation.answer.farm_id, trial_id);
+    assert_false(verified(world, world->activation.answer.entitlement).trial);
+    assert_true(report(world, trial_id, trial_token, START_MS + DAY_MS));
+    entitlement = verified(world, world->report.answer.entitlement);
+    assert_int_equal(entitlement.status, ENTITLEMENT_REVOKES);
+    assert_string_equal(entitlement.reason, "trial replaced by a key");
+
+    assert_int_equal(activate(world, NULL, "A", false, START_MS + 30 * DAY_MS), ACTIVATION_TRIAL_USED);
+    assert_int_equal(activate(world, NULL, "B", false, START_MS + 30 * DAY_MS), ACTIVATION_GRANTED);
+}
+
+static void count_farm(void *data, const struct rows_farm_line *line)
+{
+    int64_t *cursors = data; /* count, last */
+    assert_true(line->cursor > cursors[1]);
+    assert_int_equal(line->key[0] == '\0', line->farm.licence_id == 0);
+    cursors[0]++;
+    cursors[1] = line->cursor;
+}
+
+static void test_lists_go_page_by_page_and_survive(void **state)
+{
+    struct world *world = *state;
+    char key[32];
+    new_key(world, 10, "1y", key);
+    assert_int_equal(activate(world, key, "A", false, START_MS), ACTIVATION_GRANTED);
+    for (int i = 0; i < 6; i++) {
+        char installation[16];
+        (void)snprintf(installation, sizeof installation, "T%d", i);
+        assert_int_equal(activate(world, NULL, installation, false, START_MS), ACTIVATION_GRANTED);
+    }
+    rows_close(world->rows);
+    world->rows = NULL;
+    assert_int_equal(rows_open(world->path, &world->rows, &world->detail), 0);
+    int64_t cursors[2] = {0, 0};
+    assert_int_equal(rows_each_farm(world->rows, 0, 4, count_farm, cursors, &world->detail), 0);
+    assert_int_equal(cursors[0], 4);
+    assert_int_equal(rows_each_farm(world->rows, cursors[1], 4, count_farm, cursors, &world->detail), 0);
+    assert_int_equal(cursors[0], 7);
+
+    char note[32];
+    assert_int_equal(rows_note(world->rows, "public_key", note, sizeof note, &world->detail), 0);
+    assert_string_equal(note, "");
+    assert_int_equal(rows_note_put(world->rows, "public_key", "one", &world->detail), 0);
+    assert_int_equal(rows_note_put(world->rows, "public_key", "two", &world->detail), 0);
+    assert_int_equal(rows_note(world->rows, "public_key", note, sizeof note, &world->detail), 0);
+    assert_string_equal(note, "two");
+
+    struct rows *second;
+    assert_int_equal(rows_open(world->path, &second, &world->detail), ERROR_BUSY);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_a_key_from_first_to_last, begin, end),
+        cmocka_unit_test_setup_teardown(test_lost_answers_burn_nothing, begin, end),
+        cmocka_unit_test_setup_teardown(test_who_may_report, begin, end),
+        cmocka_unit_test_setup_teardown(test_reports_are_kept_once, begin, end),
+        cmocka_unit_test_setup_teardown(test_release_and_the_administrator, begin, end),
+        cmocka_unit_test_setup_teardown(test_a_key_over_a_trial, begin, end),
+        cmocka_unit_test_setup_teardown(test_lists_go_page_by_page_and_survive, begin, end),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,198 @@
+/* Work on the pool with group commit: acknowledged is durable, a failing job undoes only itself. */
+#include "cloud/store/store.h"
+#include "tests/unit/unit.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+struct world {
+    uv_loop_t loop;
+    char directory[64];
+    struct store *store;
+    struct error_detail detail;
+    int done, failed, closed;
+};
+
+struct note_job {
+    struct store_job job;
+    struct world *world;
+    char name[32];
+    bool fails;  /* after it has written */
+    bool breaks; /* takes the whole transaction with it */
+    int error;
+};
+
+static int run_note(struct store_job *job, struct rows *rows, struct error_detail *ret_detail)
+{
+    struct note_job *note = (struct note_job *)job;
+    int error = rows_note_put(rows, note->name, "here", ret_detail);
+    if (error != 0)
+        return error;
+    if (note->breaks)
+        return rows_exec(rows, "ROLLBACK", ret_detail) != 0 ? ERROR_IO : ERROR_FULL;
+    if (note->fails)
+        error_detail_set(ret_detail, "%s fails", note->name);
+    return note->fails ? ERROR_INVALID : 0;
+}
+
+static void finish_note(struct store_job *job, int error, const char *detail)
+{
+    struct note_job *note = (struct note_job *)job;
+    note->error = error;
+    note->world->done++;
+    note->world->failed += error != 0;
+    if (error == ERROR_INVALID)
+        assert_non_null(strstr(detail, note->name));
+}
+
+static int begin(void **state)
+{
+    struct world *world = calloc(1, sizeof *world);
+    if (world == NULL)
+        return 1;
+    *state = world;
+    (void)strcpy(world->directory, "/tmp/farmgate-test-XXXXXX");
+    if (mkdtemp(world->directory) == NULL || uv_loop_init(&world->loop) != 0)
+        return 1;
+    return store_open(&world->loop, world->directory, &world->store, &world->detail);
+}
+
+static void on_closed(void *data)
+{
+    struct world *world = data;
+    world->closed++;
+}
+
+static int end(void **state)
+{
+    struct world *world = *state;
+    static const char *const names[] = {"ledger.db", "ledger.db-wal", "ledger.db-shm"};
+    if (world->store != NULL)
+        store_close(world->store, NULL, NULL);
+    (void)uv_run(&world->loop, UV_RUN_DEFAULT);
+    int error = uv_loop_close(&world->loop);
+    for (size_t i = 0; i < COUNT(names); i++) {
+        char path[128];
+        (void)snprintf(path, sizeof path, "%s/%s", world->directory, names[i]);
+        (void)unlink(path);
+    }
+    error |= rmdir(world->directory);
+    free(world);
+    return error;
+}
+
+static void submit(struct world *world, struct note_job *job, int number)
+{
+    job->job = (struct store_job){.run = run_note, .done = finish_note};
+    job->world = world;
+    (void)snprintf(job->name, sizeof job->name, "note-%d", number);
+    assert_int_equal(store_submit(world->store, &job->job), 0);
+}
+
+static bool is_there(struct world *world, const char *name)
+{
+    char text[16];
+    assert_int_equal(rows_note(store_rows(world->store), name, text, sizeof text, &world->detail), 0);
+    return strcmp(text, "here") == 0;
+}
+
+static void test_a_failing_job_undoes_only_itself(void **state)
+{
+    struct world *world = *state;
+    enum { JOBS = 300 };
+    struct note_job *jobs = calloc(JOBS, sizeof *jobs);
+    assert_non_null(jobs);
+    for (int i = 0; i < JOBS; i++) {
+        jobs[i].fails = i % 3 == 1;
+        submit(world, &jobs[i], i);
+    }
+    (void)uv_run(&world->loop, UV_RUN_DEFAULT);
+    assert_int_equal(world->done, JOBS);
+    assert_int_equal(world->failed, JOBS / 3);
+    assert_false(store_failing(world->store));
+    for (int i = 0; i < JOBS; i++) {
+        assert_int_equal(jobs[i].error, jobs[i].fails ? ERROR_INVALID : 0);
+        assert_int_equal(is_there(world, jobs[i].name), !jobs[i].fails);
+    }
+    free(jobs);
+}
+
+static void test_a_lost_transaction_is_everybodys_failure(void **state)
+{
+    struct world *world = *state;
+    struct note_job jobs[4] = {{.breaks = false}, {.breaks = false}, {.breaks = true}, {.breaks = false}};
+    for (int i = 0; i < 4; i++)
+        submit(world, &jobs[i], i); /* the first goes alone, the others together */
+    (void)uv_run(&world->loop, UV_RUN_DEFAULT);
+    assert_int_equal(world->done, 4);
+    assert_int_equal(jobs[0].error, 0);
+    for (int i = 1; i < 4; i++) {
+        assert_int_equal(jobs[i].error, ERROR_FULL);
+        assert_false(is_there(world, jobs[i].name));
+    }
+    assert_true(store_failing(world->store));
+
+    struct note_job again = {.breaks = false};
+    submit(world, &again, 9);
+    (void)uv_run(&world->loop, UV_RUN_DEFAULT);
+    assert_int_equal(again.error, 0);
+    assert_false(store_failing(world->store));
+}
+
+static void test_too_many_wait(void **state)
+{
+    struct world *world = *state;
+    struct note_job *jobs = calloc(STORE_WAITING_MAX + 2, sizeof *jobs);
+    assert_non_null(jobs);
+    for (int i = 0; i < STORE_WAITING_MAX + 1; i++)
+        submit(world, &jobs[i], i);
+    struct note_job *last = &jobs[STORE_WAITING_MAX + 1];
+    assert_int_equal(store_submit(world->store, &last->job), ERROR_FULL);
+    (void)uv_run(&world->loop, UV_RUN_DEFAULT);
+    assert_int_equal(world->done, STORE_WAITING_MAX + 1);
+    free(jobs);
+}
+
+static void test_closing_does_what_is_queued(void **state)
+{
+    struct world *world = *state;
+    struct note_job jobs[10];
+    memset(jobs, 0, sizeof jobs);
+    for (int i = 0; i < 10; i++)
+        submit(world, &jobs[i], i);
+    store_close(world->store, on_closed, world);
+    world->store = NULL;
+    assert_int_equal(world->closed, 0);
+    (void)uv_run(&world->loop, UV_RUN_DEFAULT);
+    assert_int_equal(world->closed, 1);
+    assert_int_equal(world->done, 10);
+    assert_int_equal(world->failed, 0);
+
+    assert_int_equal(store_open(&world->loop, world->directory, &world->store, &world->detail), 0);
+    for (int i = 0; i < 10; i++)
+        assert_true(is_there(world, jobs[i].name));
+}
+
+static void test_opening_fails(void **state)
+{
+    struct world *world = *state;
+    struct store *second = NULL;
+    assert_int_equal(store_open(&world->loop, world->directory, &second, &world->detail), ERROR_BUSY);
+    assert_null(second);
+    assert_int_not_equal(store_open(&world->loop, "/nowhere/at/all", &second, &world->detail), 0);
+    assert_null(second);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_a_failing_job_undoes_only_itself, begin, end),
+        cmocka_unit_test_setup_teardown(test_a_lost_transaction_is_everybodys_failure, begin, end),
+        cmocka_unit_test_setup_teardown(test_too_many_wait, begin, end),
+        cmocka_unit_test_setup_teardown(test_closing_does_what_is_queued, begin, end),
+        cmocka_unit_test_setup_teardown(test_opening_fails, begin, end),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
