@@ -293,8 +293,11 @@ static void part_closed(void *data)
     struct api *api = data;
     if (--api->open_parts > 0)
         return;
-    for (struct call *call = api->calls; call; call = call->calls_next)
+    for (struct call *call = api->calls; call; call = call->calls_next) {
+        if (call->exchange) /* nobody hears it, but it is owed */
+            http_problem(call->exchange, 503, "stopping", "the agent is stopping", NULL);
         call->exchange = NULL;
+    }
     void (*closed)(void *) = api->closed;
     void *closed_data = api->closed_data;
     api->closed_told = true;

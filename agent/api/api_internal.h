@@ -46,7 +46,8 @@ struct api {
 /* --- a request that waits ------------------------------------------------------------------- */
 
 /* First member of whatever a handler keeps until an asynchronous answer comes. `exchange` turns NULL when the
- * API has closed meanwhile: then nothing is to be answered any more, and the agent must not be asked. */
+ * API has closed meanwhile (closed_told): then nothing is to be answered any more, and the agent must not be
+ * asked. */
 struct call {
     struct api *api;
     struct http_exchange *exchange;

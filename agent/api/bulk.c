@@ -37,7 +37,7 @@ struct bulk {
     unsigned open;                   /* of those and of those handed on: not yet done */
     struct bulk_failure *failures, **failures_last;
     unsigned failures_kept;
-    bool paused, in_body, too_long, gone, unavailable;
+    bool paused, in_body, too_long, unavailable;
     unsigned busy; /* our own calls on the stack that may not be pulled from under us */
 };
 
@@ -122,9 +122,9 @@ static void answer(struct bulk *bulk)
 /* Answers once the body has ended and every line is done. */
 static void finish_if_done(struct bulk *bulk)
 {
-    if (bulk->busy > 0 || bulk->open > 0 || (bulk->in_body && !bulk->gone && bulk->call.exchange))
+    if (bulk->busy > 0 || bulk->open > 0 || (bulk->in_body && bulk->call.exchange))
         return;
-    if (bulk->call.exchange && !bulk->gone)
+    if (bulk->call.exchange)
         answer(bulk);
     bulk_destroy(bulk);
 }
@@ -136,7 +136,7 @@ static void line_done(struct bulk_line *line)
     struct bulk *bulk = line->bulk;
     free(line);
     bulk->open--;
-    if (bulk->paused && bulk->open <= BULK_RESUME_AT && bulk->call.exchange && !bulk->gone) {
+    if (bulk->paused && bulk->open <= BULK_RESUME_AT && bulk->call.exchange) {
         bulk->paused = false;
         bulk->busy++;
         http_lines_resume(bulk->call.exchange);
@@ -183,7 +183,7 @@ static void pump(struct bulk *bulk)
         bulk->first = line->next;
         if (!bulk->first)
             bulk->last = &bulk->first;
-        if (bulk->call.exchange)
+        if (!bulk->call.api->closed_told)
             hand_on(line);
         else
             line_done(line);
@@ -195,7 +195,7 @@ static void pump(struct bulk *bulk)
 static void line_account_known(void *data, const struct account *account)
 {
     struct bulk_line *line = data;
-    if (line->bulk->call.exchange)
+    if (!line->bulk->call.api->closed_told)
         change_account(line->bulk->call.api, &line->put, account);
     line->ready = true;
     if (line->bulk->busy == 0)
@@ -279,7 +279,7 @@ static void on_too_long(void *data, struct http_exchange *exchange)
 static void on_gone(void *data)
 {
     struct bulk *bulk = data;
-    bulk->gone = true;
+    bulk->call.exchange = NULL; /* it is dead; what was taken is done all the same */
     body_ended(bulk);
 }
 

@@ -12,8 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define EVENTS_PAGE          128   /* stored events read at a time */
-#define EVENTS_RECENT_MAX    1024  /* published events kept for those who replay */
+#define EVENTS_PAGE          32 /* stored events read at a time: the longest stay within HTTP_STREAM_BYTES_MAX */
+#define EVENTS_RECENT_MAX    256   /* published events kept for those who replay */
 #define EVENTS_KEEP_ALIVE_MS 45000 /* less than the minute after which proxies give up */
 
 struct recent_event {

@@ -56,6 +56,7 @@ void reply_invalid(struct http_exchange *exchange, const char *field, const char
     http_problem(exchange, 400, "invalid", detail, field && field[0] ? field : NULL);
 }
 
+/* The statuses that problems have here; NULL for any other. */
 static const char *problem_title(int status)
 {
     static const struct {
@@ -79,7 +80,7 @@ static const char *problem_title(int status)
     for (size_t i = 0; i < sizeof(titles) / sizeof(titles[0]); i++)
         if (titles[i].status == status)
             return titles[i].title;
-    return "Error";
+    return NULL;
 }
 
 void reply_problem_members(struct json_writer *writer, int status, const char *code, const char *detail)
@@ -109,16 +110,18 @@ void reply_refused(struct http_exchange *exchange, enum verdict_reason reason)
                                header);
 }
 
+/* The status may be the authority's, and so anything: what we do not know is its fault. */
 void reply_outcome(struct http_exchange *exchange, const struct api_outcome *outcome)
 {
+    int status = problem_title(outcome->status) ? outcome->status : 502;
     struct json_writer *writer = reply_open(exchange);
     if (!writer)
         return;
-    reply_problem_members(writer, outcome->status, outcome->code ? outcome->code : "failed",
+    reply_problem_members(writer, status, outcome->code ? outcome->code : "failed",
                           outcome->detail ? outcome->detail : "");
     if (outcome->moves_left >= 0)
         json_integer(writer, "moves_left", outcome->moves_left);
-    reply_close_problem(exchange, writer, outcome->status);
+    reply_close_problem(exchange, writer, status);
 }
 
 bool reply_text_parameter(struct http_exchange *exchange, const struct http_request *request,
