@@ -2,25 +2,30 @@
 #ifndef FARMGATE_AGENT_SETTINGS_H
 #define FARMGATE_AGENT_SETTINGS_H
 
+#include "agent/api.h"
 #include "agent/core/classify.h"
+#include "agent/core/core.h"
 #include "common/config.h"
 
-#define SETTINGS_PATH_BYTES_MAX 255
-#define SETTINGS_GROUPS_MAX     16
-#define SETTINGS_ALIASES_MAX    64
-#define SETTINGS_SOURCES_MAX    4
+#define SETTINGS_PATH_BYTES_MAX   255
+#define SETTINGS_GROUPS_MAX       16
+#define SETTINGS_ALIASES_MAX      64
+#define SETTINGS_SOURCES_MAX      4
+#define SETTINGS_SOCKET_BYTES_MAX 107 /* of a Unix socket's address */
+#define SETTINGS_API_HOSTS_MAX    8
 
 enum farm_mode { FARM_MODE_ALONE, FARM_MODE_MAX };
 enum settings_log_format { SETTINGS_LOG_AUTO, SETTINGS_LOG_HUMAN, SETTINGS_LOG_JSON };
 
 struct settings_rule { /* one group of sessions.rules; becomes a struct classify_rule */
-    char service[CLASSIFY_RULE_BYTES_MAX], type[CLASSIFY_RULE_BYTES_MAX],
-        session_class[CLASSIFY_RULE_BYTES_MAX];
+    char service[CLASSIFY_RULE_BYTES_MAX], type[CLASSIFY_RULE_BYTES_MAX];
+    char session_class[CLASSIFY_RULE_BYTES_MAX]; /* class */
     char user[CLASSIFY_RULE_BYTES_MAX], group[CLASSIFY_RULE_BYTES_MAX];
-    int remote; /* choices "any", "no", "yes" */
-    int counts; /* choices "desktop", "application", "ignore" */
+    int remote; /* enum settings_remote: "any", "no", "yes" */
+    int kind;   /* enum connection_kind, or KIND_MAX for "ignore" */
     int route;  /* enum connection_route */
 };
+enum settings_remote { SETTINGS_REMOTE_ANY, SETTINGS_REMOTE_NO, SETTINGS_REMOTE_YES };
 
 struct settings_alias {
     char dns_domain[256];
@@ -54,12 +59,12 @@ struct settings {
     struct settings_alias aliases[SETTINGS_ALIASES_MAX];
     size_t alias_count;
     /* api.* */
-    char api_socket[SETTINGS_PATH_BYTES_MAX + 1];   /* socket */
-    char admin_socket[SETTINGS_PATH_BYTES_MAX + 1]; /* admin_socket */
-    char api_listen[64];                            /* listen: "" = no TCP, "127.0.0.1:8620" */
+    char api_socket[SETTINGS_SOCKET_BYTES_MAX + 1];   /* socket */
+    char admin_socket[SETTINGS_SOCKET_BYTES_MAX + 1]; /* admin_socket */
+    char api_listen[64];                              /* listen: "" = no TCP, "127.0.0.1:8620" */
     char api_tokens[SETTINGS_PATH_BYTES_MAX +
-                    1];     /* token_file: lines "NAME:read|write:HEX(BLAKE2b-256 of the token)" */
-    char api_hosts[8][256]; /* hosts: further allowed Host headers */
+                    1]; /* token_file: lines "NAME:read|write:HEX(BLAKE2b-256 of the token)" */
+    char api_hosts[SETTINGS_API_HOSTS_MAX][256]; /* hosts: further allowed Host headers */
     size_t api_host_count;
     int64_t clients_max; /* 256 */
     /* gate.* */
@@ -70,7 +75,7 @@ struct settings {
     char state_directory[SETTINGS_PATH_BYTES_MAX + 1]; /* directory: /var/lib/farmgate */
     /* log.* */
     int log_format;   /* "auto", "human", "json" */
-    int log_severity; /* "error" … "debug", index into choices */
+    int log_severity; /* severity: "error" … "debug", see settings_severity */
 };
 
 extern const struct config_table settings_table;
@@ -78,5 +83,28 @@ extern const struct config_table settings_table;
 /* Reads and cross-checks. `path` NULL: the defaults. ERROR_CONFIGURATION and so on with *ret_detail as in
  * config.h. */
 int settings_read(const char *path, struct settings *ret, struct error_detail *ret_detail);
+
+/* log.severity as a number: SEVERITY_ERROR … SEVERITY_DEBUG. */
+int settings_severity(const struct settings *settings);
+
+/* Takes over from `old` what a reload does not apply. */
+void settings_keep_until_restart(const struct settings *old, struct settings *fresh);
+
+/* The settings as the core, the classification and the API take them. Its texts are those of the settings,
+ * which must outlive it; the seeds are random. */
+struct settings_core {
+    struct core_settings core;
+    struct classify_settings classify;
+    struct api_settings api;
+    struct classify_rule *rules; /* owned; NULL while the default rules hold */
+    struct identity_alias aliases[SETTINGS_ALIASES_MAX];
+    const char *administrator_groups[SETTINGS_GROUPS_MAX];
+    const char *api_hosts[SETTINGS_API_HOSTS_MAX];
+};
+
+/* ERROR_NO_MEMORY. */
+int settings_core_create(const struct settings *settings, struct settings_core **ret,
+                         struct error_detail *ret_detail);
+void settings_core_destroy(struct settings_core *words);
 
 #endif

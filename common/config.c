@@ -12,7 +12,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define PATH_BYTES     256 /* of a setting: "sessions.rules[63].session_class" */
 #define ALLOWED_BYTES  256
 #define NAMES_MAX      256 /* that an unknown one is compared with */
 #define WORD_BYTES_MAX 64  /* longer words are near nothing */
@@ -20,6 +19,7 @@
 /* One reading of one file. */
 struct reading {
     const struct config_table *table; /* the top one */
+    config_check_fn *check;           /* may be NULL */
     const char *file;
     struct error_detail *detail; /* may be NULL */
 };
@@ -145,7 +145,7 @@ static int refuse_unknown(const struct place *place, const config_setting_t *set
     }
     const char *nearest = misplaced(table, word);
     nearest = nearest ? nearest : config_nearest(word, names, count);
-    char path[PATH_BYTES];
+    char path[CONFIG_PATH_BYTES];
     (void)snprintf(path, sizeof(path), "%s%s", place->shown, word);
     if (nearest)
         return refuse(place->reading, setting, path, "unknown setting; did you mean %s%s?", place->shown,
@@ -265,6 +265,9 @@ static int read_text(const struct place *place, const struct config_setting *set
     const char *fault = text_fault(setting, text);
     if (fault)
         return refuse_value(place, setting, at, path, fault);
+    struct error_detail detail = {""};
+    if (*text && setting->check && setting->check(text, &detail) != 0)
+        return refuse(place->reading, at, path, "%s", detail.text);
     memcpy(ret, text, strlen(text) + 1);
     return 0;
 }
@@ -348,8 +351,8 @@ static int read_texts(const struct place *place, const struct config_setting *se
     if (!count_elements(setting, at, &count))
         return refuse_value(place, setting, at, path, "not a list of texts, or too long a list");
     for (size_t i = 0; i < count; i++) {
-        char element[PATH_BYTES];
-        (void)snprintf(element, sizeof(element), "%.*s[%zu]", PATH_BYTES - 24, path, i);
+        char element[CONFIG_PATH_BYTES];
+        (void)snprintf(element, sizeof(element), "%.*s[%zu]", CONFIG_PATH_BYTES - 24, path, i);
         int error = read_text(place, setting, config_setting_get_elem(at, (unsigned)i), element,
                               texts + i * (size_t)(setting->max + 1));
         if (error != 0)
@@ -366,8 +369,8 @@ static int read_element(const struct place *place, const struct config_setting *
                         const config_setting_t *at, const char *path, char *base)
 {
     bool seen[NAMES_MAX] = {false};
-    char shown[PATH_BYTES];
-    (void)snprintf(shown, sizeof(shown), "%.*s.", PATH_BYTES - 2, path);
+    char shown[CONFIG_PATH_BYTES];
+    (void)snprintf(shown, sizeof(shown), "%.*s.", CONFIG_PATH_BYTES - 2, path);
     if (!config_setting_is_group(at))
         return refuse(place->reading, at, path, "not a group; allowed: { \xE2\x80\xA6 }");
     memset(base, 0, setting->element_bytes);
@@ -390,8 +393,8 @@ static int read_list(const struct place *place, const struct config_setting *set
     if (!count_elements(setting, at, &count))
         return refuse_value(place, setting, at, path, "not a list of groups, or too long a list");
     for (size_t i = 0; i < count; i++) {
-        char element[PATH_BYTES];
-        (void)snprintf(element, sizeof(element), "%.*s[%zu]", PATH_BYTES - 24, path, i);
+        char element[CONFIG_PATH_BYTES];
+        (void)snprintf(element, sizeof(element), "%.*s[%zu]", CONFIG_PATH_BYTES - 24, path, i);
         int error = read_element(place, setting, config_setting_get_elem(at, (unsigned)i), element,
                                  elements + i * setting->element_bytes);
         if (error != 0)
@@ -404,7 +407,7 @@ static int read_list(const struct place *place, const struct config_setting *set
 static int read_value(const struct place *place, const struct config_setting *setting,
                       const config_setting_t *at)
 {
-    char path[PATH_BYTES];
+    char path[CONFIG_PATH_BYTES];
     void *value = place->base + setting->offset;
     (void)snprintf(path, sizeof(path), "%s%s", place->shown, setting->path);
     switch (setting->type) {
@@ -447,7 +450,7 @@ static bool is_group_of(const struct config_table *table, const char *path)
 
 static int read_member(const struct place *place, const config_setting_t *member)
 {
-    char path[PATH_BYTES];
+    char path[CONFIG_PATH_BYTES];
     (void)snprintf(path, sizeof(path), "%s%.128s", place->prefix, config_setting_name(member));
     const struct config_setting *setting = find(place->table, path);
     if (setting) {
@@ -458,9 +461,9 @@ static int read_member(const struct place *place, const config_setting_t *member
         return refuse_unknown(place, member, path);
     if (!config_setting_is_group(member))
         return refuse(place->reading, member, path, "not a group; allowed: { \xE2\x80\xA6 }");
-    char prefix[PATH_BYTES];
+    char prefix[CONFIG_PATH_BYTES];
     struct place below = *place;
-    (void)snprintf(prefix, sizeof(prefix), "%.*s.", PATH_BYTES - 2, path);
+    (void)snprintf(prefix, sizeof(prefix), "%.*s.", CONFIG_PATH_BYTES - 2, path);
     below.prefix = prefix;
     return read_group(&below, member);
 }
@@ -504,18 +507,37 @@ static int set_defaults(struct reading *reading, const struct config_table *tabl
     return error;
 }
 
+/* Blames a setting by its path. One that the file does not have is blamed without a line. */
+static int blame(struct reading *reading, const config_t *config, const char *path, const char *what)
+{
+    char lookup[2 * CONFIG_PATH_BYTES];
+    size_t length = 0;
+    for (const char *at = path; *at && length + 2 < sizeof(lookup);
+         at++) { /* libconfig writes a[1].b as a.[1].b */
+        if (*at == '[')
+            lookup[length++] = '.';
+        lookup[length++] = *at;
+    }
+    lookup[length] = '\0';
+    const config_setting_t *setting = config_lookup(config, lookup);
+    if (setting)
+        return refuse(reading, setting, path, "%s", what);
+    error_detail_set(reading->detail, "%s: %s: %s", reading->file, path, what);
+    return ERROR_CONFIGURATION;
+}
+
 static int read_parsed(struct reading *reading, const config_t *config, void *ret)
 {
     bool seen[NAMES_MAX] = {false};
     struct place place = {reading, reading->table, "", "", ret, seen};
-    const config_setting_t *root = config_root_setting(config);
-    int error = read_group(&place, root);
+    char path[CONFIG_PATH_BYTES] = "";
+    struct error_detail what = {""};
+    int error = read_group(&place, config_root_setting(config));
     for (size_t i = 0; i < reading->table->count && error == 0; i++)
-        if (reading->table->settings[i].required && !seen[i]) {
-            error_detail_set(reading->detail, "%s: %s is missing", reading->file,
-                             reading->table->settings[i].path);
-            error = ERROR_CONFIGURATION;
-        }
+        if (reading->table->settings[i].required && !seen[i])
+            error = blame(reading, config, reading->table->settings[i].path, "missing");
+    if (error == 0 && reading->check && reading->check(ret, path, &what) != 0)
+        error = blame(reading, config, path, what.text);
     return error;
 }
 
@@ -538,10 +560,10 @@ static int parse(struct reading *reading, const char *text, const char *director
     return error;
 }
 
-int config_load(const struct config_table *table, const char *path, void *ret,
-                struct error_detail *ret_detail)
+int config_load_checked(const struct config_table *table, config_check_fn *check, const char *path, void *ret,
+                        struct error_detail *ret_detail)
 {
-    struct reading reading = {table, path ? path : "defaults", ret_detail};
+    struct reading reading = {table, check, path ? path : "defaults", ret_detail};
     char directory[PATH_MAX];
     char *text;
     int error = set_defaults(&reading, table, ret);
@@ -554,6 +576,12 @@ int config_load(const struct config_table *table, const char *path, void *ret,
     error = parse(&reading, text, directory, ret);
     free(text);
     return error;
+}
+
+int config_load(const struct config_table *table, const char *path, void *ret,
+                struct error_detail *ret_detail)
+{
+    return config_load_checked(table, NULL, path, ret, ret_detail);
 }
 
 /* ---- comparing ---- */

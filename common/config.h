@@ -10,6 +10,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#define CONFIG_PATH_BYTES 256 /* of a setting: "sessions.rules[63].class" */
+
 enum config_type {
     CONFIG_TEXT,     /* char[max + 1]; min..max bytes */
     CONFIG_INTEGER,  /* int64_t; min..max */
@@ -31,6 +33,9 @@ struct config_setting {
     const char *const *choices;
     size_t count_offset, count_max, element_bytes;
     const struct config_table *elements;
+    /* Of a text, or of each of some texts, that is not empty: 0, or negative with what is wrong in
+     * *ret_detail. May be NULL. */
+    int (*check)(const char *text, struct error_detail *ret_detail);
     bool required;      /* inside a list's group */
     bool needs_restart; /* a change is named and not applied at reload */
     const char *what;   /* one sentence for the manual and the configuration's comment */
@@ -46,6 +51,15 @@ struct config_table {
  * NULL: only the defaults. *ret is thrown away on failure. */
 int config_load(const struct config_table *table, const char *path, void *ret,
                 struct error_detail *ret_detail);
+
+/* What no single setting shows: 0, or negative with the path of the setting to blame
+ * ("sessions.aliases[1].domain") and what is wrong. */
+typedef int config_check_fn(const void *values, char ret_path[CONFIG_PATH_BYTES],
+                            struct error_detail *ret_detail);
+
+/* The same, with a last check of the whole; what it finds is told with file and line, too. */
+int config_load_checked(const struct config_table *table, config_check_fn *check, const char *path, void *ret,
+                        struct error_detail *ret_detail);
 
 /* The paths of settings marked needs_restart that differ between two structs, joined with ", " ("" if none),
  * and every other differing path in ret_changed. */

@@ -28,12 +28,35 @@ struct sample {
 static const char *const kinds[] = {"desktop", "application", NULL};
 static const char *const modes[] = {"alone", "etcd", NULL};
 
+static int check_service(const char *text, struct error_detail *ret_detail)
+{
+    error_detail_set(ret_detail, "\"%s\" is no service", text);
+    return strcmp(text, "bogus") == 0 ? ERROR_INVALID : 0;
+}
+
+static int check_sample(const void *values, char ret_path[CONFIG_PATH_BYTES], struct error_detail *ret_detail)
+{
+    const struct sample *sample = values;
+    if (sample->rule_count == 2 && sample->size == 2) {
+        snprintf(ret_path, CONFIG_PATH_BYTES, "farm.rules[1].service");
+        error_detail_set(ret_detail, "two are too many");
+        return ERROR_INVALID;
+    }
+    if (sample->size == 3) {
+        snprintf(ret_path, CONFIG_PATH_BYTES, "farm.strict");
+        error_detail_set(ret_detail, "cannot be when the size is 3");
+        return ERROR_INVALID;
+    }
+    return 0;
+}
+
 static const struct config_setting rule_settings[] = {
     {.path = "service",
      .type = CONFIG_TEXT,
      .offset = offsetof(struct rule, service),
      .min = 1,
      .max = 15,
+     .check = check_service,
      .required = true},
     {.path = "kind",
      .type = CONFIG_CHOICE,
@@ -107,7 +130,7 @@ static const char *put(const char *name, const char *text)
 
 static int load(const char *text, struct sample *ret, struct error_detail *detail)
 {
-    return config_load(&sample_table, put("x.conf", text), ret, detail);
+    return config_load_checked(&sample_table, check_sample, put("x.conf", text), ret, detail);
 }
 
 static int make_directory(void **state)
@@ -262,6 +285,11 @@ static void says_where_and_what_is_wrong(void **state)
         {"limits = { mode = \"x\"; };", "x.conf:1: limits.mode: unknown setting; did you mean farm.mode?"},
         {"zzzzzz = 1;", "x.conf:1: zzzzzz: unknown setting"},
         {"name = \"a\";\nname = \"b\";", "x.conf:2: duplicate setting name"},
+        {"farm = { rules = (\n { service = \"bogus\"; } ); };",
+         "x.conf:2: farm.rules[0].service: \"bogus\" is no service"},
+        {"limits = { size = 2; }; farm = { rules = ( { service = \"x\"; },\n { service = \"y\"; } ); };",
+         "x.conf:2: farm.rules[1].service: two are too many"},
+        {"limits = { size = 3; };", "x.conf: farm.strict: cannot be when the size is 3"},
         {"name = ;", "x.conf:1: syntax error"},
         {"farm = {\n\n", "x.conf:3: syntax error"},
         {"name = \"unfinished", "x.conf:1: syntax error"},

@@ -1,0 +1,555 @@
+#include "settings.h"
+
+#include "common/entitlement.h"
+#include "common/http_client.h"
+
+#include <assert.h>
+#include <ctype.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <uv.h>
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+#define DAY_MS       INT64_C(86400000)
+
+/* ---- the words of choices ---- */
+
+static const char *const farm_modes[] = {[FARM_MODE_ALONE] = "alone", NULL};
+static const char *const log_formats[] = {
+    [SETTINGS_LOG_AUTO] = "auto", [SETTINGS_LOG_HUMAN] = "human", [SETTINGS_LOG_JSON] = "json", NULL};
+static const char *const severities[] = {"error", "warning", "notice", "info", "debug", NULL};
+static const char *const remotes[] = {
+    [SETTINGS_REMOTE_ANY] = "any", [SETTINGS_REMOTE_NO] = "no", [SETTINGS_REMOTE_YES] = "yes", NULL};
+static const char *const rule_kinds[] = {
+    [KIND_DESKTOP] = "desktop", [KIND_APPLICATION] = "application", [KIND_MAX] = "ignore", NULL};
+static const char *const routes[] = {
+    [ROUTE_BROKER] = "broker",   [ROUTE_RDP] = "rdp", [ROUTE_RDP_TUNNEL] = "rdp-tunnel",
+    [ROUTE_CONSOLE] = "console", [ROUTE_SSH] = "ssh", NULL};
+static const char *const sources[] = {"logind", "utmp", "wts", "api", "scripted"};
+
+static_assert(COUNT(routes) == ROUTE_MAX + 1, "every route has its word");
+
+/* ---- checks of single texts ---- */
+
+static int check_path(const char *text, struct error_detail *ret_detail)
+{
+    if (text[0] == '/')
+        return 0;
+    error_detail_set(ret_detail, "not an absolute path: a service has no directory of its own to begin at");
+    return ERROR_INVALID;
+}
+
+static bool consists_of(const char *text, const char *further)
+{
+    for (; *text; text++)
+        if (!isalnum((unsigned char)*text) && !strchr(further, *text))
+            return false;
+    return true;
+}
+
+static int check_host(const char *text, struct error_detail *ret_detail)
+{
+    if (consists_of(text, ".-_") && text[0] != '-' && text[0] != '.')
+        return 0;
+    error_detail_set(ret_detail, "\"%s\" is not a host name; allowed: letters, digits, '.', '-' and '_'",
+                     text);
+    return ERROR_INVALID;
+}
+
+static int check_host_header(const char *text, struct error_detail *ret_detail)
+{
+    if (consists_of(text, ".-_:[]"))
+        return 0;
+    error_detail_set(ret_detail,
+                     "\"%s\" is not a Host header; allowed: a name or address, with :PORT or without", text);
+    return ERROR_INVALID;
+}
+
+static int check_domain(const char *text, struct error_detail *ret_detail)
+{
+    if (!strpbrk(text, "\\@ \t\n"))
+        return 0;
+    error_detail_set(ret_detail, "\"%s\" is not a domain; allowed: a name without '\\', '@' and spaces",
+                     text);
+    return ERROR_INVALID;
+}
+
+static int check_source(const char *text, struct error_detail *ret_detail)
+{
+    for (size_t i = 0; i < COUNT(sources); i++)
+        if (strcmp(sources[i], text) == 0)
+            return 0;
+    const char *nearest = config_nearest(text, sources, COUNT(sources));
+    error_detail_set(ret_detail,
+                     "unknown source \"%s\"%s%s%s; allowed: \"logind\", \"utmp\", \"wts\", \"api\", "
+                     "\"scripted\"",
+                     text, nearest ? "; did you mean \"" : "", nearest ? nearest : "", nearest ? "\"?" : "");
+    return ERROR_INVALID;
+}
+
+static int check_route(const char *text, struct error_detail *ret_detail)
+{
+    enum connection_route route;
+    if (connection_route_parse(text, &route))
+        return 0;
+    error_detail_set(ret_detail,
+                     "unknown route \"%s\"; allowed: \"broker\", \"rdp\", \"rdp-tunnel\", \"console\", "
+                     "\"ssh\"",
+                     text);
+    return ERROR_INVALID;
+}
+
+static int check_key(const char *text, struct error_detail *ret_detail)
+{
+    struct entitlement_key key;
+    if (entitlement_key_parse(text, &key) == 0)
+        return 0;
+    error_detail_set(ret_detail,
+                     "not a public key; allowed: \"KID:KEY\" as `farmgate-cloud public-key` prints it");
+    return ERROR_INVALID;
+}
+
+static bool parse_port(const char *text)
+{
+    size_t digits = strspn(text, "0123456789");
+    return digits >= 1 && digits <= 5 && text[digits] == '\0' && atoi(text) >= 1 && atoi(text) <= 65535;
+}
+
+/* "127.0.0.1:8620" or "[::1]:8620". */
+static int check_listen(const char *text, struct error_detail *ret_detail)
+{
+    char host[64];
+    struct sockaddr_in v4;
+    struct sockaddr_in6 v6;
+    const char *colon = strrchr(text, ':');
+    bool bracketed = text[0] == '[' && colon && colon > text + 1 && colon[-1] == ']';
+    size_t bytes = colon ? (size_t)(colon - text) - (bracketed ? 2 : 0) : 0;
+    if (colon && bytes < sizeof(host) && parse_port(colon + 1)) {
+        (void)snprintf(host, sizeof(host), "%.*s", (int)bytes, text + (bracketed ? 1 : 0));
+        if (!bracketed && uv_ip4_addr(host, 0, &v4) == 0 && ntohl(v4.sin_addr.s_addr) >> 24 == 127)
+            return 0;
+        if (bracketed && uv_ip6_addr(host, 0, &v6) == 0 && IN6_IS_ADDR_LOOPBACK(&v6.sin6_addr))
+            return 0;
+    }
+    error_detail_set(ret_detail,
+                     "\"%s\" is not a loopback address with a port; allowed: like \"127.0.0.1:8620\" or "
+                     "\"[::1]:8620\"",
+                     text);
+    return ERROR_INVALID;
+}
+
+/* ---- the table ---- */
+
+#define RULE(member) offsetof(struct settings_rule, member)
+#define PATTERN(name, member, text)                                                                    \
+    {                                                                                                  \
+        .path = name, .type = CONFIG_TEXT, .offset = RULE(member), .max = CLASSIFY_RULE_BYTES_MAX - 1, \
+        .default_text = "\"\"", .what = text                                                           \
+    }
+static const struct config_setting rule_settings[] = {
+    PATTERN("service", service, "PAM service of the session (xrdp-sesman, sshd), with * and ?; \"\": any"),
+    PATTERN("type", type, "type of the session (x11, wayland, tty), with * and ?"),
+    PATTERN("class", session_class, "class of the session (user, greeter), with * and ?"),
+    PATTERN("user", user, "user's name, with * and ?"),
+    PATTERN("group", group, "a group of the user, with * and ?"),
+    {.path = "remote",
+     .type = CONFIG_CHOICE,
+     .offset = RULE(remote),
+     .choices = remotes,
+     .default_text = "\"any\"",
+     .what = "whether the session says that it is remote (xrdp's do not)"},
+    {.path = "kind",
+     .type = CONFIG_CHOICE,
+     .offset = RULE(kind),
+     .choices = rule_kinds,
+     .required = true,
+     .what = "what such a session is; \"ignore\": it does not count"},
+    {.path = "route",
+     .type = CONFIG_CHOICE,
+     .offset = RULE(route),
+     .choices = routes,
+     .default_text = "\"rdp\"",
+     .what = "how its user got there"},
+};
+static const struct config_table rule_table = {rule_settings, COUNT(rule_settings)};
+
+#define ALIAS(member) offsetof(struct settings_alias, member)
+static const struct config_setting alias_settings[] = {
+    {.path = "dns_domain",
+     .type = CONFIG_TEXT,
+     .offset = ALIAS(dns_domain),
+     .min = 1,
+     .max = 255,
+     .required = true,
+     .check = check_domain,
+     .what = "as in user@corp.example"},
+    {.path = "domain",
+     .type = CONFIG_TEXT,
+     .offset = ALIAS(domain),
+     .min = 1,
+     .max = 63,
+     .required = true,
+     .check = check_domain,
+     .what = "as in CORP\\user"},
+};
+static const struct config_table alias_table = {alias_settings, COUNT(alias_settings)};
+
+#define AT(member)    offsetof(struct settings, member)
+#define BYTES(member) (sizeof(((struct settings *)0)->member) - 1)
+#define TEXT(member)  .type = CONFIG_TEXT, .offset = AT(member), .max = BYTES(member)
+#define TEXTS(member, n)                                                                                  \
+    .type = CONFIG_TEXTS, .offset = AT(member), .min = 1, .max = BYTES(member[0]), .count_offset = AT(n), \
+    .count_max = COUNT(((struct settings *)0)->member), .element_bytes = BYTES(member[0]) + 1
+#define CHOICE(member, words) .type = CONFIG_CHOICE, .offset = AT(member), .choices = words
+
+static const struct config_setting all_settings[] = {
+    {.path = "farm.mode",
+     CHOICE(farm_mode, farm_modes),
+     .default_text = "\"alone\"",
+     .needs_restart = true,
+     .what = "\"alone\": this host is the farm"},
+    {.path = "farm.name",
+     TEXT(farm_name),
+     .default_text = "\"\"",
+     .what = "how the farm is called at the authority; \"\": this host's name"},
+    {.path = "farm.host",
+     TEXT(host),
+     .default_text = "\"\"",
+     .check = check_host,
+     .needs_restart = true,
+     .what = "how this host is called; \"\": as the system calls it"},
+
+    {.path = "authority.url",
+     TEXT(authority_url),
+     .default_text = "\"\"",
+     .check = http_client_url_check,
+     .needs_restart = true,
+     .what = "https://…; \"\": none, the farm cannot be activated"},
+    {.path = "authority.key",
+     TEXT(authority_key),
+     .default_text = "\"\"",
+     .check = check_key,
+     .needs_restart = true,
+     .what = "the authority's first public key, as `farmgate-cloud public-key` prints it"},
+    {.path = "authority.ca_file",
+     TEXT(authority_ca),
+     .default_text = "\"\"",
+     .check = check_path,
+     .needs_restart = true,
+     .what = "certificates that may have signed the authority's; \"\": the system's"},
+    {.path = "authority.proxy",
+     TEXT(authority_proxy),
+     .default_text = "\"\"",
+     .needs_restart = true,
+     .what = "http://HOST:PORT; \"\": none"},
+
+    {.path = "sessions.sources",
+     TEXTS(sources, source_count),
+     .default_text = "(\"logind\", \"api\")",
+     .check = check_source,
+     .needs_restart = true,
+     .what = "where sessions are learnt from"},
+    {.path = "sessions.scripted_file",
+     TEXT(scripted_file),
+     .default_text = "\"\"",
+     .check = check_path,
+     .needs_restart = true,
+     .what = "events for the source \"scripted\" (tests, demonstrations)"},
+    {.path = "sessions.rules",
+     .type = CONFIG_LIST,
+     .offset = AT(rules),
+     .count_offset = AT(rule_count),
+     .count_max = CLASSIFY_RULES_MAX,
+     .element_bytes = sizeof(struct settings_rule),
+     .elements = &rule_table,
+     .default_text = "()",
+     .what = "which sessions count, and as what; the first that fits decides; (): the built-in "
+             "ones"},
+    {.path = "sessions.administrators",
+     TEXTS(administrator_groups, administrator_group_count),
+     .default_text = "(\"sudo\", \"wheel\", \"Administrators\")",
+     .what = "groups whose members are administrators; uid 0 always is"},
+    {.path = "sessions.count_routes",
+     TEXTS(routes, route_count),
+     .default_text = "(\"broker\", \"rdp\", \"rdp-tunnel\")",
+     .check = check_route,
+     .what = "routes that count; there are also \"console\" and \"ssh\""},
+    {.path = "sessions.count_disconnected",
+     .type = CONFIG_BOOLEAN,
+     .offset = AT(count_disconnected),
+     .default_text = "true",
+     .what = "whether a session whose client is gone still holds its licence"},
+    {.path = "sessions.api_lease",
+     .type = CONFIG_DURATION,
+     .offset = AT(api_lease_ms),
+     .max = 365 * DAY_MS,
+     .default_text = "\"24h\"",
+     .what =
+         "a broker's connection that no source sees ends unless it is put again within this time; 0: never"},
+    {.path = "sessions.aliases",
+     .type = CONFIG_LIST,
+     .offset = AT(aliases),
+     .count_offset = AT(alias_count),
+     .count_max = SETTINGS_ALIASES_MAX,
+     .element_bytes = sizeof(struct settings_alias),
+     .elements = &alias_table,
+     .default_text = "()",
+     .what = "domains whose users are the same: CORP\\user and user@corp.example"},
+
+    {.path = "api.socket",
+     TEXT(api_socket),
+     .default_text = "\"/run/farmgate/agent.sock\"",
+     .check = check_path,
+     .needs_restart = true,
+     .what = "the socket for reading"},
+    {.path = "api.admin_socket",
+     TEXT(admin_socket),
+     .default_text = "\"/run/farmgate/admin.sock\"",
+     .check = check_path,
+     .needs_restart = true,
+     .what = "the socket for everything"},
+    {.path = "api.listen",
+     TEXT(api_listen),
+     .default_text = "\"\"",
+     .check = check_listen,
+     .needs_restart = true,
+     .what = "a loopback address for TCP, like \"127.0.0.1:8620\"; \"\": none"},
+    {.path = "api.token_file",
+     TEXT(api_tokens),
+     .default_text = "\"\"",
+     .check = check_path,
+     .what = "lines NAME:read|write:HEX(BLAKE2b-256 of the token); \"\": no tokens"},
+    {.path = "api.hosts",
+     TEXTS(api_hosts, api_host_count),
+     .default_text = "()",
+     .check = check_host_header,
+     .what = "further Host headers that are allowed on TCP"},
+    {.path = "api.clients_max",
+     .type = CONFIG_INTEGER,
+     .offset = AT(clients_max),
+     .min = 1,
+     .max = 4096,
+     .default_text = "256",
+     .needs_restart = true,
+     .what = "clients of one listener at a time"},
+
+    {.path = "gate.directory",
+     TEXT(gate_directory),
+     .default_text = "\"/run/farmgate\"",
+     .check = check_path,
+     .needs_restart = true,
+     .what = "where the files nologin and present are kept; \"\": no files"},
+    {.path = "gate.text",
+     TEXT(closed_text),
+     .default_text = "\"\"",
+     .what = "added to what users read while the gate is closed: whom to ask"},
+    {.path = "gate.resources",
+     TEXT(resources_file),
+     .default_text = "\"/etc/farmgate/resources.conf\"",
+     .check = check_path,
+     .what = "the published resources"},
+
+    {.path = "store.directory",
+     TEXT(state_directory),
+     .min = 1,
+     .default_text = "\"/var/lib/farmgate\"",
+     .check = check_path,
+     .needs_restart = true,
+     .what = "where the state is kept"},
+
+    {.path = "log.format",
+     CHOICE(log_format, log_formats),
+     .default_text = "\"auto\"",
+     .needs_restart = true,
+     .what = "lines on stderr; \"auto\": as the journal wants them if it reads them, else for people"},
+    {.path = "log.severity",
+     CHOICE(log_severity, severities),
+     .default_text = "\"info\"",
+     .what = "less important lines are left out"},
+};
+
+/* ---- what no single setting shows ---- */
+
+static bool has_source(const struct settings *settings, const char *name)
+{
+    for (size_t i = 0; i < settings->source_count; i++)
+        if (strcmp(settings->sources[i], name) == 0)
+            return true;
+    return false;
+}
+
+static int blame(char ret_path[CONFIG_PATH_BYTES], const char *path, struct error_detail *ret_detail,
+                 const char *what)
+{
+    (void)snprintf(ret_path, CONFIG_PATH_BYTES, "%s", path);
+    error_detail_set(ret_detail, "%s", what);
+    return ERROR_CONFIGURATION;
+}
+
+static int check_sources(const struct settings *settings, char ret_path[CONFIG_PATH_BYTES],
+                         struct error_detail *ret_detail)
+{
+    for (size_t i = 0; i < settings->source_count; i++)
+        for (size_t j = i + 1; j < settings->source_count; j++)
+            if (strcmp(settings->sources[i], settings->sources[j]) == 0) {
+                (void)snprintf(ret_path, CONFIG_PATH_BYTES, "sessions.sources[%zu]", j);
+                error_detail_set(ret_detail, "\"%s\" stands here twice", settings->sources[i]);
+                return ERROR_CONFIGURATION;
+            }
+    if (has_source(settings, "logind") && has_source(settings, "utmp"))
+        return blame(ret_path, "sessions.sources", ret_detail,
+                     "\"logind\" and \"utmp\" see the same sessions; allowed: one of them");
+    if (has_source(settings, "scripted") && !settings->scripted_file[0])
+        return blame(ret_path, "sessions.scripted_file", ret_detail,
+                     "missing: the source \"scripted\" needs it");
+    return 0;
+}
+
+static int check_aliases(const struct settings *settings, char ret_path[CONFIG_PATH_BYTES],
+                         struct error_detail *ret_detail)
+{
+    for (size_t i = 0; i < settings->alias_count; i++)
+        for (size_t j = i + 1; j < settings->alias_count; j++)
+            if (strcasecmp(settings->aliases[i].dns_domain, settings->aliases[j].dns_domain) == 0) {
+                (void)snprintf(ret_path, CONFIG_PATH_BYTES, "sessions.aliases[%zu].dns_domain", j);
+                error_detail_set(ret_detail, "\"%s\" has an alias already", settings->aliases[j].dns_domain);
+                return ERROR_CONFIGURATION;
+            }
+    return 0;
+}
+
+static int check_settings(const void *values, char ret_path[CONFIG_PATH_BYTES],
+                          struct error_detail *ret_detail)
+{
+    const struct settings *settings = values;
+    int error = check_sources(settings, ret_path, ret_detail);
+    if (error == 0)
+        error = check_aliases(settings, ret_path, ret_detail);
+    if (error == 0 && settings->authority_url[0] && !settings->authority_key[0])
+        error =
+            blame(ret_path, "authority.key", ret_detail,
+                  "missing: without the authority's public key its answers cannot be told from forgeries");
+    if (error == 0 && settings->api_socket[0] && strcmp(settings->api_socket, settings->admin_socket) == 0)
+        error = blame(ret_path, "api.admin_socket", ret_detail, "the same as api.socket");
+    return error;
+}
+
+const struct config_table settings_table = {all_settings, COUNT(all_settings)};
+
+int settings_read(const char *path, struct settings *ret, struct error_detail *ret_detail)
+{
+    return config_load_checked(&settings_table, check_settings, path, ret, ret_detail);
+}
+
+int settings_severity(const struct settings *settings)
+{
+    return SEVERITY_ERROR + settings->log_severity;
+}
+
+void settings_keep_until_restart(const struct settings *old, struct settings *fresh)
+{
+    config_keep_until_restart(&settings_table, old, fresh);
+}
+
+/* ---- as the core takes them ---- */
+
+static struct classify_rule rule_of(const struct settings_rule *setting)
+{
+    struct classify_rule rule = {
+        .remote = setting->remote == SETTINGS_REMOTE_ANY ? -1 : setting->remote == SETTINGS_REMOTE_YES,
+        .ignore = setting->kind == KIND_MAX,
+        .kind = setting->kind == KIND_MAX ? KIND_DESKTOP : (enum connection_kind)setting->kind,
+        .route = (enum connection_route)setting->route,
+    };
+    memcpy(rule.service, setting->service, sizeof(rule.service));
+    memcpy(rule.type, setting->type, sizeof(rule.type));
+    memcpy(rule.session_class, setting->session_class, sizeof(rule.session_class));
+    memcpy(rule.user, setting->user, sizeof(rule.user));
+    memcpy(rule.group, setting->group, sizeof(rule.group));
+    return rule;
+}
+
+static int fill_classify(const struct settings *settings, struct settings_core *words)
+{
+    for (size_t i = 0; i < settings->administrator_group_count; i++)
+        words->administrator_groups[i] = settings->administrator_groups[i];
+    words->classify.administrator_groups = words->administrator_groups;
+    words->classify.administrator_group_count = settings->administrator_group_count;
+    if (settings->rule_count == 0) {
+        words->classify.rules = classify_default_rules(&words->classify.rule_count);
+        return 0;
+    }
+    words->rules = calloc(settings->rule_count, sizeof(*words->rules));
+    if (!words->rules)
+        return ERROR_NO_MEMORY;
+    for (size_t i = 0; i < settings->rule_count; i++)
+        words->rules[i] = rule_of(&settings->rules[i]);
+    words->classify.rules = words->rules;
+    words->classify.rule_count = settings->rule_count;
+    return 0;
+}
+
+static unsigned routes_of(const struct settings *settings)
+{
+    unsigned mask = 0;
+    for (size_t i = 0; i < settings->route_count; i++) {
+        enum connection_route route;
+        if (connection_route_parse(settings->routes[i], &route))
+            mask |= ROUTE_BIT(route);
+    }
+    return mask;
+}
+
+static void fill_core(const struct settings *settings, struct settings_core *words)
+{
+    for (size_t i = 0; i < settings->alias_count; i++)
+        words->aliases[i] =
+            (struct identity_alias){settings->aliases[i].dns_domain, settings->aliases[i].domain};
+    words->core.tally = (struct tally_settings){
+        .count_disconnected = settings->count_disconnected,
+        .routes_counted = routes_of(settings),
+        .aliases = words->aliases,
+        .alias_count = settings->alias_count,
+    };
+    randombytes_buf(words->core.tally.seed, sizeof(words->core.tally.seed));
+    randombytes_buf(&words->core.seed, sizeof(words->core.seed));
+    words->core.api_lease_ms = settings->api_lease_ms;
+}
+
+static void fill_api(const struct settings *settings, struct settings_core *words)
+{
+    for (size_t i = 0; i < settings->api_host_count; i++)
+        words->api_hosts[i] = settings->api_hosts[i];
+    words->api = (struct api_settings){
+        .token_file = settings->api_tokens,
+        .hosts = words->api_hosts,
+        .host_count = settings->api_host_count,
+        .clients_max = (unsigned)settings->clients_max,
+    };
+}
+
+int settings_core_create(const struct settings *settings, struct settings_core **ret,
+                         struct error_detail *ret_detail)
+{
+    struct settings_core *words = calloc(1, sizeof(*words));
+    if (!words || fill_classify(settings, words) != 0) {
+        settings_core_destroy(words);
+        error_detail_set(ret_detail, "%s", error_text(ERROR_NO_MEMORY));
+        return ERROR_NO_MEMORY;
+    }
+    fill_core(settings, words);
+    fill_api(settings, words);
+    *ret = words;
+    return 0;
+}
+
+void settings_core_destroy(struct settings_core *words)
+{
+    if (!words)
+        return;
+    free(words->rules);
+    free(words);
+}

@@ -1,0 +1,234 @@
+#include "agent/settings.h"
+#include "tests/unit/config_file.h"
+#include "tests/unit/unit.h"
+
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define KEY "\"k:A6EHv_POEL4dcN0Y50vAmWfk1jCbpQ1fHdyGZBJVMbg\""
+
+static int load(const char *text, struct settings *ret, struct error_detail *detail)
+{
+    char path[] = "/tmp/farmgate-settings-XXXXXX";
+    int fd = mkstemp(path);
+    assert_true(fd >= 0);
+    assert_int_equal(write(fd, text, strlen(text)), (ssize_t)strlen(text));
+    close(fd);
+    int error = settings_read(path, ret, detail);
+    unlink(path);
+    return error;
+}
+
+static void the_shipped_file_shows_every_setting(void **state)
+{
+    (void)state;
+    assert_shows_every_setting(&settings_table, CONF "/farmgate.conf", sizeof(struct settings));
+}
+
+static void every_setting_says_what_it_is(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < settings_table.count; i++) {
+        const struct config_setting *setting = &settings_table.settings[i];
+        assert_non_null(setting->what);
+        for (size_t j = 0; setting->elements && j < setting->elements->count; j++)
+            assert_non_null(setting->elements->settings[j].what);
+    }
+}
+
+static void the_defaults_are_those_of_the_design(void **state)
+{
+    (void)state;
+    struct settings *settings = calloc(1, sizeof(*settings));
+    assert_int_equal(settings_read(NULL, settings, NULL), 0);
+    assert_int_equal(settings->farm_mode, FARM_MODE_ALONE);
+    assert_string_equal(settings->authority_url, "");
+    assert_int_equal(settings->source_count, 2);
+    assert_string_equal(settings->sources[0], "logind");
+    assert_string_equal(settings->sources[1], "api");
+    assert_int_equal(settings->administrator_group_count, 3);
+    assert_string_equal(settings->administrator_groups[2], "Administrators");
+    assert_int_equal(settings->route_count, 3);
+    assert_true(settings->count_disconnected);
+    assert_true(settings->api_lease_ms == 86400000);
+    assert_string_equal(settings->api_socket, "/run/farmgate/agent.sock");
+    assert_string_equal(settings->admin_socket, "/run/farmgate/admin.sock");
+    assert_int_equal(settings->clients_max, 256);
+    assert_string_equal(settings->gate_directory, "/run/farmgate");
+    assert_string_equal(settings->state_directory, "/var/lib/farmgate");
+    assert_string_equal(settings->resources_file, "/etc/farmgate/resources.conf");
+    assert_int_equal(settings_severity(settings), SEVERITY_INFO);
+    free(settings);
+}
+
+static void wrong_settings_are_refused_with_their_line(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *words;
+    } cases[] = {
+        {"farm = { mode = \"etcd\"; };", ":1: farm.mode: not a known word; allowed: \"alone\""},
+        {"farm = {\nhost = \"bad host\"; };", ":2: farm.host: \"bad host\" is not a host name; allowed: "},
+        {"farm = { host = \"-x\"; };", ":1: farm.host: \"-x\" is not a host name"},
+        {"authority = { url = \"ftp://x\"; key = " KEY "; };", ":1: authority.url: "},
+        {"authority = { url = \"http://example.com\"; key = " KEY "; };", ":1: authority.url: "},
+        {"authority = { key = \"nonsense\"; };", ":1: authority.key: not a public key"},
+        {"authority = { url = \"https://a.example\"; };", ": authority.key: missing"},
+        {"authority = { ca_file = \"ca.pem\"; };", ":1: authority.ca_file: not an absolute path"},
+        {"sessions = { sources = (\"logimd\"); };",
+         ":1: sessions.sources[0]: unknown source \"logimd\"; did you mean \"logind\"?; allowed: "},
+        {"sessions = { sources = (\"zzzzzzzz\"); };",
+         ":1: sessions.sources[0]: unknown source \"zzzzzzzz\"; allowed: "},
+        {"sessions = { sources = (\"api\",\n\"api\"); };",
+         ":2: sessions.sources[1]: \"api\" stands here twice"},
+        {"sessions = {\n sources = (\"logind\", \"utmp\"); };",
+         ":2: sessions.sources: \"logind\" and \"utmp\" see the same sessions"},
+        {"sessions = { sources = (\"scripted\"); };", ": sessions.scripted_file: missing"},
+        {"sessions = { rules = ( { service = \"x\"; } ); };", ":1: sessions.rules[0]: kind is missing"},
+        {"sessions = { rules = ( { kind = \"tablet\"; } ); };",
+         ":1: sessions.rules[0].kind: not a known word; allowed: \"desktop\", \"application\", \"ignore\""},
+        {"sessions = { rules = ( { kind = \"desktop\"; route = \"rdp_tunnel\"; } ); };",
+         ":1: sessions.rules[0].route: not a known word; allowed: \"broker\", \"rdp\", \"rdp-tunnel\""},
+        {"sessions = { rules = ( { kind = \"desktop\"; clas = \"x\"; } ); };",
+         ":1: sessions.rules[0].clas: unknown setting; did you mean sessions.rules[0].class?"},
+        {"sessions = { count_routes = (\"carrier-pigeon\"); };",
+         ":1: sessions.count_routes[0]: unknown route \"carrier-pigeon\"; allowed: \"broker\""},
+        {"sessions = { api_lease = \"400d\"; };",
+         ":1: sessions.api_lease: out of range; allowed: a duration from"},
+        {"sessions = { aliases = ( { dns_domain = \"a.example\"; domain = \"A\"; },\n"
+         "{ dns_domain = \"A.EXAMPLE\"; domain = \"B\"; } ); };",
+         ":2: sessions.aliases[1].dns_domain: \"A.EXAMPLE\" has an alias already"},
+        {"sessions = { aliases = ( { dns_domain = \"a@b\"; domain = \"A\"; } ); };",
+         ":1: sessions.aliases[0].dns_domain: \"a@b\" is not a domain"},
+        {"api = { listen = \"0.0.0.0:8620\"; };",
+         ":1: api.listen: \"0.0.0.0:8620\" is not a loopback address"},
+        {"api = { listen = \"localhost:8620\"; };", ":1: api.listen: "},
+        {"api = { listen = \"127.0.0.1\"; };", ":1: api.listen: "},
+        {"api = { listen = \"127.0.0.1:0\"; };", ":1: api.listen: "},
+        {"api = { listen = \"127.0.0.1:65536\"; };", ":1: api.listen: "},
+        {"api = { listen = \"::1:8620\"; };", ":1: api.listen: "},
+        {"api = { listen = \"[::2]:8620\"; };", ":1: api.listen: "},
+        {"api = { listen = \"[]:8620\"; };", ":1: api.listen: "},
+        {"api = { listen = \":\"; };", ":1: api.listen: "},
+        {"api = { socket = \"agent.sock\"; };", ":1: api.socket: not an absolute path"},
+        {"api = { socket = \"/a\"; admin_socket = \"/a\"; };",
+         ":1: api.admin_socket: the same as api.socket"},
+        {"api = { hosts = (\"a b\"); };", ":1: api.hosts[0]: \"a b\" is not a Host header"},
+        {"api = { clients_max = 0; };",
+         ":1: api.clients_max: out of range; allowed: an integer from 1 to 4096"},
+        {"store = { directory = \"\"; };", ":1: store.directory: empty"},
+        {"gate = { nologin = \"/x\"; };", ":1: gate.nologin: unknown setting"},
+        {"log = { severity = \"warn\"; };",
+         ":1: log.severity: not a known word; allowed: \"error\", \"warning\""},
+    };
+    struct settings *settings = malloc(sizeof(*settings));
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct error_detail detail = {""};
+        int error = load(cases[i].text, settings, &detail);
+        if (error != ERROR_CONFIGURATION || !strstr(detail.text, cases[i].words))
+            fail_msg("%s: %d %s", cases[i].text, error, detail.text);
+    }
+    free(settings);
+}
+
+static void settings_become_what_the_core_takes(void **state)
+{
+    (void)state;
+    struct settings *settings = malloc(sizeof(*settings));
+    struct settings_core *words, *again;
+    struct error_detail detail;
+    assert_int_equal(
+        load("authority = { url = \"https://a.example/x\"; key = " KEY "; };\n"
+             "sessions = { count_routes = (\"ssh\", \"rdp\"); count_disconnected = false; api_lease = 0;\n"
+             "administrators = (\"wheel\");\n"
+             "rules = ( { service = \"xrdp*\"; type = \"x11\"; class = \"user\"; user = \"u\"; group = \"g\";"
+             "            remote = \"no\"; kind = \"application\"; route = \"broker\"; },"
+             "          { remote = \"yes\"; kind = \"ignore\"; }, { kind = \"desktop\"; } );\n"
+             "aliases = ( { dns_domain = \"corp.example\"; domain = \"CORP\"; } ); };\n"
+             "api = { listen = \"[::1]:8620\"; hosts = (\"gate.example:80\"); clients_max = 7; token_file = "
+             "\"/t\"; };",
+             settings, &detail),
+        0);
+    assert_int_equal(settings_core_create(settings, &words, &detail), 0);
+    assert_int_equal(words->core.tally.routes_counted, ROUTE_BIT(ROUTE_SSH) | ROUTE_BIT(ROUTE_RDP));
+    assert_false(words->core.tally.count_disconnected);
+    assert_int_equal(words->core.api_lease_ms, 0);
+    assert_int_equal(words->core.tally.alias_count, 1);
+    assert_string_equal(words->core.tally.aliases[0].domain, "CORP");
+    assert_string_equal(words->core.tally.aliases[0].dns_domain, "corp.example");
+    assert_int_equal(words->classify.administrator_group_count, 1);
+    assert_string_equal(words->classify.administrator_groups[0], "wheel");
+    assert_int_equal(words->classify.rule_count, 3);
+    const struct classify_rule *rules = words->classify.rules;
+    assert_string_equal(rules[0].service, "xrdp*");
+    assert_string_equal(rules[0].type, "x11");
+    assert_string_equal(rules[0].session_class, "user");
+    assert_string_equal(rules[0].user, "u");
+    assert_string_equal(rules[0].group, "g");
+    assert_int_equal(rules[0].remote, 0);
+    assert_int_equal(rules[0].kind, KIND_APPLICATION);
+    assert_int_equal(rules[0].route, ROUTE_BROKER);
+    assert_false(rules[0].ignore);
+    assert_int_equal(rules[1].remote, 1);
+    assert_true(rules[1].ignore);
+    assert_int_equal(rules[2].remote, -1);
+    assert_int_equal(rules[2].route, ROUTE_RDP);
+    assert_string_equal(words->api.token_file, "/t");
+    assert_int_equal(words->api.host_count, 1);
+    assert_string_equal(words->api.hosts[0], "gate.example:80");
+    assert_int_equal(words->api.clients_max, 7);
+    assert_int_equal(settings_core_create(settings, &again, &detail), 0);
+    assert_memory_not_equal(words->core.tally.seed, again->core.tally.seed, sizeof(words->core.tally.seed));
+    settings_core_destroy(words);
+    settings_core_destroy(again);
+    settings_core_destroy(NULL);
+    free(settings);
+}
+
+static void without_rules_the_built_in_ones_hold(void **state)
+{
+    (void)state;
+    struct settings *settings = malloc(sizeof(*settings));
+    struct settings_core *words;
+    size_t count;
+    assert_int_equal(settings_read(NULL, settings, NULL), 0);
+    assert_int_equal(settings_core_create(settings, &words, NULL), 0);
+    assert_ptr_equal(words->classify.rules, classify_default_rules(&count));
+    assert_int_equal(words->classify.rule_count, count);
+    assert_int_equal(words->core.tally.routes_counted, ROUTES_COUNTED_DEFAULT);
+    settings_core_destroy(words);
+    free(settings);
+}
+
+static void a_reload_keeps_what_needs_a_restart(void **state)
+{
+    (void)state;
+    struct settings *old = malloc(sizeof(*old)), *fresh = malloc(sizeof(*fresh));
+    assert_int_equal(settings_read(NULL, old, NULL), 0);
+    assert_int_equal(load("store = { directory = \"/new\"; }; gate = { text = \"ask Anna\"; };", fresh, NULL),
+                     0);
+    settings_keep_until_restart(old, fresh);
+    assert_string_equal(fresh->state_directory, "/var/lib/farmgate");
+    assert_string_equal(fresh->closed_text, "ask Anna");
+    free(old);
+    free(fresh);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_shipped_file_shows_every_setting),
+        cmocka_unit_test(every_setting_says_what_it_is),
+        cmocka_unit_test(the_defaults_are_those_of_the_design),
+        cmocka_unit_test(wrong_settings_are_refused_with_their_line),
+        cmocka_unit_test(settings_become_what_the_core_takes),
+        cmocka_unit_test(without_rules_the_built_in_ones_hold),
+        cmocka_unit_test(a_reload_keeps_what_needs_a_restart),
+    };
+    if (sodium_init() < 0)
+        return 1;
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
