@@ -1,8 +1,11 @@
 /* http_client.h - HTTPS requests through libcurl's multi interface on libuv (DESIGN §6).
  *
  * TLS ≥ 1.2, verification never off, no redirects, plain http only to loopback, answers at most
- * answer_bytes_max. libcurl is set up at the first request and torn down when none is under way: an idle
- * agent holds no TLS memory. */
+ * HTTP_CLIENT_ANSWER_BYTES_MAX. libcurl is set up at the first request and torn down when none is under way:
+ * an idle agent holds no TLS memory.
+ *
+ * A proxy is used only if the settings name one, and never towards loopback; the environment's (https_proxy)
+ * is not looked at: what a daemon talks through must stand in its configuration. */
 #ifndef FARMGATE_COMMON_HTTP_CLIENT_H
 #define FARMGATE_COMMON_HTTP_CLIENT_H
 
@@ -13,6 +16,8 @@
 #include <uv.h>
 
 #define HTTP_CLIENT_ANSWER_BYTES_MAX (64 * 1024)
+#define HTTP_CLIENT_HEADER_BYTES_MAX (32 * 1024) /* all header lines of an answer */
+#define HTTP_CLIENT_REQUESTS_MAX     64          /* under way; past it ERROR_FULL */
 #define HTTP_CLIENT_CONNECT_MS       10000
 #define HTTP_CLIENT_TOTAL_MS         30000
 
@@ -22,6 +27,7 @@ struct http_client_settings { /* texts are copied; NULL: the system's or none */
     const char *ca_file;
     const char *proxy;
     const char *user_agent;
+    unsigned connect_ms, total_ms; /* 0: the defaults above */
 };
 
 struct http_client_request { /* copied */
@@ -33,16 +39,19 @@ struct http_client_request { /* copied */
 };
 
 struct http_client_answer { /* valid during the callback */
-    int error;              /* 0: an HTTP answer came; else ERROR_UNREACHABLE, ERROR_TIMEOUT, ERROR_TOO_LARGE,
-                               ERROR_REFUSED (a redirect) … */
-    const char *detail;     /* of the error, for people: curl's words */
-    int status;             /* HTTP status */
+    int error;          /* 0: an HTTP answer came, of whatever status but a redirect; else ERROR_UNREACHABLE
+                           (also: no valid certificate, not HTTP, cut short), ERROR_TIMEOUT, ERROR_TOO_LARGE,
+                           ERROR_REFUSED (a redirect), ERROR_CONFIGURATION (the CA file), ERROR_NO_MEMORY,
+                           ERROR_CANCELLED */
+    const char *detail; /* of the error, for people: curl's words */
+    int status;         /* HTTP status; 0 without an answer */
     const char *body;
     size_t body_bytes;
-    int64_t retry_after_ms; /* from Retry-After (seconds or date), -1 without one */
+    int64_t retry_after_ms; /* from Retry-After (seconds or date), at most a day; -1 without one */
 };
 typedef void http_client_fn(void *data, const struct http_client_answer *answer);
 
+/* NULL without memory. */
 struct http_client *http_client_create(uv_loop_t *loop, const struct http_client_settings *settings);
 
 /* Whether this URL may be used: https, or http to a loopback host. ERROR_INVALID with the reason in
@@ -54,6 +63,9 @@ int http_client_url_check(const char *url, struct error_detail *ret_detail);
  */
 int64_t http_client_send(struct http_client *client, const struct http_client_request *request,
                          http_client_fn *done, void *data);
+
+/* Ends a request early: `done` is called, later, with ERROR_CANCELLED. An id that is done is ignored. */
+void http_client_cancel(struct http_client *client, int64_t id);
 
 /* Cancels all, closes handles; calls `closed` when *client is gone. */
 void http_client_close(struct http_client *client, void (*closed)(void *data), void *data);

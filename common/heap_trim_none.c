@@ -1,0 +1,5 @@
+#include "heap_trim.h"
+
+void heap_trim(void)
+{
+}
