@@ -1,6 +1,5 @@
 #include "hash_index.h"
 
-#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,15 +12,7 @@ static uint32_t room(uint32_t slots)
     return (uint32_t)((uint64_t)slots * 13 / 16);
 }
 
-static void place(struct hash_slot *slots, uint32_t mask, uint32_t home, struct hash_slot slot)
-{
-    uint32_t at = home;
-    while (slots[at].record != HASH_INDEX_NONE)
-        at = (at + 1) & mask;
-    slots[at] = slot;
-}
-
-static bool grow(struct hash_index *index)
+bool hash_index_grow(struct hash_index *index)
 {
     uint32_t bits = index->slots == NULL ? SLOTS_MIN_BITS : 32u - index->shift + 1u;
     if (bits > SLOTS_MAX_BITS)
@@ -34,53 +25,14 @@ static bool grow(struct hash_index *index)
     for (uint32_t at = 0; index->slots != NULL && at <= index->mask; at++) {
         struct hash_slot slot = index->slots[at];
         if (slot.record != HASH_INDEX_NONE)
-            place(slots, count - 1, slot.hash >> shift, slot);
+            hash_index_place(slots, count - 1, slot.hash >> shift, slot);
     }
     free(index->slots);
     index->slots = slots;
     index->mask = count - 1;
     index->shift = shift;
+    index->count_max = room(count);
     return true;
-}
-
-bool hash_index_reserve(struct hash_index *index)
-{
-    if (index->slots != NULL && index->count < room(index->mask + 1))
-        return true;
-    return grow(index);
-}
-
-void hash_index_add(struct hash_index *index, uint32_t hash, uint32_t record)
-{
-    assert(index->count < index->mask);
-    place(index->slots, index->mask, hash_index_home(index, hash), (struct hash_slot){hash, record});
-    index->count++;
-}
-
-/* Moves later slots of the run into the hole wherever that brings them nearer to their home. */
-static void close_up(struct hash_index *index, uint32_t hole)
-{
-    struct hash_slot *slots = index->slots;
-    uint32_t mask = index->mask;
-    for (uint32_t at = (hole + 1) & mask; slots[at].record != HASH_INDEX_NONE; at = (at + 1) & mask) {
-        uint32_t distance = (at - hash_index_home(index, slots[at].hash)) & mask;
-        if (distance >= ((at - hole) & mask)) {
-            slots[hole] = slots[at];
-            hole = at;
-        }
-    }
-    slots[hole].record = HASH_INDEX_NONE;
-}
-
-void hash_index_remove(struct hash_index *index, uint32_t hash, uint32_t record)
-{
-    uint32_t at = hash_index_home(index, hash);
-    while (index->slots[at].record != record) {
-        assert(index->slots[at].record != HASH_INDEX_NONE);
-        at = (at + 1) & index->mask;
-    }
-    close_up(index, at);
-    index->count--;
 }
 
 void hash_index_finish(struct hash_index *index)

@@ -6,6 +6,7 @@
 #ifndef FARMGATE_CORE_HASH_INDEX_H
 #define FARMGATE_CORE_HASH_INDEX_H
 
+#include <assert.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -20,17 +21,18 @@ struct hash_slot {
 struct hash_index {
     struct hash_slot *slots; /* mask + 1 of them, at least one empty; NULL before the first reserve */
     uint32_t mask, shift;
-    uint32_t count;
+    uint32_t count, count_max; /* beyond count_max it has to grow first */
 };
 
-/* Makes room for one more; false without memory, with nothing changed. */
-bool hash_index_reserve(struct hash_index *index);
-/* Adds a record that is not in; room has been reserved. */
-void hash_index_add(struct hash_index *index, uint32_t hash, uint32_t record);
-/* Removes a record that is in. */
-void hash_index_remove(struct hash_index *index, uint32_t hash, uint32_t record);
+bool hash_index_grow(struct hash_index *index);
 void hash_index_finish(struct hash_index *index);
 size_t hash_index_bytes(const struct hash_index *index);
+
+/* Makes room for one more; false without memory, with nothing changed. */
+static inline bool hash_index_reserve(struct hash_index *index)
+{
+    return index->count < index->count_max || hash_index_grow(index);
+}
 
 static inline uint32_t hash_index_home(const struct hash_index *index, uint32_t hash)
 {
@@ -59,6 +61,51 @@ static inline uint32_t hash_index_candidate(const struct hash_index *index, uint
             return slot.record;
         }
     }
+}
+
+static inline void hash_index_place(struct hash_slot *slots, uint32_t mask, uint32_t home,
+                                    struct hash_slot slot)
+{
+    uint32_t at = home;
+    while (slots[at].record != HASH_INDEX_NONE)
+        at = (at + 1) & mask;
+    slots[at] = slot;
+}
+
+/* Adds a record that is not in; room has been reserved. */
+static inline void hash_index_add(struct hash_index *index, uint32_t hash, uint32_t record)
+{
+    assert(index->count < index->mask);
+    hash_index_place(index->slots, index->mask, hash_index_home(index, hash),
+                     (struct hash_slot){hash, record});
+    index->count++;
+}
+
+/* Moves later slots of the run into the hole wherever that brings them nearer to their home. */
+static inline void hash_index_close_up(struct hash_index *index, uint32_t hole)
+{
+    struct hash_slot *slots = index->slots;
+    uint32_t mask = index->mask;
+    for (uint32_t at = (hole + 1) & mask; slots[at].record != HASH_INDEX_NONE; at = (at + 1) & mask) {
+        uint32_t distance = (at - hash_index_home(index, slots[at].hash)) & mask;
+        if (distance >= ((at - hole) & mask)) {
+            slots[hole] = slots[at];
+            hole = at;
+        }
+    }
+    slots[hole].record = HASH_INDEX_NONE;
+}
+
+/* Removes a record that is in. */
+static inline void hash_index_remove(struct hash_index *index, uint32_t hash, uint32_t record)
+{
+    uint32_t at = hash_index_home(index, hash);
+    while (index->slots[at].record != record) {
+        assert(index->slots[at].record != HASH_INDEX_NONE);
+        at = (at + 1) & index->mask;
+    }
+    hash_index_close_up(index, at);
+    index->count--;
 }
 
 #endif

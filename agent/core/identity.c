@@ -2,14 +2,19 @@
 
 #include "connection.h"
 #include "identity_fold.h"
+#include "text.h"
 #include "utf8.h"
 
 #include <assert.h>
 #include <string.h>
 
-#define FOLDED_BYTES_MAX(bytes) ((bytes) / 2 * 3 + 1) /* two bytes can become three, never more */
+#define FOLDED_BYTES_MAX(bytes)                                                \
+    ((bytes) / 2 * 3 + 8) /* two bytes can become three; fold() needs the rest \
+                           */
 
-static_assert(FOLDED_BYTES_MAX(CONNECTION_USER_BYTES_MAX) < IDENTITY_KEY_BYTES_MAX, "every user fits");
+static_assert(FOLDED_BYTES_MAX(CONNECTION_HOST_BYTES_MAX) + 1 + FOLDED_BYTES_MAX(CONNECTION_USER_BYTES_MAX) <
+                  IDENTITY_KEY_BYTES_MAX,
+              "every user of an alias's domain fits");
 
 struct text {
     const char *start;
@@ -59,13 +64,32 @@ static size_t fold_one(struct text text, char ret[UTF8_BYTES_MAX], size_t *ret_b
     return length;
 }
 
+/* Folds eight bytes at once if they are ASCII; false if not. */
+static bool fold_word(uint64_t *word)
+{
+    if ((*word & TEXT_EACH_BYTE(0x80)) != 0)
+        return false;
+    uint64_t from_a = *word + TEXT_EACH_BYTE(0x80 - 'A'), beyond_z = *word + TEXT_EACH_BYTE(0x7f - 'Z');
+    *word |= (from_a & ~beyond_z & TEXT_EACH_BYTE(0x80)) >> 2; /* 0x20 where a capital is */
+    return true;
+}
+
+/* Eight bytes at once where they are ASCII; the last ones of a text together with bytes already folded, to
+ * which that does nothing. */
 static size_t fold(struct text text, char *ret_folded)
 {
     size_t written = 0;
     for (size_t at = 0; at < text.bytes;) {
-        size_t bytes;
-        at += fold_one((struct text){text.start + at, text.bytes - at}, ret_folded + written, &bytes);
-        written += bytes;
+        size_t rest = text.bytes - at, back = rest < 8 ? 8 - rest : 0, bytes;
+        uint64_t word;
+        if (back <= at && (word = text_word(text.start + at - back), fold_word(&word))) {
+            memcpy(ret_folded + written - back, &word, sizeof word);
+            at += 8 - back;
+            written += 8 - back;
+        } else {
+            at += fold_one((struct text){text.start + at, rest}, ret_folded + written, &bytes);
+            written += bytes;
+        }
     }
     return written;
 }
@@ -108,7 +132,7 @@ static struct text aliased(struct text domain, const struct identity_alias *alia
 
 bool identity_is_windows(const char *user)
 {
-    return strpbrk(user, "\\@") != NULL;
+    return text_has_either(user, strlen(user), '\\', '@');
 }
 
 size_t identity_key(const char *user, const struct identity_alias *aliases, size_t alias_count,
@@ -116,7 +140,7 @@ size_t identity_key(const char *user, const struct identity_alias *aliases, size
 {
     struct text name = text_of(user);
     assert(name.bytes <= CONNECTION_USER_BYTES_MAX);
-    if (!identity_is_windows(user)) {
+    if (!text_has_either(user, name.bytes, '\\', '@')) {
         memcpy(ret_key, user, name.bytes + 1);
         return name.bytes;
     }

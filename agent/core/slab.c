@@ -52,10 +52,8 @@ static bool grow_directory(struct slab *slab)
     return true;
 }
 
-bool slab_reserve(struct slab *slab)
+bool slab_grow(struct slab *slab)
 {
-    if (slab->free != SLAB_NONE || slab->used < slab->slab_count * SLAB_RECORDS)
-        return true;
     if (slab->slab_count == (SLAB_NONE >> SLAB_RECORDS_BITS))
         return false;
     if (slab->slab_count == slab->slab_room && !grow_directory(slab))
@@ -65,21 +63,6 @@ bool slab_reserve(struct slab *slab)
         return false;
     slab->slabs[slab->slab_count++] = records;
     return true;
-}
-
-uint32_t slab_take(struct slab *slab)
-{
-    if (slab->free == SLAB_NONE)
-        return slab->used++;
-    uint32_t number = slab->free;
-    memcpy(&slab->free, slab_at(slab, number, slab->record_bytes), sizeof slab->free);
-    return number;
-}
-
-void slab_give(struct slab *slab, uint32_t number)
-{
-    memcpy(slab_at(slab, number, slab->record_bytes), &slab->free, sizeof slab->free);
-    slab->free = number;
 }
 
 size_t slab_bytes(const struct slab *slab)

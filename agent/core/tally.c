@@ -4,6 +4,7 @@
 #include "hash_index.h"
 #include "keyed_hash.h"
 #include "slab.h"
+#include "text.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -12,6 +13,7 @@
 #define NONE UINT32_MAX /* no such connection, user, host or place */
 
 static_assert(NONE == SLAB_NONE && NONE == HASH_INDEX_NONE, "one word for nothing");
+static_assert(IDENTITY_KEY_BYTES_MAX + 16 <= KEYED_HASH_BYTES_MAX, "every key can be hashed");
 static_assert(TALLY_SEED_BYTES == KEYED_HASH_SEED_BYTES, "the seed is the hash's");
 
 #define ID_INSIDE_BYTES   18 /* longer ids, and spellings that differ from the user's name, are allocated */
@@ -49,6 +51,7 @@ struct host {
     uint32_t hash;
     uint32_t connections; /* free while 0 */
     uint32_t desk_count, desk_room;
+    uint32_t name_bytes;
     uint32_t exempt[TALLY_EXEMPT_PER_HOST]; /* the oldest desks, or NONE */
     uint32_t *desks;                        /* counted administrators' desktops: a heap, the oldest first */
     char *name;
@@ -59,15 +62,18 @@ struct tally {
     struct tally_settings settings;
     struct slab lives, holders, hosts;
     struct hash_index live_index, holder_index, host_index;
+    struct keyed_hash_keys keys;
     size_t inside_bytes; /* of strings within records */
     size_t desk_bytes;
 };
 
-/* A connection's names, measured and hashed once. */
+/* A connection's names, measured and hashed once. Those that fit into a record are padded with zeros as
+ * there, so that comparing and copying them is a few words. */
 struct names {
     const char *host, *id, *user;
     size_t host_bytes, id_bytes, user_bytes;
     uint32_t live_hash, host_hash, user_hash;
+    char id_inside[ID_INSIDE_BYTES], user_inside[NAME_INSIDE_BYTES];
 };
 
 static struct live *live_at(const struct tally *tally, uint32_t number)
@@ -89,17 +95,9 @@ static struct host *host_at(const struct tally *tally, uint32_t number)
 
 static uint32_t hash_text(const struct tally *tally, const char *text, size_t bytes)
 {
-    struct keyed_hash hash = keyed_hash_begin(tally->settings.seed);
+    struct keyed_hash hash = keyed_hash_begin(&tally->keys);
     keyed_hash_text(&hash, text, bytes);
-    return (uint32_t)(keyed_hash_end(&hash) >> 32);
-}
-
-static uint32_t hash_live(const struct tally *tally, const struct names *names)
-{
-    struct keyed_hash hash = keyed_hash_begin(tally->settings.seed);
-    keyed_hash_text(&hash, names->host, names->host_bytes);
-    keyed_hash_text(&hash, names->id, names->id_bytes);
-    return (uint32_t)(keyed_hash_end(&hash) >> 32);
+    return keyed_hash_end(&tally->keys, hash);
 }
 
 static size_t user_key(const struct tally *tally, const char *user, char ret_key[IDENTITY_KEY_BYTES_MAX])
@@ -107,62 +105,68 @@ static size_t user_key(const struct tally *tally, const char *user, char ret_key
     return identity_key(user, tally->settings.aliases, tally->settings.alias_count, ret_key);
 }
 
-static uint32_t hash_user(const struct tally *tally, const char *user, size_t bytes)
+static uint32_t hash_windows_user(const struct tally *tally, const char *user)
 {
     char key[IDENTITY_KEY_BYTES_MAX];
-    if (!identity_is_windows(user))
-        return hash_text(tally, user, bytes);
-    return hash_text(tally, key, user_key(tally, user, key));
+    size_t bytes = user_key(tally, user, key);
+    return hash_text(tally, key, bytes);
 }
 
-static bool same_user(const struct tally *tally, const char *one, const char *other)
+static bool same_key(const struct tally *tally, const char *one, const char *other)
 {
     char one_key[IDENTITY_KEY_BYTES_MAX], other_key[IDENTITY_KEY_BYTES_MAX];
-    if (strcmp(one, other) == 0)
-        return true;
     if (!identity_is_windows(one) || !identity_is_windows(other))
         return false;
     size_t one_bytes = user_key(tally, one, one_key), other_bytes = user_key(tally, other, other_key);
     return one_bytes == other_bytes && memcmp(one_key, other_key, one_bytes) == 0;
 }
 
-static bool measure(const char *text, size_t bytes_max, size_t *ret_bytes)
+static bool measure_host(const struct tally *tally, const char *host, struct names *ret_names)
 {
-    size_t bytes = strlen(text);
-    if (bytes == 0 || bytes > bytes_max)
+    ret_names->host = host;
+    ret_names->host_bytes = strlen(host);
+    if (ret_names->host_bytes == 0 || ret_names->host_bytes > CONNECTION_HOST_BYTES_MAX)
         return false;
-    *ret_bytes = bytes;
+    ret_names->host_hash = hash_text(tally, host, ret_names->host_bytes);
     return true;
 }
 
+/* A connection's hash goes on where its host's ends. */
 static bool measure_key(const struct tally *tally, const char *host, const char *id, struct names *ret_names)
 {
-    ret_names->host = host;
-    ret_names->id = id;
-    if (!measure(host, CONNECTION_HOST_BYTES_MAX, &ret_names->host_bytes) ||
-        !measure(id, CONNECTION_ID_BYTES_MAX, &ret_names->id_bytes))
+    size_t host_bytes = strlen(host), id_bytes = strlen(id);
+    if (host_bytes == 0 || host_bytes > CONNECTION_HOST_BYTES_MAX || id_bytes == 0 ||
+        id_bytes > CONNECTION_ID_BYTES_MAX)
         return false;
-    ret_names->live_hash = hash_live(tally, ret_names);
+    struct keyed_hash hash = keyed_hash_begin(&tally->keys);
+    keyed_hash_text(&hash, host, host_bytes);
+    ret_names->host_hash = keyed_hash_end(&tally->keys, hash);
+    keyed_hash_text(&hash, id, id_bytes);
+    ret_names->live_hash = keyed_hash_end(&tally->keys, hash);
     hash_index_prefetch(&tally->live_index, ret_names->live_hash);
+    ret_names->host = host;
+    ret_names->host_bytes = host_bytes;
+    ret_names->id = id;
+    ret_names->id_bytes = id_bytes;
+    memset(ret_names->id_inside, 0, sizeof ret_names->id_inside);
+    if (id_bytes < ID_INSIDE_BYTES)
+        text_copy_short(ret_names->id_inside, id, id_bytes);
     return true;
 }
 
 static bool measure_user(const struct tally *tally, const char *user, struct names *ret_names)
 {
-    ret_names->user = user;
-    if (!measure(user, CONNECTION_USER_BYTES_MAX, &ret_names->user_bytes))
+    size_t bytes = strlen(user);
+    if (bytes == 0 || bytes > CONNECTION_USER_BYTES_MAX)
         return false;
-    ret_names->user_hash = hash_user(tally, user, ret_names->user_bytes);
+    ret_names->user_hash = text_has_either(user, bytes, '\\', '@') ? hash_windows_user(tally, user)
+                                                                   : hash_text(tally, user, bytes);
     hash_index_prefetch(&tally->holder_index, ret_names->user_hash);
-    return true;
-}
-
-static bool measure_host(const struct tally *tally, const char *host, struct names *ret_names)
-{
-    ret_names->host = host;
-    if (!measure(host, CONNECTION_HOST_BYTES_MAX, &ret_names->host_bytes))
-        return false;
-    ret_names->host_hash = hash_text(tally, host, ret_names->host_bytes);
+    ret_names->user = user;
+    ret_names->user_bytes = bytes;
+    memset(ret_names->user_inside, 0, sizeof ret_names->user_inside);
+    if (bytes < NAME_INSIDE_BYTES)
+        text_copy_short(ret_names->user_inside, user, bytes);
     return true;
 }
 
@@ -212,26 +216,28 @@ static struct live_text live_text_create(const struct names *names, bool own_spe
     return (struct live_text){own_spelling ? LIVE_OUTSIDE_WITH_USER : LIVE_OUTSIDE, outside};
 }
 
-static void live_text_clear(struct tally *tally, struct live *live)
+static void live_text_free(struct live *live)
 {
-    if (live->form == LIVE_INSIDE)
-        tally->inside_bytes -= strlen(live->text) + 1;
-    else if (live->form != LIVE_FREE)
+    if (live->form >= LIVE_OUTSIDE)
         free(text_outside(live->text));
     live->form = LIVE_FREE;
 }
 
-/* Replaces the strings; names->id may be the record's own. */
+/* Forgets the strings; the id is `id_bytes` long. */
+static void live_text_clear(struct tally *tally, struct live *live, size_t id_bytes)
+{
+    if (live->form == LIVE_INSIDE)
+        tally->inside_bytes -= id_bytes + 1;
+    live_text_free(live);
+}
+
+/* Gives a connection without strings its own. */
 static void live_text_set(struct tally *tally, struct live *live, const struct names *names,
                           struct live_text text)
 {
-    char id[ID_INSIDE_BYTES] = "";
-    if (text.form == LIVE_INSIDE)
-        memcpy(id, names->id, names->id_bytes + 1);
-    live_text_clear(tally, live);
     live->form = (uint8_t)text.form;
     if (text.form == LIVE_INSIDE) {
-        memcpy(live->text, id, sizeof id);
+        memcpy(live->text, names->id_inside, sizeof live->text);
         tally->inside_bytes += names->id_bytes + 1;
     } else {
         memcpy(live->text, &text.outside, sizeof text.outside);
@@ -241,8 +247,7 @@ static void live_text_set(struct tally *tally, struct live *live, const struct n
 static bool holder_name_set(struct tally *tally, struct holder *holder, const struct names *names)
 {
     if (names->user_bytes < NAME_INSIDE_BYTES) {
-        memcpy(holder->text, names->user, names->user_bytes + 1);
-        holder->text[NAME_INSIDE_BYTES - 1] = '\0';
+        memcpy(holder->text, names->user_inside, sizeof holder->text);
         tally->inside_bytes += names->user_bytes + 1;
         return true;
     }
@@ -250,39 +255,66 @@ static bool holder_name_set(struct tally *tally, struct holder *holder, const st
     if (outside == NULL)
         return false;
     memcpy(outside, names->user, names->user_bytes + 1);
+    memset(holder->text, 0, sizeof holder->text);
     memcpy(holder->text, &outside, sizeof outside);
     holder->text[NAME_INSIDE_BYTES - 1] = 1;
     return true;
 }
 
+static bool holder_is_outside(const struct holder *holder)
+{
+    return holder->text[NAME_INSIDE_BYTES - 1] != '\0';
+}
+
 static void holder_name_clear(struct tally *tally, struct holder *holder)
 {
-    if (holder->text[NAME_INSIDE_BYTES - 1] == '\0')
-        tally->inside_bytes -= strlen(holder->text) + 1;
-    else
+    if (holder_is_outside(holder))
         free(text_outside(holder->text));
+    else
+        tally->inside_bytes -= strlen(holder->text) + 1;
+}
+
+/* Whether the holder's name is spelt just so. */
+static bool holder_is_spelt(const struct holder *holder, const struct names *names)
+{
+    if (holder_is_outside(holder))
+        return strcmp(text_outside(holder->text), names->user) == 0;
+    return names->user_bytes < NAME_INSIDE_BYTES &&
+           memcmp(holder->text, names->user_inside, NAME_INSIDE_BYTES) == 0;
 }
 
 /* ---- finding ------------------------------------------------------------------------------------------- */
 
+static bool host_is(const struct host *host, const struct names *names)
+{
+    return host->name_bytes == names->host_bytes && text_same(host->name, names->host, names->host_bytes);
+}
+
+static bool live_is(const struct tally *tally, const struct live *live, const struct names *names)
+{
+    bool same_id = live->form == LIVE_INSIDE ? names->id_bytes < ID_INSIDE_BYTES &&
+                                                   memcmp(live->text, names->id_inside, ID_INSIDE_BYTES) == 0
+                                             : strcmp(text_outside(live->text), names->id) == 0;
+    return same_id && host_is(host_at(tally, live->host), names);
+}
+
 static uint32_t find_live(const struct tally *tally, const struct names *names)
 {
     uint32_t position = hash_index_home(&tally->live_index, names->live_hash), number;
-    while ((number = hash_index_candidate(&tally->live_index, names->live_hash, &position)) != NONE) {
-        const struct live *live = live_at(tally, number);
-        if (strcmp(live_id(live), names->id) == 0 &&
-            strcmp(host_at(tally, live->host)->name, names->host) == 0)
+    while ((number = hash_index_candidate(&tally->live_index, names->live_hash, &position)) != NONE)
+        if (live_is(tally, live_at(tally, number), names))
             break;
-    }
     return number;
 }
 
 static uint32_t find_holder(const struct tally *tally, const struct names *names)
 {
     uint32_t position = hash_index_home(&tally->holder_index, names->user_hash), number;
-    while ((number = hash_index_candidate(&tally->holder_index, names->user_hash, &position)) != NONE)
-        if (same_user(tally, holder_name(holder_at(tally, number)), names->user))
+    while ((number = hash_index_candidate(&tally->holder_index, names->user_hash, &position)) != NONE) {
+        const struct holder *holder = holder_at(tally, number);
+        if (holder_is_spelt(holder, names) || same_key(tally, holder_name(holder), names->user))
             break;
+    }
     return number;
 }
 
@@ -290,7 +322,7 @@ static uint32_t find_host(const struct tally *tally, const struct names *names)
 {
     uint32_t position = hash_index_home(&tally->host_index, names->host_hash), number;
     while ((number = hash_index_candidate(&tally->host_index, names->host_hash, &position)) != NONE)
-        if (strcmp(host_at(tally, number)->name, names->host) == 0)
+        if (host_is(host_at(tally, number), names))
             break;
     return number;
 }
@@ -350,8 +382,11 @@ static int obtain_host(struct tally *tally, const struct names *names, uint32_t 
             return CORE_NO_MEMORY;
         memcpy(name, names->host, names->host_bytes + 1);
         number = slab_take(&tally->hosts);
-        *host_at(tally, number) =
-            (struct host){.first = NONE, .hash = names->host_hash, .exempt = {NONE, NONE}, .name = name};
+        *host_at(tally, number) = (struct host){.first = NONE,
+                                                .hash = names->host_hash,
+                                                .name_bytes = (uint32_t)names->host_bytes,
+                                                .exempt = {NONE, NONE},
+                                                .name = name};
         hash_index_add(&tally->host_index, names->host_hash, number);
     }
     *ret_number = number;
@@ -618,7 +653,7 @@ static int provide_text(struct tally *tally, const struct live *replaced, const 
                             strcmp(live_user(tally, replaced), names->user) == 0;
     if (provision->keeps_text)
         return 0;
-    bool own_spelling = strcmp(holder_name(holder_at(tally, provision->holder)), names->user) != 0;
+    bool own_spelling = !holder_is_spelt(holder_at(tally, provision->holder), names);
     provision->text = live_text_create(names, own_spelling);
     return provision->text.form == LIVE_FREE ? CORE_NO_MEMORY : 0;
 }
@@ -685,8 +720,10 @@ static void reopen_live(struct tally *tally, uint32_t number, const struct names
         unlink_from_user(tally, live);
         link_to_user(tally, number, provision->holder);
     }
-    if (!provision->keeps_text)
+    if (!provision->keeps_text) {
+        live_text_clear(tally, live, names->id_bytes);
         live_text_set(tally, live, names, provision->text);
+    }
     drop_holder_if_unused(tally, holder);
 }
 
@@ -694,7 +731,7 @@ int tally_put(struct tally *tally, const struct connection *connection, uint32_t
 {
     struct names names;
     if (!measure_key(tally, connection->host, connection->id, &names) ||
-        !measure_user(tally, connection->user, &names) || !measure_host(tally, connection->host, &names))
+        !measure_user(tally, connection->user, &names))
         return CORE_INVALID;
     uint32_t number = find_live(tally, &names);
     if (number == NONE && tally->level.connections >= tally->settings.connections_max)
@@ -716,6 +753,22 @@ int tally_put(struct tally *tally, const struct connection *connection, uint32_t
     return 0;
 }
 
+static void prefetch_live(const struct tally *tally, uint32_t number)
+{
+    if (number != NONE)
+        __builtin_prefetch(live_at(tally, number), 1);
+}
+
+/* All that the end of a connection touches, asked for at once. */
+static void prefetch_company(const struct tally *tally, const struct live *live)
+{
+    __builtin_prefetch(holder_at(tally, live->user), 1);
+    prefetch_live(tally, live->host_prev);
+    prefetch_live(tally, live->host_next);
+    prefetch_live(tally, live->user_prev);
+    prefetch_live(tally, live->user_next);
+}
+
 int tally_end(struct tally *tally, const char *host, const char *id)
 {
     struct names names;
@@ -723,11 +776,12 @@ int tally_end(struct tally *tally, const char *host, const char *id)
     if (number == NONE)
         return CORE_UNKNOWN;
     struct live *live = live_at(tally, number);
+    prefetch_company(tally, live);
     stand_down(tally, live);
     unlink_from_user(tally, live);
     unlink_from_host(tally, live);
     hash_index_remove(&tally->live_index, names.live_hash, number);
-    live_text_clear(tally, live);
+    live_text_clear(tally, live, names.id_bytes);
     slab_give(&tally->lives, number);
     tally->level.connections--;
     drop_holder_if_unused(tally, live->user);
@@ -916,6 +970,7 @@ size_t tally_bytes(const struct tally *tally)
 static void init(struct tally *tally, const struct tally_settings *settings)
 {
     *tally = (struct tally){.settings = *settings};
+    keyed_hash_expand(settings->seed, &tally->keys);
     if (tally->settings.connections_max == 0)
         tally->settings.connections_max = TALLY_CONNECTIONS_MAX;
     if (tally->settings.users_max == 0)
@@ -930,7 +985,7 @@ static void init(struct tally *tally, const struct tally_settings *settings)
 static void finish(struct tally *tally)
 {
     for (uint32_t number = 0; number < tally->lives.used; number++)
-        live_text_clear(tally, live_at(tally, number));
+        live_text_free(live_at(tally, number));
     for (uint32_t number = 0; number < tally->holders.used; number++)
         if (holder_at(tally, number)->connections > 0)
             holder_name_clear(tally, holder_at(tally, number));

@@ -5,7 +5,7 @@
 void name_set_init(struct name_set *set, const uint8_t seed[KEYED_HASH_SEED_BYTES])
 {
     *set = (struct name_set){0};
-    memcpy(set->seed, seed, sizeof set->seed);
+    keyed_hash_expand(seed, &set->keys);
 }
 
 void name_set_finish(struct name_set *set)
@@ -44,9 +44,9 @@ static bool reserve(struct name_set *set)
 
 bool name_set_add(struct name_set *set, const char *name)
 {
-    struct keyed_hash state = keyed_hash_begin(set->seed);
+    struct keyed_hash state = keyed_hash_begin(&set->keys);
     keyed_hash_text(&state, name, strlen(name));
-    uint32_t hash = (uint32_t)(keyed_hash_end(&state) >> 32);
+    uint32_t hash = keyed_hash_end(&set->keys, state);
     if (is_in(set, hash, name))
         return true;
     char *copy = reserve(set) ? strdup(name) : NULL;
