@@ -1,106 +1,26 @@
 /* The logind source with the real libsystemd and the real kernel, in a mount namespace whose /run is empty:
  * the session files are laid there as they were recorded. */
 #include "heard.h"
+#include "private_run.h"
 #include "tests/unit/unit.h"
 
-#include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mount.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
-
-#define SESSIONS "/run/systemd/sessions"
-#define BUS      "/run/bus"
-
-static const char *no_namespace; /* why the tests are skipped */
-
-static void write_file(const char *path, const char *text)
-{
-    FILE *file = fopen(path, "w");
-
-    assert_non_null(file);
-    assert_true(fputs(text, file) >= 0);
-    assert_int_equal(fclose(file), 0);
-}
-
-static bool enter_namespace(void)
-{
-    uid_t uid = geteuid();
-    gid_t gid = getegid();
-    char map[64];
-
-    if (unshare(uid == 0 ? CLONE_NEWNS : CLONE_NEWNS | CLONE_NEWUSER) < 0)
-        return false;
-    if (uid != 0) {
-        write_file("/proc/self/setgroups", "deny");
-        snprintf(map, sizeof(map), "0 %u 1", uid);
-        write_file("/proc/self/uid_map", map);
-        snprintf(map, sizeof(map), "0 %u 1", gid);
-        write_file("/proc/self/gid_map", map);
-    }
-    if (mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
-        mount("none", "/run", "tmpfs", 0, NULL) < 0)
-        return false;
-    write_file("/run/passwd", "root:x:0:0::/:/bin/sh\nalice:x:1000:1000::/:/bin/sh\n"
-                              "bob:x:1001:1001::/:/bin/sh\ncarol:x:1002:1002::/:/bin/sh\n");
-    return mount("/run/passwd", "/etc/passwd", NULL, MS_BIND, NULL) == 0 &&
-           setenv("DBUS_SYSTEM_BUS_ADDRESS", "unix:path=" BUS, 1) == 0;
-}
-
-static int make_run(void **state)
-{
-    (void)state;
-    if (no_namespace != NULL)
-        return 0;
-    assert_int_equal(mkdir("/run/systemd", 0755), 0);
-    return mkdir(SESSIONS, 0755);
-}
-
-static void remove_files(const char *directory)
-{
-    DIR *open = opendir(directory);
-    struct dirent *file;
-    char path[512];
-
-    if (open == NULL)
-        return;
-    while ((file = readdir(open)) != NULL)
-        if (file->d_name[0] != '.') {
-            snprintf(path, sizeof(path), "%s/%s", directory, file->d_name);
-            (void)unlink(path);
-        }
-    closedir(open);
-    (void)rmdir(directory);
-}
-
-static int clear_run(void **state)
-{
-    (void)state;
-    if (no_namespace != NULL)
-        return 0;
-    remove_files(SESSIONS);
-    remove_files("/run/systemd");
-    remove_files("/run/xrdp/sockdir");
-    remove_files("/run/xrdp");
-    (void)unlink(BUS);
-    return 0;
-}
 
 /* As logind does it: whole, by a rename. */
 static void lay(const char *id, const char *text)
 {
     char path[128];
 
-    write_file(SESSIONS "/.#fresh", text);
-    snprintf(path, sizeof(path), SESSIONS "/%s", id);
-    assert_int_equal(rename(SESSIONS "/.#fresh", path), 0);
+    private_run_write(PRIVATE_SESSIONS "/.#fresh", text);
+    snprintf(path, sizeof(path), PRIVATE_SESSIONS "/%s", id);
+    assert_int_equal(rename(PRIVATE_SESSIONS "/.#fresh", path), 0);
 }
 
 static void lay_recorded(const char *fixture, const char *id)
@@ -135,7 +55,7 @@ static struct source *start(struct heard *heard)
 
 static void begin(void)
 {
-    if (no_namespace != NULL)
+    if (!private_run_entered())
         skip();
 }
 
@@ -156,10 +76,10 @@ static void follows_the_recorded_steps(void **state)
     assert_int_equal(heard.began_ms, 0); /* nobody to ask for it */
     lay_recorded("05-carol-rdp-and-ssh", "11");
     heard_until(&heard, "11 carol sshd tty user active remote\n" ALICE BOB CAROL);
-    unlink(SESSIONS "/c1");
-    unlink(SESSIONS "/11");
+    unlink(PRIVATE_SESSIONS "/c1");
+    unlink(PRIVATE_SESSIONS "/11");
     heard_until(&heard, ALICE BOB);
-    unlink(SESSIONS "/6");
+    unlink(PRIVATE_SESSIONS "/6");
     heard_until(&heard, BOB);
     heard_stop(&heard, source);
     assert_int_equal(heard.healths, 0);
@@ -201,7 +121,7 @@ static void fifos_are_left_alone(void **state)
     struct heard heard;
 
     lay_recorded("01-two-ssh", "6");
-    assert_int_equal(mkfifo(SESSIONS "/6.ref", 0600), 0);
+    assert_int_equal(mkfifo(PRIVATE_SESSIONS "/6.ref", 0600), 0);
     struct source *source = start(&heard);
     heard_until(&heard, ALICE);
     heard_stop(&heard, source);
@@ -214,12 +134,12 @@ static void waits_for_logind(void **state)
     begin();
     struct heard heard;
 
-    assert_int_equal(rmdir(SESSIONS), 0);
+    assert_int_equal(rmdir(PRIVATE_SESSIONS), 0);
     struct source *source = start(&heard);
     heard_until_error(&heard, -ENOENT);
     assert_non_null(strstr(heard.detail, "systemd-logind"));
     assert_int_equal(heard.sets, 0); /* what cannot be read ends nothing */
-    assert_int_equal(mkdir(SESSIONS, 0755), 0);
+    assert_int_equal(mkdir(PRIVATE_SESSIONS, 0755), 0);
     heard_until_error(&heard, 0);
     lay_recorded("01-two-ssh", "6");
     heard_until(&heard, ALICE);
@@ -235,8 +155,8 @@ static void a_refresh_heals_a_dead_watch(void **state)
     struct source *source = start(&heard);
 
     heard_until(&heard, "");
-    assert_int_equal(rmdir(SESSIONS), 0);
-    assert_int_equal(mkdir(SESSIONS, 0755), 0);
+    assert_int_equal(rmdir(PRIVATE_SESSIONS), 0);
+    assert_int_equal(mkdir(PRIVATE_SESSIONS, 0755), 0);
     heard_run_ms(&heard, 200);
     lay_recorded("01-two-ssh", "6");
     source->type->refresh(source);
@@ -267,7 +187,7 @@ static void a_bus_that_says_nothing_is_not_waited_for(void **state)
     (void)state;
     begin();
     struct heard heard;
-    int bus = listen_at(BUS);
+    int bus = listen_at(PRIVATE_BUS);
     struct source *source = start(&heard);
     uint64_t before = uv_hrtime();
 
@@ -291,7 +211,7 @@ static void a_bus_that_hangs_up_is_done_without(void **state)
     (void)state;
     begin();
     struct heard heard;
-    int bus = listen_at(BUS);
+    int bus = listen_at(PRIVATE_BUS);
     struct source *source = start(&heard);
     uv_poll_t poll;
 
@@ -374,7 +294,7 @@ static void may_be_stopped_at_any_time(void **state)
     }
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, make_run, clear_run)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, private_run_make, private_run_clear)
 
 int main(void)
 {
@@ -391,7 +311,6 @@ int main(void)
         TEST(may_be_stopped_at_any_time),
     };
 
-    if (!enter_namespace())
-        no_namespace = strerror(errno);
+    private_run_enter();
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
