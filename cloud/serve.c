@@ -231,7 +231,7 @@ static void say_ready(const struct serve *serve)
 {
     char key[KEY_NOTE_BYTES];
     entitlement_key_format(&serve->context.authority.key.key, key);
-    log_line(&serve->context.log, 5, "farmgate-cloud %s serves %s; public key %s", FARMGATE_VERSION,
+    log_line(&serve->context.log, 5, "version %s serves %s; public key %s", FARMGATE_VERSION,
              serve->settings->listen, key);
     service_ready("serving");
 }

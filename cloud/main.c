@@ -1,0 +1,112 @@
+/* farmgate-cloud - the licensing authority. `serve` is the daemon; every other command talks to it. */
+#include "cloud/admin/admin.h"
+#include "cloud/serve.h"
+#include "version.h"
+
+#include <getopt.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#define DEFAULT_SETTINGS "/etc/farmgate/farmgate-cloud.conf"
+
+static void print_help(void)
+{
+    (void)printf(
+        "usage: farmgate-cloud COMMAND [OPTION...]\n"
+        "\n"
+        "The licensing authority: issues keys, activates farms, takes their reports.\n"
+        "\n"
+        "  serve            the daemon\n"
+        "  key create       make a key\n"
+        "  key list         all keys\n"
+        "  farm list        all farms\n"
+        "  farm deactivate  close a farm and free its key\n"
+        "  public-key       what agents put into authority.key\n"
+        "\n"
+        "      --version    print the version, and end\n"
+        "  -h, --help       print this, and end; also behind every command\n"
+        "\n"
+        "Exit codes: 0 ok, 1 failed, 3 no authority, 64 usage, 65 data, 75 another authority is running,\n"
+        "77 forbidden, 78 configuration.\n");
+}
+
+static void print_serve_help(void)
+{
+    (void)printf("usage: farmgate-cloud serve [--config FILE] [--check-config]\n"
+                 "\n"
+                 "Serves farms and the administrator's commands until SIGTERM.\n"
+                 "\n"
+                 "  -c, --config FILE   the configuration (default %s; may be absent)\n"
+                 "      --check-config  say whether the configuration is right, and end\n"
+                 "  -h, --help          print this, and end\n",
+                 DEFAULT_SETTINGS);
+}
+
+struct options {
+    const char *settings_path; /* NULL: the defaults */
+    bool check;
+};
+
+/* -1: go on; else the exit code. */
+static int parse_options(int argc, char **argv, struct options *ret_options)
+{
+    static const struct option table[] = {{"config", required_argument, NULL, 'c'},
+                                          {"check-config", no_argument, NULL, 'k'},
+                                          {"help", no_argument, NULL, 'h'},
+                                          {NULL, 0, NULL, 0}};
+    struct options options = {.settings_path = access(DEFAULT_SETTINGS, F_OK) == 0 ? DEFAULT_SETTINGS : NULL};
+    for (int option; (option = getopt_long(argc, argv, "c:h", table, NULL)) != -1;) {
+        switch (option) {
+        case 'c':
+            options.settings_path = optarg;
+            break;
+        case 'k':
+            options.check = true;
+            break;
+        case 'h':
+            print_serve_help();
+            return ADMIN_OK;
+        default:
+            (void)fprintf(stderr, "try 'farmgate-cloud serve --help'\n");
+            return ADMIN_USAGE;
+        }
+    }
+    *ret_options = options;
+    if (optind == argc)
+        return -1;
+    (void)fprintf(stderr, "farmgate-cloud: unexpected argument '%s'\n", argv[optind]);
+    return ADMIN_USAGE;
+}
+
+static int run_serve(int argc, char **argv)
+{
+    struct options options;
+    struct settings settings;
+    struct error_detail detail = {""};
+
+    int code = parse_options(argc, argv, &options);
+    if (code >= 0)
+        return code;
+    if (settings_read(options.settings_path, &settings, &detail) != 0) {
+        (void)fprintf(stderr, "farmgate-cloud: %s\n", detail.text);
+        return SERVE_CONFIGURATION;
+    }
+    return options.check ? SERVE_OK : serve_run(&settings);
+}
+
+int main(int argc, char **argv)
+{
+    const char *command = argc > 1 ? argv[1] : "";
+    if (strcmp(command, "--help") == 0 || strcmp(command, "-h") == 0) {
+        print_help();
+        return ADMIN_OK;
+    }
+    if (strcmp(command, "--version") == 0) {
+        (void)printf("farmgate-cloud %s\n", FARMGATE_VERSION);
+        return ADMIN_OK;
+    }
+    if (strcmp(command, "serve") == 0)
+        return run_serve(argc - 1, argv + 1);
+    return admin_run(argc - 1, argv + 1);
+}
