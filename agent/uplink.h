@@ -18,16 +18,19 @@ struct uplink_settings {         /* copied */
     const char *url;             /* "" none */
     const char *ca_file, *proxy; /* "" the system's, none */
     const char *farm_name, *version;
+    unsigned answer_ms; /* for a whole answer; 0: the client's HTTP_CLIENT_TOTAL_MS */
 };
 
-/* Every result comes from the loop, exactly one for each call. */
+/* Every result comes from the loop, exactly one for each call; its texts live until the callback returns. */
 struct uplink_result {
-    int error; /* 0, ERROR_UNREACHABLE, ERROR_TIMEOUT, ERROR_REFUSED (an HTTP error without entitlement),
-                  ERROR_SIGNATURE … */
-    int http_status;        /* 0 without an answer */
-    const char *code;       /* the authority's problem code ("key_in_use"), "" without */
-    const char *detail;     /* for people */
-    int64_t moves_left;     /* with key_in_use; -1 not told */
+    int error;          /* 0, ERROR_UNREACHABLE, ERROR_TIMEOUT, ERROR_REFUSED (an HTTP error without a signed
+                           entitlement), ERROR_TOO_LARGE, ERROR_INVALID (no answer of an authority's), ERROR_SIGNATURE,
+                           ERROR_UNKNOWN_KEY, ERROR_CANCELLED. A report's or a release's HTTP error that carries a
+                           signed          entitlement is an answer: 0, with nothing accepted */
+    int http_status;    /* 0 without an answer */
+    const char *code;   /* the authority's problem code ("key_in_use"), "" without */
+    const char *detail; /* for people */
+    int64_t moves_left; /* with key_in_use; -1 not told */
     int64_t retry_after_ms; /* -1 not told */
     /* when error is 0: */
     bool has_grant; /* a verified entitlement came */
@@ -38,20 +41,27 @@ struct uplink_result {
     const struct core_refused_window *refused;
     size_t refused_count;
     int64_t server_time_ms;
-    const char *const *new_keys; /* fgkey1 documents that were accepted into the ring */
+    const char *const *new_keys; /* fgkey1 documents that were accepted into the ring: to be kept for good */
     size_t new_key_count;
 };
 typedef void uplink_fn(void *data, const struct uplink_result *result);
 
-/* The key ring is the uplink's from here on: uplink_keyring shows it. */
+/* The key ring is copied and the uplink's from here on: uplink_keyring shows it. NULL without memory. */
 struct uplink *uplink_create(uv_loop_t *loop, const struct uplink_settings *settings,
                              const struct entitlement_keyring *keyring);
+const struct entitlement_keyring *uplink_keyring(const struct uplink *uplink);
+
+/* A release is answered by a signed entitlement that revokes, or by nothing (204).
+ *
+ * 0, or why nothing was sent (ERROR_CONFIGURATION: no url; ERROR_INVALID: one that may not be used;
+ * ERROR_NO_MEMORY; then `done` is not called). Arguments are copied. At most MESSAGE_WINDOWS_MAX windows. */
 int uplink_activate(struct uplink *uplink, const char *licence_key_or_null, const char *installation_id,
                     bool move, uplink_fn *done, void *data);
 int uplink_report(struct uplink *uplink, const char *farm_id, const char *farm_token,
                   const struct window *windows, size_t count, uplink_fn *done, void *data);
 int uplink_release(struct uplink *uplink, const char *farm_id, const char *farm_token, uplink_fn *done,
                    void *data);
+/* Calls under way end with ERROR_CANCELLED; `closed` when *uplink is gone. */
 void uplink_close(struct uplink *uplink, void (*closed)(void *data), void *data);
 
 /* The JSON document's words as the core's. */
