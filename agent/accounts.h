@@ -8,6 +8,7 @@
 #include <uv.h>
 
 #define ACCOUNTS_FRESH_MS   300000
+#define ACCOUNTS_RETRY_MS   10000 /* after a look-up that failed */
 #define ACCOUNTS_THREADS    2
 #define ACCOUNTS_GROUPS_MAX 256   /* of one user; further ones are left out */
 #define ACCOUNTS_CACHED_MAX 65536 /* users; the longest unused go first */
@@ -28,7 +29,8 @@ struct accounts *accounts_create(uv_loop_t *loop);
 struct account accounts_get(struct accounts *accounts, const char *user);
 
 /* Calls `done` with the answer as soon as it is known, at the latest after timeout_ms (then perhaps unknown);
- * at once, inside this call, if it is cached. */
+ * at once, inside this call, if it is cached, however old (then a look-up is started besides), or if a
+ * look-up has just failed. */
 typedef void accounts_fn(void *data, const struct account *account);
 void accounts_ask(struct accounts *accounts, const char *user, unsigned timeout_ms, accounts_fn *done,
                   void *data);
@@ -36,7 +38,9 @@ void accounts_ask(struct accounts *accounts, const char *user, unsigned timeout_
 /* Called (coalesced, from the loop) when an answer arrived that differs from what was known. */
 void accounts_on_change(struct accounts *accounts, void (*changed)(void *data), void *data);
 
-/* Waits for no look-up; calls pending accounts_ask callbacks with what is known; `closed` when it is gone. */
+/* Calls pending accounts_ask callbacks with what is known; `closed` when it is gone. Waits for no look-up:
+ * one that hangs in the name service stays on its thread of the pool, holds the loop and the C library's
+ * exit() until it ends, and is then forgotten; who must end at once leaves by uv_stop() and _exit(). */
 void accounts_close(struct accounts *accounts, void (*closed)(void *data), void *data);
 
 #endif

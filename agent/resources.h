@@ -29,12 +29,17 @@ struct resource {
 
 struct resources;
 
+/* The table of resources.conf and the size of what it fills, for the test of the shipped file. */
+struct config_table;
+extern const struct config_table resources_table;
+extern const size_t resources_table_bytes;
+
 /* Reads it whole; a missing file is an empty list. ERROR_CONFIGURATION with file, line, setting. */
 int resources_read(const char *path, struct resources **ret, struct error_detail *ret_detail);
 void resources_destroy(struct resources *resources);
 size_t resources_count(const struct resources *resources);
 
-/* Visits those that a user with these groups may see, in the file's order. */
+/* Visits those that a user with these groups may see, in the file's order. Each is valid during its visit. */
 typedef void resources_visit_fn(void *data, const struct resource *resource);
 void resources_visible(const struct resources *resources, const char *const *groups, size_t group_count,
                        resources_visit_fn *visit, void *data);
