@@ -130,7 +130,12 @@ def main():
                server.heard)
         before, during, after = (int(word) for word in memory.split("|"))
         print("# private dirty memory: %d KiB before, %d during, %d after the request" % (before, during, after))
-        tap.ok(after < during, "memory goes back when nothing is under way", memory)
+        with open(probe, "rb") as file:
+            sanitized = b"__asan_init" in file.read()
+        if sanitized:
+            tap.skip("memory goes back when nothing is under way", "the sanitizer keeps it")
+        else:
+            tap.ok(after < during, "memory goes back when nothing is under way", memory)
         _, said, _ = ask(tls(path("good.pem")), path("ca.pem"), host="127.0.0.1")
         tap.equal(said, "ok|200|hello|", "by its address, too")
         _, said, _ = ask(tls(path("good.pem"), ssl.TLSVersion.TLSv1_2), path("ca.pem"))
