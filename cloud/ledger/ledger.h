@@ -26,7 +26,9 @@ struct subscription {
     int64_t created_ms, activated_ms, expires_ms; /* the term begins with the first activation */
 };
 
-/* A key: the right of one installation at a time to use `quota` of its subscription's licences. */
+/* A key: the right of one installation at a time to use `quota` of its subscription's licences. It is kept as
+ * it is, not hashed: whoever issued it must be able to tell a customer who lost it. The ledger is 0600;
+ * farms' tokens, which nobody needs to read again, are hashes. */
 struct licence {
     int64_t id; /* 0: not stored yet */
     int64_t subscription_id;
