@@ -135,27 +135,37 @@ bool identity_is_windows(const char *user)
     return text_has_either(user, strlen(user), '\\', '@');
 }
 
-size_t identity_key(const char *user, const struct identity_alias *aliases, size_t alias_count,
-                    char ret_key[IDENTITY_KEY_BYTES_MAX])
+const char *identity_key_in(const char *user, size_t user_bytes, const struct identity_alias *aliases,
+                            size_t alias_count, char room[IDENTITY_KEY_BYTES_MAX], size_t *ret_bytes)
 {
-    struct text name = text_of(user);
-    assert(name.bytes <= CONNECTION_USER_BYTES_MAX);
-    if (!text_has_either(user, name.bytes, '\\', '@')) {
-        memcpy(ret_key, user, name.bytes + 1);
-        return name.bytes;
+    assert(user_bytes <= CONNECTION_USER_BYTES_MAX);
+    if (!text_has_either(user, user_bytes, '\\', '@')) {
+        *ret_bytes = user_bytes;
+        return user;
     }
+    struct text name = {user, user_bytes};
     size_t written = 0;
     if (alias_count > 0) {
         struct text domain, plain;
         split(name, &domain, &plain);
         struct text alias = aliased(domain, aliases, alias_count);
         if (alias.bytes > 0 && alias.bytes <= CONNECTION_HOST_BYTES_MAX) {
-            written = fold(alias, ret_key);
-            ret_key[written++] = '\\';
+            written = fold(alias, room);
+            room[written++] = '\\';
             name = plain;
         }
     }
-    written += fold(name, ret_key + written);
-    ret_key[written] = '\0';
-    return written;
+    *ret_bytes = written + fold(name, room + written);
+    return room;
+}
+
+size_t identity_key(const char *user, const struct identity_alias *aliases, size_t alias_count,
+                    char ret_key[IDENTITY_KEY_BYTES_MAX])
+{
+    size_t bytes;
+    const char *key = identity_key_in(user, strlen(user), aliases, alias_count, ret_key, &bytes);
+    if (key != ret_key)
+        memcpy(ret_key, key, bytes);
+    ret_key[bytes] = '\0';
+    return bytes;
 }

@@ -25,6 +25,10 @@ struct identity_alias {
 size_t identity_key(const char *user, const struct identity_alias *aliases, size_t alias_count,
                     char ret_key[IDENTITY_KEY_BYTES_MAX]);
 
+/* The same key, not copied where it is the name itself: points to `user` or into `room`, without a NUL. */
+const char *identity_key_in(const char *user, size_t user_bytes, const struct identity_alias *aliases,
+                            size_t alias_count, char room[IDENTITY_KEY_BYTES_MAX], size_t *ret_bytes);
+
 /* Whether `user` is a Windows name. Any other name is its own key. */
 bool identity_is_windows(const char *user);
 

@@ -73,6 +73,7 @@ struct names {
     const char *host, *id, *user;
     size_t host_bytes, id_bytes, user_bytes;
     uint32_t live_hash, host_hash, user_hash;
+    uint32_t host_number; /* of the host if it is known, else NONE: set by tally_put */
     char id_inside[ID_INSIDE_BYTES], user_inside[NAME_INSIDE_BYTES];
 };
 
@@ -105,10 +106,11 @@ static size_t user_key(const struct tally *tally, const char *user, char ret_key
     return identity_key(user, tally->settings.aliases, tally->settings.alias_count, ret_key);
 }
 
-static uint32_t hash_windows_user(const struct tally *tally, const char *user)
+static uint32_t hash_user(const struct tally *tally, const char *user, size_t bytes)
 {
-    char key[IDENTITY_KEY_BYTES_MAX];
-    size_t bytes = user_key(tally, user, key);
+    char room[IDENTITY_KEY_BYTES_MAX];
+    const char *key =
+        identity_key_in(user, bytes, tally->settings.aliases, tally->settings.alias_count, room, &bytes);
     return hash_text(tally, key, bytes);
 }
 
@@ -159,8 +161,7 @@ static bool measure_user(const struct tally *tally, const char *user, struct nam
     size_t bytes = strlen(user);
     if (bytes == 0 || bytes > CONNECTION_USER_BYTES_MAX)
         return false;
-    ret_names->user_hash = text_has_either(user, bytes, '\\', '@') ? hash_windows_user(tally, user)
-                                                                   : hash_text(tally, user, bytes);
+    ret_names->user_hash = hash_user(tally, user, bytes);
     hash_index_prefetch(&tally->holder_index, ret_names->user_hash);
     ret_names->user = user;
     ret_names->user_bytes = bytes;
@@ -373,7 +374,7 @@ static int obtain_holder(struct tally *tally, const struct names *names, uint32_
 
 static int obtain_host(struct tally *tally, const struct names *names, uint32_t *ret_number)
 {
-    uint32_t number = find_host(tally, names);
+    uint32_t number = names->host_number;
     if (number == NONE) {
         if (!slab_reserve(&tally->hosts) || !hash_index_reserve(&tally->host_index))
             return CORE_NO_MEMORY;
@@ -727,12 +728,31 @@ static void reopen_live(struct tally *tally, uint32_t number, const struct names
     drop_holder_if_unused(tally, holder);
 }
 
+static void prefetch_live(const struct tally *tally, uint32_t number)
+{
+    if (number != NONE)
+        __builtin_prefetch(live_at(tally, number), 1);
+}
+
+/* All that the end of a connection touches, asked for at once. */
+static void prefetch_company(const struct tally *tally, const struct live *live)
+{
+    __builtin_prefetch(holder_at(tally, live->user), 1);
+    prefetch_live(tally, live->host_prev);
+    prefetch_live(tally, live->host_next);
+    prefetch_live(tally, live->user_prev);
+    prefetch_live(tally, live->user_next);
+}
+
 int tally_put(struct tally *tally, const struct connection *connection, uint32_t tag)
 {
     struct names names;
     if (!measure_key(tally, connection->host, connection->id, &names) ||
         !measure_user(tally, connection->user, &names))
         return CORE_INVALID;
+    names.host_number = find_host(tally, &names);
+    if (names.host_number != NONE)
+        prefetch_live(tally, host_at(tally, names.host_number)->first);
     uint32_t number = find_live(tally, &names);
     if (number == NONE && tally->level.connections >= tally->settings.connections_max)
         return CORE_FULL;
@@ -753,20 +773,12 @@ int tally_put(struct tally *tally, const struct connection *connection, uint32_t
     return 0;
 }
 
-static void prefetch_live(const struct tally *tally, uint32_t number)
+/* A user who leaves with this connection is looked for in the index, too. */
+static void prefetch_holder_index(const struct tally *tally, uint32_t number)
 {
-    if (number != NONE)
-        __builtin_prefetch(live_at(tally, number), 1);
-}
-
-/* All that the end of a connection touches, asked for at once. */
-static void prefetch_company(const struct tally *tally, const struct live *live)
-{
-    __builtin_prefetch(holder_at(tally, live->user), 1);
-    prefetch_live(tally, live->host_prev);
-    prefetch_live(tally, live->host_next);
-    prefetch_live(tally, live->user_prev);
-    prefetch_live(tally, live->user_next);
+    const struct holder *holder = holder_at(tally, number);
+    if (holder->connections == 1)
+        hash_index_prefetch(&tally->holder_index, holder->hash);
 }
 
 int tally_end(struct tally *tally, const char *host, const char *id)
@@ -777,10 +789,11 @@ int tally_end(struct tally *tally, const char *host, const char *id)
         return CORE_UNKNOWN;
     struct live *live = live_at(tally, number);
     prefetch_company(tally, live);
+    hash_index_remove(&tally->live_index, names.live_hash, number);
+    unlink_from_host(tally, live);
+    prefetch_holder_index(tally, live->user);
     stand_down(tally, live);
     unlink_from_user(tally, live);
-    unlink_from_host(tally, live);
-    hash_index_remove(&tally->live_index, names.live_hash, number);
     live_text_clear(tally, live, names.id_bytes);
     slab_give(&tally->lives, number);
     tally->level.connections--;
