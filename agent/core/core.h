@@ -21,6 +21,7 @@
 #include "verdict.h"
 
 #define CORE_BOOT_ID_BYTES_MAX 63
+#define CORE_UNSAVED_RETRY_MS  1000 /* after a list that could not be written to its end */
 
 struct core;
 
@@ -41,8 +42,8 @@ enum core_event_type {
     EVENT_RELEASED,        /* the key was given back */
     EVENT_COPIED,          /* the machine id does not fit the identity */
     EVENT_ENTITLEMENT,     /* a verified entitlement came with a report */
-    EVENT_REPORT_ACCEPTED, /* the authority acknowledged windows */
-    EVENT_REPORT_FAILED,   /* unreachable, or refused without a signed entitlement */
+    EVENT_REPORT_ACCEPTED, /* the authority acknowledged windows; CORE_UNKNOWN if no report waits for it */
+    EVENT_REPORT_FAILED,   /* unreachable, or refused without a signed entitlement; CORE_UNKNOWN likewise */
     EVENT_REPORT_NOW,      /* the administrator asks for a report */
     EVENT_SETTINGS,        /* new counting settings (a reload) */
     EVENT_TIMER,           /* core_due_ms has come */
@@ -73,6 +74,7 @@ struct core_event {
         struct {
             const char *farm_id, *installation_id;
             const struct grant *grant;
+            uint64_t next_sequence; /* where an earlier activation of this farm id is known; else 0 */
         } activated;
         const struct grant *grant; /* ENTITLEMENT */
         struct {
@@ -92,8 +94,8 @@ struct core_event {
 enum action_type {
     ACTION_PERSIST, /* make durable; every action behind it waits for that */
     ACTION_CLOCK,   /* licence time becomes clock_ms now (RULES §3.1); steps after it use the new time */
-    ACTION_GATE,    /* the verdict moved: files and followers */
-    ACTION_REPORT,  /* send reporter_batch to the authority now */
+    ACTION_GATE,    /* the verdict moved: files and followers; and once at EVENT_STARTED */
+    ACTION_REPORT,  /* send core_report_batch to the authority now; it stays the same until the answer */
     ACTION_LOG,     /* a log event */
     ACTION_TYPE_MAX
 };
@@ -179,9 +181,13 @@ void core_destroy(struct core *core);
 /* Once, before the first step, with everything that was stored. */
 int core_restore(struct core *core, const struct core_saved *saved, int64_t now_ms);
 
-/* The decision. Appends to *actions. On an error (core_error.h) nothing has changed but time, and the actions
+/* The decision. Appends to *actions. What fell due before now_ms happens first, each thing at its own
+ * instant, however late the timer. On an error (core_error.h) nothing has changed but time, and the actions
  * that time itself brought are still there; HOST_SET and BROKER_SET do what fits and then report the error.
- */
+ *
+ * CORE_NO_MEMORY may also mean that the event was applied but could not be put on the list: then nobody may
+ * be told that it is durable; the next step, due in CORE_UNSAVED_RETRY_MS, begins with a whole copy of the
+ * state. */
 int core_step(struct core *core, const struct core_event *event, int64_t now_ms,
               struct core_actions *actions);
 
@@ -195,7 +201,7 @@ int core_snapshot(const struct core *core, struct core_actions *actions);
 struct core_status {
     struct verdict verdict;
     struct standing standing;
-    const char *farm_id; /* NULL before activation */
+    const char *farm_id; /* NULL before activation and after a release */
     struct tally_level level;
     struct window window; /* the running one */
     struct peak_mark today, ever;

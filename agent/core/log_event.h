@@ -3,6 +3,7 @@
 #ifndef FARMGATE_CORE_LOG_EVENT_H
 #define FARMGATE_CORE_LOG_EVENT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -34,7 +35,7 @@ enum log_severity {
     X(limit_exceeded, WARNING, "{users} concurrent users exceed the limit of {limit}")                      \
     X(limit_kept, NOTICE, "{users} concurrent users are within the limit of {limit} again")                 \
     X(gate_opened, NOTICE, "the gate is open")                                                              \
-    X(gate_closed, WARNING, "the gate is closed: {reason}")                                                 \
+    X(gate_closed, WARNING, "the gate is closed ({reason}): {detail}")                                      \
     X(farm_activated, NOTICE, "activated as farm {farm_id} with a limit of {limit} concurrent users")       \
     X(farm_deactivated, ERROR, "the authority deactivated this farm: {reason}")                             \
     X(farm_reactivated, NOTICE, "the authority activated this farm again")                                  \
@@ -65,7 +66,8 @@ enum log_event_code { LOG_EVENTS(LOG_EVENT_ENUM) LOG_EVENT_MAX };
 
 #define LOG_FIELDS_MAX 8
 
-/* One field: a text, or a number when text is NULL. Names are literals. */
+/* One field: a text, or a number when text is NULL. Names are literals; a number whose name ends in "_at" is
+ * an instant (Unix ms; 0 or INT64_MAX: never) and is shown as one. */
 struct log_field {
     const char *name;
     const char *text;
@@ -88,6 +90,9 @@ const char *log_severity_name(enum log_severity severity); /* "error", "warning"
 /* Adds a field; beyond LOG_FIELDS_MAX it is our own bug (asserts). */
 void log_event_text(struct log_event *event, const char *name, const char *text);
 void log_event_number(struct log_event *event, const char *name, int64_t number);
+
+/* Whether the field is an instant. */
+bool log_field_is_instant(const struct log_field *field);
 
 /* The sentence, with fields put in; a field that is missing reads "?". NUL-terminated, cut at a character if
  * it does not fit. Returns the length written. */

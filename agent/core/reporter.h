@@ -10,11 +10,14 @@
 
 #include <stddef.h>
 
-#define REPORTER_QUEUE_MAX         28800 /* 400 days of windows; the oldest is dropped, and said, past it */
-#define REPORTER_BATCH_MAX         216   /* windows in one report */
-#define REPORTER_BACKOFF_FIRST_MS  5000
-#define REPORTER_BACKOFF_LAST_MS   1200000
-#define REPORTER_REFUSAL_BYTES_MAX 127
+#define REPORTER_QUEUE_MAX        28800 /* 400 days of windows; the oldest is dropped, and said, past it */
+#define REPORTER_BATCH_MAX        216   /* windows in one report */
+#define REPORTER_BACKOFF_LEAST_MS 1000
+#define REPORTER_BACKOFF_FIRST_MS 5000
+#define REPORTER_BACKOFF_LAST_MS  1200000
+#define REPORTER_REST_MS                                                                             \
+    60000 /* least time to the next regular report: an answer that sets the clock back a little must \
+             not bring the same phase twice */
 
 struct reporter;
 
@@ -22,38 +25,49 @@ struct reporter;
 struct reporter *reporter_create(uint64_t seed);
 void reporter_destroy(struct reporter *reporter);
 
-/* The farm's phase within WINDOW_MS, 0 ≤ phase < WINDOW_MS, from its id. */
+/* The farm's phase within WINDOW_MS, 0 ≤ phase < WINDOW_MS: FNV-1a (64 bits) of its id, modulo WINDOW_MS. */
 int64_t reporter_phase(const char *farm_id);
 
-/* Begins reporting for a farm id from next_sequence on; a new farm id drops the queue of the old one (those
- * windows stay in history). NULL farm_id: nothing to report (before activation). */
+/* Begins reporting for a farm id, from next_sequence on; the first report is due at its next phase. Another
+ * farm id than the last begins at 1 and drops the queue (those windows stay in history); the same goes on.
+ * NULL stops: windows get no sequence, the queue waits for its farm. CORE_INVALID for what is no farm id. */
 int reporter_start(struct reporter *reporter, const char *farm_id, uint64_t next_sequence, int64_t now_ms);
 
-/* Queues a closed window and gives it the next sequence (returned; 0 before activation: kept, never sent). */
+/* Queues a closed window and gives it the next sequence (returned; 0 while stopped: kept, never sent). Never
+ * fails: with no room or memory left the oldest is dropped, and reporter_batch begins with another one. */
 uint64_t reporter_queue(struct reporter *reporter, const struct window *window);
 
-/* Puts back a stored window that is not acknowledged; call in order of sequence. */
+/* Puts back a stored window that is not acknowledged; call in order of sequence, else CORE_INVALID. */
 int reporter_restore(struct reporter *reporter, const struct window *window);
 
-/* The oldest unsent windows, at most REPORTER_BATCH_MAX, valid until the next call that changes the reporter.
- */
+/* The oldest unsent windows, at most REPORTER_BATCH_MAX; while a report is on its way those it was sent with.
+ * Valid until the next call that changes the reporter. */
 const struct window *reporter_batch(const struct reporter *reporter, size_t *ret_count);
 
-/* Every window up to and including this sequence is acknowledged. */
-void reporter_acknowledge(struct reporter *reporter, uint64_t through);
-/* One window was refused: set aside, never blocks the queue. */
-void reporter_set_aside(struct reporter *reporter, uint64_t sequence);
+/* All of them, oldest first; valid as long. */
+const struct window *reporter_unsent(const struct reporter *reporter, size_t *ret_count);
+
+/* Every window of the report on its way up to and including this sequence is acknowledged. Returns the last
+ * of them, 0 if none: an answer never acknowledges what it was not sent. */
+uint64_t reporter_acknowledge(struct reporter *reporter, uint64_t through);
+/* One window of the report on its way was refused: set aside, never blocks the queue. False: not one of
+ * them. */
+bool reporter_set_aside(struct reporter *reporter, uint64_t sequence);
 
 /* When the next report is due, licence time; INT64_MAX: none. */
 int64_t reporter_due_ms(const struct reporter *reporter);
 /* A report is on its way: none other until succeeded or failed. */
 void reporter_sent(struct reporter *reporter, int64_t now_ms);
 bool reporter_in_flight(const struct reporter *reporter);
-void reporter_succeeded(struct reporter *reporter, int64_t now_ms);
-/* retry_after_ms: what the authority asked for, or -1. */
-void reporter_failed(struct reporter *reporter, int64_t retry_after_ms, int64_t now_ms);
-/* Report as soon as possible (the administrator asked, or licence time was corrected). */
+/* How the report on its way ended. False if it was none of this farm's (it was stopped or changed farms
+ * meanwhile): then only the way is free again. retry_after_ms: what the authority asked for, or -1; the
+ * regular phase is tried all the same. */
+bool reporter_succeeded(struct reporter *reporter, int64_t now_ms);
+bool reporter_failed(struct reporter *reporter, int64_t retry_after_ms, int64_t now_ms);
+/* Report as soon as possible (the administrator asked). */
 void reporter_hurry(struct reporter *reporter, int64_t now_ms);
+/* Licence time was corrected to now_ms: the next report is due at the phase in the new time. */
+void reporter_corrected(struct reporter *reporter, int64_t now_ms);
 
 size_t reporter_queued(const struct reporter *reporter);
 uint64_t reporter_next_sequence(const struct reporter *reporter);

@@ -85,11 +85,15 @@ const char *usage_state_name(enum usage_state state);
 int standing_check(const struct standing *standing, const char *farm_id, const char *installation_id,
                    const struct grant *grant);
 
-/* Applies a checked grant (RULES §3.9, §3.11, §3.12) at now_ms, the instant after licence time was corrected.
- */
+/* Applies a checked grant that came with a report (RULES §3.9, §3.11, §3.12) at now_ms, the instant after
+ * licence time was corrected. One that deactivates revokes at once; one that says "active" to a revoked farm
+ * leaves it revoked, for only a new activation opens the gate again. */
 void standing_apply(struct standing *standing, const struct grant *grant, int64_t now_ms);
 
-/* The key was given back. */
+/* Applies a checked grant that an activation brought: the farm is active, whatever it was before. */
+void standing_activate(struct standing *standing, const struct grant *grant, int64_t now_ms);
+
+/* The key was given back. The grant is kept: activated again, the same farm id goes on from its serial. */
 void standing_release(struct standing *standing);
 
 #endif

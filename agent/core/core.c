@@ -1,0 +1,402 @@
+/* core.c - the step: time moves on, the event is applied, and what follows from both is put on the list. */
+#include "core_private.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct core *core_create(const struct core_settings *settings)
+{
+    struct core *core = calloc(1, sizeof(*core));
+    if (core == NULL)
+        return NULL;
+    core->settings = *settings;
+    core->tally = tally_create(&settings->tally);
+    core->reporter = reporter_create(settings->seed);
+    if (core->tally != NULL)
+        core->roster = roster_create(core->tally, settings->tally.seed, core_on_change, core);
+    if (core->tally == NULL || core->reporter == NULL || core->roster == NULL) {
+        core_destroy(core);
+        return NULL;
+    }
+    return core;
+}
+
+void core_destroy(struct core *core)
+{
+    if (core == NULL)
+        return;
+    roster_destroy(core->roster);
+    tally_destroy(core->tally);
+    reporter_destroy(core->reporter);
+    core_forget_hosts(core);
+    free(core);
+}
+
+/* ---- the list of the step ------------------------------------------------------------------------------ */
+
+void core_persist(struct core *core, const struct persist *persist)
+{
+    core->unsaved |= !core_actions_persist(core->actions, persist);
+}
+
+/* A line that is lost for want of memory is lost; the state it tells of is not. */
+void core_log(struct core *core, struct log_event *event)
+{
+    event->at_ms = core->now_ms;
+    (void)core_actions_event(core->actions, event);
+}
+
+/* ---- time ---------------------------------------------------------------------------------------------- */
+
+static uint64_t oldest_sequence(const struct core *core)
+{
+    size_t count;
+    const struct window *batch = reporter_batch(core->reporter, &count);
+    return reporter_queued(core->reporter) > 0 ? batch[0].sequence : 0;
+}
+
+/* The oldest unsent window made place for a new one. */
+static void say_dropped(struct core *core, uint64_t sequence)
+{
+    struct persist persist = {
+        .type = PERSIST_SET_ASIDE,
+        .acknowledged = {.sequence = sequence, .reason = "never sent: the queue was full"}};
+    struct log_event event = {.code = LOG_windows_dropped};
+    core_persist(core, &persist);
+    log_event_number(&event, "count", 1);
+    log_event_number(&event, "sequence", (int64_t)sequence);
+    core_log(core, &event);
+}
+
+static void on_window_closed(void *data, const struct window *closed)
+{
+    struct core *core = data;
+    struct persist persist = {.type = PERSIST_WINDOW, .window = *closed};
+    uint64_t oldest = oldest_sequence(core);
+    persist.window.sequence = reporter_queue(core->reporter, closed);
+    core_persist(core, &persist);
+    if (oldest != 0 && oldest_sequence(core) != oldest)
+        say_dropped(core, oldest);
+    if (closed->end_ms % DAY_MS == 0) {
+        struct persist day = {.type = PERSIST_DAY,
+                              .day = {.start_ms = closed->end_ms - DAY_MS, .mark = core->peak.today}};
+        core_persist(core, &day);
+    }
+    core->marks_moved = true;
+}
+
+static void observe(struct core *core)
+{
+    core->marks_moved |= peak_observe(&core->peak, tally_level(core->tally), core->now_ms);
+}
+
+static void advance(struct core *core, int64_t now_ms)
+{
+    peak_advance(&core->peak, now_ms, on_window_closed, core);
+    core->now_ms = now_ms;
+}
+
+void core_move_time(struct core *core, int64_t now_ms, bool inclusive)
+{
+    int64_t lease_ms = core->settings.api_lease_ms;
+    if (!core->peak.started) {
+        core->now_ms = now_ms;
+        peak_start(&core->peak, tally_level(core->tally), now_ms);
+        core->marks_moved = true;
+    }
+    if (now_ms < core->now_ms)
+        now_ms = core->now_ms;
+    for (;;) {
+        int64_t due_ms = roster_due_ms(core->roster, lease_ms);
+        if (due_ms > now_ms || (due_ms == now_ms && !inclusive))
+            break;
+        advance(core, due_ms > core->now_ms ? due_ms : core->now_ms);
+        roster_expire(core->roster, lease_ms, core->now_ms);
+        observe(core);
+    }
+    advance(core, now_ms);
+}
+
+/* ---- what follows -------------------------------------------------------------------------------------- */
+
+/* Overuse is noticed; what it leads to comes with the usage clocks. */
+static void judge_usage(struct core *core)
+{
+    uint32_t users = tally_level(core->tally)->concurrent_users, limit = core->standing.grant.limit;
+    bool activated = core->standing.activation != ACTIVATION_NONE;
+    enum usage_state usage = activated && users > limit ? USAGE_SETTLING : USAGE_WITHIN;
+    if (usage == core->standing.usage)
+        return;
+    core->standing.usage = usage;
+    core->standing_moved = true;
+    if (!activated)
+        return;
+    struct log_event event = {.code = usage == USAGE_SETTLING ? LOG_limit_exceeded : LOG_limit_kept};
+    log_event_number(&event, "users", users);
+    log_event_number(&event, "limit", limit);
+    core_log(core, &event);
+}
+
+static void persist_running(struct core *core)
+{
+    struct persist persist = {
+        .type = PERSIST_RUNNING,
+        .running = {.window = core->peak.window, .today = core->peak.today, .ever = core->peak.ever}};
+    core_persist(core, &persist);
+}
+
+static void persist_standing(struct core *core)
+{
+    struct persist persist = {.type = PERSIST_STANDING, .standing = core->standing};
+    core_persist(core, &persist);
+}
+
+/* Until every source has enumerated, the last verdict on disk stays in force. A gate that could not be put on
+ * the list is told with the next step. */
+static void tell_verdict(struct core *core)
+{
+    struct verdict verdict = verdict_of(&core->standing);
+    bool moved = !core->told_once || verdict.reason != core->told.reason;
+    if (!core->started || !moved || !core_actions_signal(core->actions, ACTION_GATE))
+        return;
+    core->told = verdict;
+    core->told_once = true;
+    struct log_event event = {.code = verdict.open ? LOG_gate_opened : LOG_gate_closed};
+    log_event_text(&event, "reason", verdict_reason_name(verdict.reason));
+    log_event_text(&event, "detail", verdict_reason_text(verdict.reason));
+    core_log(core, &event);
+}
+
+static void report_if_due(struct core *core)
+{
+    if (reporter_due_ms(core->reporter) > core->clock_ms)
+        return;
+    bool listed = core_actions_signal(core->actions, ACTION_REPORT);
+    reporter_sent(core->reporter, core->clock_ms);
+    if (!listed) /* tried again, not at once */
+        (void)reporter_failed(core->reporter, -1, core->clock_ms);
+}
+
+static void settle(struct core *core)
+{
+    observe(core);
+    judge_usage(core);
+    if (core->marks_moved)
+        persist_running(core);
+    if (core->standing_moved)
+        persist_standing(core);
+    core->marks_moved = core->standing_moved = false;
+    tell_verdict(core);
+    report_if_due(core);
+}
+
+/* ---- the step ------------------------------------------------------------------------------------------ */
+
+static int apply_settings(struct core *core, const struct core_settings *settings)
+{
+    int code = tally_reconfigure(core->tally, &settings->tally);
+    if (code == 0)
+        core->settings = *settings;
+    return code;
+}
+
+static int apply(struct core *core, const struct core_event *event)
+{
+    switch (event->type) {
+    case EVENT_STARTED:
+        core->started = true;
+        core->told_once = false;
+        return 0;
+    case EVENT_HOST_BOOTED:
+        return core_host_booted(core, event);
+    case EVENT_HOST_SET:
+    case EVENT_BROKER_PUT:
+    case EVENT_BROKER_END:
+    case EVENT_BROKER_SET:
+        return core_session_event(core, event);
+    case EVENT_RELEASED:
+    case EVENT_COPIED:
+    case EVENT_ENTITLEMENT:
+    case EVENT_REPORT_ACCEPTED:
+    case EVENT_REPORT_FAILED:
+    case EVENT_REPORT_NOW:
+        return core_licence_event(core, event);
+    case EVENT_SETTINGS:
+        return apply_settings(core, event->settings);
+    case EVENT_TIMER:
+        return 0;
+    case EVENT_ACTIVATED: /* moves time by itself */
+    case EVENT_TYPE_MAX:
+        break;
+    }
+    return CORE_INVALID;
+}
+
+int core_step(struct core *core, const struct core_event *event, int64_t now_ms, struct core_actions *actions)
+{
+    int code;
+    core->actions = actions;
+    if (core->unsaved && core_snapshot(core, actions) == 0)
+        core->unsaved = false;
+    core->clock_ms = now_ms;
+    if (event->type == EVENT_ACTIVATED) {
+        code = core_activated(core, event, now_ms);
+    } else {
+        core_move_time(core, now_ms, event->type == EVENT_TIMER);
+        code = apply(core, event);
+    }
+    settle(core);
+    core->actions = NULL;
+    return code == 0 && core->unsaved ? CORE_NO_MEMORY : code;
+}
+
+int64_t core_due_ms(const struct core *core)
+{
+    int64_t due_ms = reporter_due_ms(core->reporter);
+    int64_t lease_due_ms = roster_due_ms(core->roster, core->settings.api_lease_ms);
+    if (core->unsaved)
+        return core->clock_ms + CORE_UNSAVED_RETRY_MS;
+    if (lease_due_ms < due_ms)
+        due_ms = lease_due_ms;
+    if (core->peak.started && core->peak.window.end_ms < due_ms)
+        due_ms = core->peak.window.end_ms;
+    return due_ms;
+}
+
+/* ---- over a restart ------------------------------------------------------------------------------------ */
+
+static bool keep_id(char to[GRANT_ID_BYTES_MAX + 1], const char *id)
+{
+    size_t bytes = id != NULL ? strlen(id) : 0;
+    if (bytes > GRANT_ID_BYTES_MAX)
+        return false;
+    if (bytes > 0)
+        memcpy(to, id, bytes + 1);
+    return true;
+}
+
+static int restore_reporter(struct core *core, const struct core_saved *saved, int64_t now_ms)
+{
+    if (*core->farm_id == '\0')
+        return 0;
+    int code = reporter_start(core->reporter, core->farm_id, saved->next_sequence, now_ms);
+    for (size_t i = 0; code == 0 && i < saved->unsent_count; i++)
+        code = reporter_restore(core->reporter, &saved->unsent[i]);
+    if (code == 0 && !core_reports(core))
+        code = reporter_start(core->reporter, NULL, 0, now_ms);
+    else if (code == 0 && core->standing.activation == ACTIVATION_NONE)
+        reporter_hurry(core->reporter, now_ms); /* the gate is closed until the entitlement is back */
+    return code;
+}
+
+int core_restore(struct core *core, const struct core_saved *saved, int64_t now_ms)
+{
+    assert(!core->peak.started);
+    for (size_t i = 0; i < saved->connection_count; i++) {
+        int code = roster_restore(core->roster, &saved->connections[i]);
+        if (code < 0)
+            return code;
+    }
+    int code = core_restore_hosts(core, saved);
+    if (code < 0)
+        return code;
+    if (!keep_id(core->farm_id, saved->farm_id) || !keep_id(core->installation_id, saved->installation_id))
+        return CORE_INVALID;
+    core->standing = saved->standing;
+    core->clock_ms = now_ms;
+    if (saved->has_running)
+        core->peak = (struct peak){.window = saved->running, .today = saved->today, .ever = saved->ever};
+    peak_start(&core->peak, tally_level(core->tally), now_ms);
+    core->now_ms = core->peak.now_ms;
+    core->marks_moved = true; /* the first step stores what begins here */
+    return restore_reporter(core, saved, now_ms);
+}
+
+struct copying {
+    struct core_actions *actions;
+    bool failed;
+};
+
+static void copy(struct copying *copying, const struct persist *persist)
+{
+    if (!copying->failed)
+        copying->failed = !core_actions_persist(copying->actions, persist);
+}
+
+static void copy_connection(void *data, const struct roster_change *change)
+{
+    struct persist persist = {.type = PERSIST_CONNECTION, .connection = *change};
+    copy(data, &persist);
+}
+
+static void copy_windows(const struct core *core, struct copying *copying)
+{
+    struct persist persist = {
+        .type = PERSIST_RUNNING,
+        .running = {.window = core->peak.window, .today = core->peak.today, .ever = core->peak.ever}};
+    if (core->peak.started)
+        copy(copying, &persist);
+    size_t count;
+    const struct window *unsent = reporter_unsent(core->reporter, &count);
+    for (size_t i = 0; i < count; i++) {
+        struct persist window = {.type = PERSIST_WINDOW, .window = unsent[i]};
+        copy(copying, &window);
+    }
+}
+
+/* Half a copy would be worse than none: it begins with forgetting. */
+int core_snapshot(const struct core *core, struct core_actions *actions)
+{
+    size_t before = core_actions_count(actions);
+    struct copying copying = {.actions = actions};
+    struct persist clear = {.type = PERSIST_CLEAR};
+    copy(&copying, &clear);
+    roster_each(core->roster, copy_connection, &copying);
+    for (size_t i = 0; i < core->host_count; i++) {
+        struct persist host = {.type = PERSIST_HOST,
+                               .host = {.host = core->hosts[i].host, .boot_id = core->hosts[i].boot_id}};
+        copy(&copying, &host);
+    }
+    copy_windows(core, &copying);
+    struct persist standing = {.type = PERSIST_STANDING, .standing = core->standing};
+    copy(&copying, &standing);
+    if (copying.failed)
+        core_actions_rewind(actions, before);
+    return copying.failed ? CORE_NO_MEMORY : 0;
+}
+
+/* ---- questions ----------------------------------------------------------------------------------------- */
+
+void core_status(const struct core *core, struct core_status *ret_status)
+{
+    *ret_status = (struct core_status){
+        .verdict = verdict_of(&core->standing),
+        .standing = core->standing,
+        .farm_id = core_reports(core) ? core->farm_id : NULL,
+        .level = *tally_level(core->tally),
+        .window = core->peak.window,
+        .today = core->peak.today,
+        .ever = core->peak.ever,
+        .next_report_ms = reporter_due_ms(core->reporter),
+        .windows_queued = reporter_queued(core->reporter),
+        .report_failures = reporter_failures(core->reporter),
+        .started = core->started,
+        .sessions_revision = core->sessions_revision,
+    };
+}
+
+const struct tally *core_tally(const struct core *core)
+{
+    return core->tally;
+}
+
+const struct roster *core_roster(const struct core *core)
+{
+    return core->roster;
+}
+
+const struct window *core_report_batch(const struct core *core, size_t *ret_count)
+{
+    return reporter_batch(core->reporter, ret_count);
+}

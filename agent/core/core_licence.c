@@ -1,0 +1,244 @@
+/* core_licence.c - what the authority says: activations, entitlements, answers to reports. */
+#include "core_private.h"
+
+#include <string.h>
+
+/* An entitlement that was lost (a crash between two files, a damaged file) comes back with the next report;
+ * one of a farm that was released does not. */
+static bool has_lost_entitlement(const struct core *core)
+{
+    return core->standing.activation == ACTIVATION_NONE && !core->standing.copied && *core->farm_id != '\0' &&
+           strcmp(core->standing.grant.farm_id, core->farm_id) != 0;
+}
+
+bool core_reports(const struct core *core)
+{
+    return core->standing.activation != ACTIVATION_NONE || has_lost_entitlement(core);
+}
+
+/* ---- licence time and entitlements --------------------------------------------------------------------- */
+
+/* Licence time becomes issued_at; event time stays at the later of both. */
+static void correct_clock(struct core *core, int64_t issued_at_ms)
+{
+    core->clock_ms = issued_at_ms;
+    core_move_time(core, issued_at_ms, false);
+    reporter_corrected(core->reporter, issued_at_ms);
+}
+
+static int refuse(struct core *core, int code)
+{
+    struct log_event event = {.code = LOG_entitlement_refused};
+    log_event_text(&event, "detail", core_error_text(code));
+    core_log(core, &event);
+    return code;
+}
+
+static void say_grant(struct core *core, enum log_event_code code)
+{
+    const struct grant *grant = &core->standing.grant;
+    struct log_event event = {.code = code};
+    log_event_text(&event, "farm_id", grant->farm_id);
+    log_event_number(&event, "serial", (int64_t)grant->serial);
+    log_event_number(&event, "limit", grant->limit);
+    log_event_number(&event, "expires_at", grant->expires_at_ms);
+    core_log(core, &event);
+}
+
+static void say_deactivated(struct core *core)
+{
+    struct log_event event = {.code = LOG_farm_deactivated};
+    log_event_text(&event, "farm_id", core->standing.grant.farm_id);
+    log_event_text(&event, "reason", core->standing.grant.reason);
+    core_log(core, &event);
+}
+
+static int entitlement(struct core *core, const struct grant *grant)
+{
+    if (!core_reports(core))
+        return refuse(core, CORE_NOT_ACTIVE);
+    int code = standing_check(&core->standing, core->farm_id, core->installation_id, grant);
+    if (code < 0)
+        return refuse(core, code);
+    if (!core_actions_clock(core->actions, grant->issued_at_ms))
+        return CORE_NO_MEMORY;
+    correct_clock(core, grant->issued_at_ms);
+    enum activation_state before = core->standing.activation;
+    bool is_news = grant->serial != core->standing.grant.serial || before == ACTIVATION_NONE;
+    if (before == ACTIVATION_NONE)
+        standing_activate(&core->standing, grant, grant->issued_at_ms);
+    else
+        standing_apply(&core->standing, grant, grant->issued_at_ms);
+    core->standing_moved = true;
+    if (is_news)
+        say_grant(core, LOG_entitlement_applied);
+    if (before != ACTIVATION_REVOKED && core->standing.activation == ACTIVATION_REVOKED)
+        say_deactivated(core);
+    return 0;
+}
+
+/* ---- activation ---------------------------------------------------------------------------------------- */
+
+static bool id_fits(const char *id)
+{
+    return id != NULL && *id != '\0' && strlen(id) <= GRANT_ID_BYTES_MAX;
+}
+
+static int check_activation(const struct core *core, const struct core_event *event)
+{
+    if (!id_fits(event->activated.farm_id) || !id_fits(event->activated.installation_id))
+        return CORE_INVALID;
+    return standing_check(&core->standing, event->activated.farm_id, event->activated.installation_id,
+                          event->activated.grant);
+}
+
+/* The reporter changes farms before time moves on: a window that closes in this very step is the new farm's,
+ * whose identity it will be stored with. */
+int core_activated(struct core *core, const struct core_event *event, int64_t now_ms)
+{
+    const struct grant *grant = event->activated.grant;
+    int code = check_activation(core, event);
+    if (code == 0 && !core_actions_clock(core->actions, grant->issued_at_ms))
+        code = CORE_NO_MEMORY;
+    if (code == 0)
+        code = reporter_start(core->reporter, event->activated.farm_id, event->activated.next_sequence,
+                              grant->issued_at_ms);
+    core_move_time(core, now_ms, false);
+    if (code < 0)
+        return code == CORE_NO_MEMORY ? code : refuse(core, code);
+    correct_clock(core, grant->issued_at_ms);
+    bool again = core->standing.activation == ACTIVATION_REVOKED &&
+                 strcmp(core->farm_id, event->activated.farm_id) == 0;
+    memcpy(core->farm_id, event->activated.farm_id, strlen(event->activated.farm_id) + 1);
+    memcpy(core->installation_id, event->activated.installation_id,
+           strlen(event->activated.installation_id) + 1);
+    standing_activate(&core->standing, grant, grant->issued_at_ms);
+    core->standing_moved = true;
+    core->outage = OUTAGE_NONE;
+    say_grant(core, again ? LOG_farm_reactivated : LOG_farm_activated);
+    if (core->standing.activation == ACTIVATION_REVOKED)
+        say_deactivated(core);
+    return 0;
+}
+
+static void stop_reporting(struct core *core)
+{
+    (void)reporter_start(core->reporter, NULL, 0, core->clock_ms);
+    core->outage = OUTAGE_NONE;
+}
+
+static int released(struct core *core)
+{
+    if (!core_reports(core))
+        return CORE_NOT_ACTIVE;
+    struct log_event event = {.code = LOG_farm_released};
+    log_event_text(&event, "farm_id", core->farm_id);
+    core_log(core, &event);
+    if (has_lost_entitlement(core)) { /* now none is missing */
+        core->standing.grant = (struct grant){0};
+        memcpy(core->standing.grant.farm_id, core->farm_id, sizeof(core->farm_id));
+    }
+    standing_release(&core->standing);
+    core->standing_moved = true;
+    stop_reporting(core);
+    return 0;
+}
+
+static int copied(struct core *core)
+{
+    struct log_event event = {.code = LOG_farm_copied};
+    core_log(core, &event);
+    core->standing_moved |= !core->standing.copied || core->standing.activation != ACTIVATION_NONE;
+    core->standing.copied = true;
+    standing_release(&core->standing);
+    stop_reporting(core);
+    return 0;
+}
+
+/* ---- answers to reports -------------------------------------------------------------------------------- */
+
+static void set_aside(struct core *core, uint64_t sequence, const char *reason)
+{
+    struct persist persist = {.type = PERSIST_SET_ASIDE,
+                              .acknowledged = {.sequence = sequence, .reason = reason}};
+    struct log_event event = {.code = LOG_window_refused};
+    core_persist(core, &persist);
+    log_event_number(&event, "sequence", (int64_t)sequence);
+    log_event_text(&event, "detail", reason);
+    core_log(core, &event);
+}
+
+static void acknowledge(struct core *core, uint64_t through)
+{
+    uint64_t last = reporter_acknowledge(core->reporter, through);
+    if (last == 0)
+        return;
+    struct persist persist = {.type = PERSIST_ACKNOWLEDGED, .acknowledged = {.sequence = last}};
+    struct log_event event = {.code = LOG_report_accepted};
+    core_persist(core, &persist);
+    log_event_number(&event, "sequence", (int64_t)last);
+    core_log(core, &event);
+}
+
+static int report_accepted(struct core *core, const struct core_event *event)
+{
+    for (size_t i = 0; i < event->accepted.refused_count; i++) {
+        const struct core_refused_window *refused = &event->accepted.refused[i];
+        if (reporter_set_aside(core->reporter, refused->sequence))
+            set_aside(core, refused->sequence, refused->reason != NULL ? refused->reason : "");
+    }
+    acknowledge(core, event->accepted.through);
+    if (!reporter_succeeded(core->reporter, core->clock_ms))
+        return CORE_UNKNOWN;
+    if (core->outage != OUTAGE_NONE) {
+        struct log_event said = {.code = LOG_authority_reached};
+        core_log(core, &said);
+    }
+    core->outage = OUTAGE_NONE;
+    return 0;
+}
+
+/* Said when it begins and when its kind changes, not at every try. */
+static int report_failed(struct core *core, const struct core_event *event)
+{
+    enum outage outage = event->failed.refused ? OUTAGE_REFUSED : OUTAGE_UNREACHABLE;
+    if (!reporter_failed(core->reporter, event->failed.retry_after_ms, core->clock_ms))
+        return CORE_UNKNOWN;
+    if (outage == core->outage)
+        return 0;
+    core->outage = outage;
+    struct log_event said = {.code =
+                                 event->failed.refused ? LOG_authority_refused : LOG_authority_unreachable};
+    log_event_text(&said, "detail", event->failed.detail);
+    log_event_number(&said, "retry_at", reporter_due_ms(core->reporter));
+    core_log(core, &said);
+    return 0;
+}
+
+static int report_now(struct core *core)
+{
+    if (!core_reports(core))
+        return CORE_NOT_ACTIVE;
+    reporter_hurry(core->reporter, core->clock_ms);
+    return 0;
+}
+
+int core_licence_event(struct core *core, const struct core_event *event)
+{
+    switch (event->type) {
+    case EVENT_ENTITLEMENT:
+        return entitlement(core, event->grant);
+    case EVENT_RELEASED:
+        return released(core);
+    case EVENT_COPIED:
+        return copied(core);
+    case EVENT_REPORT_ACCEPTED:
+        return report_accepted(core, event);
+    case EVENT_REPORT_FAILED:
+        return report_failed(core, event);
+    case EVENT_REPORT_NOW:
+        return report_now(core);
+    default:
+        return CORE_INVALID;
+    }
+}
