@@ -93,10 +93,13 @@ static int check_include(struct walk *walk)
     char *text;
     const char *name = walk->at + strlen("@include");
     name += strspn(name, " \t");
-    size_t bytes = *name == '"' ? strcspn(name + 1, "\"\n") : 0;
-    walk->at = name;
-    if (bytes == 0 ||
-        snprintf(path, sizeof(path), "%s/%.*s", walk->directory, (int)bytes, name + 1) >= (int)sizeof(path) ||
+    if (*name != '"')
+        return refuse(walk, "@include wants a file's name in quotes");
+    size_t bytes = strcspn(name + 1, "\"\\\n");
+    if (bytes == 0 || name[1 + bytes] != '"')
+        return refuse(walk, "@include wants a file's name in quotes, without a backslash");
+    walk->at = name + 1 + bytes + 1;
+    if (snprintf(path, sizeof(path), "%s/%.*s", walk->directory, (int)bytes, name + 1) >= (int)sizeof(path) ||
         stat(path, &status) != 0)
         return 0;
     if (walk->depth == CONFIG_INCLUDE_DEPTH_MAX)

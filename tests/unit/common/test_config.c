@@ -336,6 +336,12 @@ static void odd_includes_are_refused(void **state)
     char fifo[128];
     assert_int_equal(load("@include \".\"\n", &sample, &detail), ERROR_CONFIGURATION);
     assert_non_null(strstr(detail.text, "not a regular file"));
+    static const char *const forms[] = {"@include \"\"\n", "@include \"a\\\"b\"\n", "@include \"a\nb\"\n",
+                                        "@include \"a", "@include x\n"};
+    for (size_t i = 0; i < COUNT(forms); i++) {
+        assert_int_equal(load(forms[i], &sample, &detail), ERROR_CONFIGURATION);
+        assert_non_null(strstr(detail.text, "x.conf:1: @include wants a file's name in quotes"));
+    }
     snprintf(fifo, sizeof(fifo), "%s/fifo", directory);
     assert_int_equal(mkfifo(fifo, 0600), 0);
     assert_int_equal(load("  @include  \"fifo\"\n", &sample, &detail), ERROR_CONFIGURATION);
