@@ -13,7 +13,7 @@
 const char *__lsan_default_suppressions(void);
 const char *__lsan_default_suppressions(void)
 {
-    return "leak:libconfig_\nleak:__config_\n";
+    return "leak:libconfig.so\n";
 }
 
 static void require(bool holds)
