@@ -6,21 +6,32 @@
 #include "xrdp.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <systemd/sd-login.h>
 #include <time.h>
 
-#define SETTLE_MS      50   /* one log-in is three events within milliseconds */
-#define HOLD_MS        1200 /* how long a set waits for the names in it */
+#define SESSION_FILES  "/run/systemd/sessions/" /* only looked at; libsystemd reads them */
+#define SETTLE_MS      50                       /* one log-in is three events within milliseconds */
+#define HOLD_MS        1200                     /* how long a set waits for the names in it */
 #define RETRY_FIRST_MS 1000
 #define RETRY_LAST_MS  300000
 #define FRESH_MS       5000 /* a new xrdp session's X server listens a moment before its client is let in */
+
+/* Which file a session was read from: logind puts a new one in its place at every change. */
+struct stamp {
+    dev_t device;
+    ino_t inode;
+    struct timespec written;
+};
 
 struct entry {
     char *id, *state, *service, *type, *session_class, *remote_host, *display; /* all but id may be NULL */
     uid_t uid;
     bool remote, asked;
+    struct stamp stamp;
     /* From login_details, kept as long as the session lives: */
     char *user; /* NULL: not answered yet */
     int64_t began_ms;
@@ -39,8 +50,8 @@ struct logind {
     struct xrdp_watch *xrdp_watch;
     struct entry *entries; /* sorted by id */
     size_t entry_count;
-    bool all_read;       /* every session of the last enumeration could be read */
-    bool ask_beginnings; /* a refresh: ask again where no beginning is known */
+    bool all_read; /* every session of the last enumeration could be read */
+    bool anew;     /* a refresh: read every file, and ask again where no beginning is known */
     bool failing;
     uint64_t retry_ms;
     unsigned open_handles;
@@ -245,18 +256,16 @@ static void on_details(void *data, const char *session, uid_t uid, const struct 
 {
     struct logind *logind = data;
     struct entry *entry = find_entry(logind, session);
-    char *user;
 
     if (entry == NULL || entry->uid != uid)
         return;
     entry->asked = false;
-    user = strdup(answer->user);
-    if (user != NULL) {
-        free(entry->user);
-        entry->user = user;
-        if (answer->began_ms != 0)
-            entry->began_ms = answer->began_ms;
-    }
+    if (entry->user == NULL)
+        entry->user = strdup(answer->user);
+    else if (answer->began_ms == 0)
+        return; /* asked again, and nothing new */
+    if (answer->began_ms != 0)
+        entry->began_ms = answer->began_ms;
     if (all_named(logind))
         uv_timer_start(&logind->hold, on_hold_over, 0, 0);
 }
@@ -295,18 +304,60 @@ static bool is_gone(int error)
     return error == -ENXIO || error == -ENOENT;
 }
 
+static bool stamp_of(const char *id, struct stamp *ret)
+{
+    char path[sizeof(SESSION_FILES) + CONNECTION_ID_BYTES_MAX + 1];
+    struct stat file;
+    int length = snprintf(path, sizeof(path), SESSION_FILES "%s", id);
+
+    if (length < 0 || (size_t)length >= sizeof(path) || stat(path, &file) < 0)
+        return false;
+    *ret = (struct stamp){file.st_dev, file.st_ino, file.st_mtim};
+    return true;
+}
+
+static bool same_stamp(const struct stamp *a, const struct stamp *b)
+{
+    return a->device == b->device && a->inode == b->inode && a->written.tv_sec == b->written.tv_sec &&
+           a->written.tv_nsec == b->written.tv_nsec;
+}
+
+/* Fills an entry that has its id: from the old one if nothing has changed since (reading a session costs tens
+ * of microseconds a property, and hundreds of sessions are read at each log-in), else from logind; then what
+ * was asked before stays known. The old entry is left without what the new one took. */
+static int renew_entry(struct logind *logind, struct entry *entry)
+{
+    struct entry *old = find_entry(logind, entry->id);
+    bool stamped = stamp_of(entry->id, &entry->stamp);
+    char *id = entry->id;
+    int r;
+
+    if (stamped && old != NULL && !logind->anew && same_stamp(&entry->stamp, &old->stamp)) {
+        *entry = *old;
+        *old = (struct entry){.id = id};
+        return 0;
+    }
+    r = read_entry(entry);
+    if (r < 0 || old == NULL || old->uid != entry->uid)
+        return r;
+    entry->user = old->user;
+    entry->began_ms = old->began_ms;
+    entry->asked = old->asked;
+    old->user = NULL;
+    return 0;
+}
+
 /* Takes over the ids. What vanished since they were listed is left out. */
-static int read_entries(char **ids, size_t id_count, struct entry **ret_entries, size_t *ret_count)
+static int read_entries(struct logind *logind, char **ids, size_t id_count, struct entry **ret_entries,
+                        size_t *ret_count)
 {
     struct entry *entries = calloc(id_count + 1, sizeof(*entries));
     size_t count = 0;
     int result = 0;
 
-    if (entries == NULL)
-        result = -ENOMEM;
     for (size_t i = 0; i < id_count; i++) {
         struct entry entry = {.id = ids[i]};
-        int r = entries == NULL ? -ENOMEM : read_entry(&entry);
+        int r = entries == NULL ? -ENOMEM : renew_entry(logind, &entry);
 
         if (r < 0) {
             free_entry(&entry);
@@ -318,27 +369,12 @@ static int read_entries(char **ids, size_t id_count, struct entry **ret_entries,
     }
     *ret_entries = entries;
     *ret_count = count;
-    return result;
-}
-
-/* What is known of a session stays known; the rest is asked for. */
-static void carry_details(struct logind *logind, struct entry *entries, size_t count)
-{
-    for (size_t i = 0; i < count; i++) {
-        struct entry *old = find_entry(logind, entries[i].id);
-
-        if (old == NULL || old->uid != entries[i].uid)
-            continue;
-        entries[i].user = old->user;
-        entries[i].began_ms = old->began_ms;
-        entries[i].asked = old->asked;
-        old->user = NULL;
-    }
+    return entries == NULL ? -ENOMEM : result;
 }
 
 static void ask_details(struct logind *logind, struct entry *entry)
 {
-    bool wanted = entry->user == NULL || (logind->ask_beginnings && entry->began_ms == 0);
+    bool wanted = entry->user == NULL || (logind->anew && entry->began_ms == 0);
 
     if (wanted && !entry->asked)
         entry->asked = login_details_ask(logind->details, entry->id, entry->uid) == 0;
@@ -354,18 +390,17 @@ static int read_all(struct logind *logind)
 
     if (id_count < 0)
         return id_count;
-    r = read_entries(ids, (size_t)id_count, &entries, &count);
+    r = read_entries(logind, ids, (size_t)id_count, &entries, &count);
     free(ids); /* the ids themselves have moved */
     if (entries == NULL)
         return r;
     qsort(entries, count, sizeof(*entries), compare_entries);
-    carry_details(logind, entries, count);
     free_entries(logind->entries, logind->entry_count);
     logind->entries = entries;
     logind->entry_count = count;
     for (size_t i = 0; i < count; i++)
         ask_details(logind, &entries[i]);
-    logind->ask_beginnings = false;
+    logind->anew = false;
     return r;
 }
 
@@ -474,7 +509,7 @@ static void refresh(struct source *source)
     struct logind *logind = logind_of(source);
 
     unsubscribe(logind); /* a watch can die with the directory it is on, without a word */
-    logind->ask_beginnings = true;
+    logind->anew = true;
     schedule(logind, 0);
 }
 
