@@ -2,6 +2,8 @@
 #include "api_internal.h"
 #include "reply.h"
 
+#include "agent/store.h"
+
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -49,7 +51,10 @@ static const struct route routes[] = {
     {.path = "/v1/explain", .handlers = {[METHOD_GET] = explain_get}, .parameters = {"user"}},
     {.path = "/v1/windows", .handlers = {[METHOD_GET] = windows_get}, .parameters = {"since", "until"}},
     {.path = "/v1/days", .handlers = {[METHOD_GET] = days_get}, .parameters = {"since", "until"}},
-    {.path = "/v1/events", .handlers = {[METHOD_GET] = events_get}, .parameters = {"after"}, .endless = true},
+    {.path = "/v1/events",
+     .handlers = {[METHOD_GET] = events_get},
+     .parameters = {"after", "follow"},
+     .endless = true},
     {.path = "/v1/activation",
      .handlers = {[METHOD_POST] = activation_post, [METHOD_DELETE] = activation_delete}},
     {.path = "/v1/report", .handlers = {[METHOD_POST] = report_post}},
@@ -344,6 +349,8 @@ struct api *api_create(uv_loop_t *loop, const struct api_settings *settings, con
     api->agent = *agent;
     (void)uv_timer_init(loop, &api->keep_alive);
     api->keep_alive.data = api;
+    uint64_t next_event_id = store_next_event_id(agent->store(agent->agent));
+    api->published = next_event_id > 0 ? next_event_id - 1 : 0;
     for (int door = 0; door < API_DOOR_MAX; door++) {
         struct api_entrance *entrance = &api->entrances[door];
         const struct http_handlers handlers = {

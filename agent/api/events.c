@@ -29,6 +29,7 @@ struct follower {
     uint64_t sent;              /* the last id that the client has */
     uint64_t dropped_at_query;  /* api->recent_dropped when the page was asked for */
     bool live;
+    bool once;     /* ends where it would go live */
     bool querying; /* the store will call */
     bool writing;  /* our own write is on the stack */
 };
@@ -163,6 +164,7 @@ static bool follower_publish(struct follower *follower, uint64_t id, const char 
 
 void api_publish(struct api *api, uint64_t id, const char *name, const char *json)
 {
+    api->published = id > api->published ? id : api->published;
     if (!api->followers)
         return;
     char *frame = make_frame(id, name, json);
@@ -193,6 +195,8 @@ static bool go_live(struct follower *follower)
         if (!follower_write(follower, recent->frame))
             return false;
     }
+    if (follower->once)
+        return false;
     follower->live = true;
     replay_ended(api);
     return true;
@@ -287,6 +291,19 @@ static bool parse_id(const char *text, size_t bytes, uint64_t *ret)
     return true;
 }
 
+/* Whether the stream goes on after what is stored; false: answered. */
+static bool read_follow(struct http_exchange *exchange, const struct http_request *request, bool *ret_once)
+{
+    char follow[8];
+    if (!reply_text_parameter(exchange, request, "follow", false, follow, sizeof(follow)))
+        return false;
+    *ret_once = strcmp(follow, "false") == 0;
+    if (*ret_once || follow[0] == '\0' || strcmp(follow, "true") == 0)
+        return true;
+    reply_invalid(exchange, "follow", "follow: neither true nor false");
+    return false;
+}
+
 /* Where to begin: 1 with *ret_after, 0 from now on, -1 answered. */
 static int read_cursor(struct http_exchange *exchange, const struct http_request *request,
                        uint64_t *ret_after)
@@ -307,25 +324,35 @@ static int read_cursor(struct http_exchange *exchange, const struct http_request
     return -1;
 }
 
+/* Tells the client where he stands, as an event without data: one who comes again goes on from here. */
+static bool begin_live(struct follower *follower)
+{
+    char frame[40];
+    follower->sent = follower->call.api->published;
+    (void)snprintf(frame, sizeof(frame), "id: %" PRIu64 "\n\n", follower->sent);
+    return begin_stream(follower) && follower_write(follower, frame);
+}
+
 void events_get(struct api *api, struct http_exchange *exchange, const struct http_request *request)
 {
     uint64_t after = 0;
-    int cursor = read_cursor(exchange, request, &after);
+    bool once = false;
+    int cursor = read_follow(exchange, request, &once) ? read_cursor(exchange, request, &after) : -1;
     struct follower *follower = cursor < 0 ? NULL : call_begin(api, exchange, sizeof(*follower));
     if (!follower)
         return;
-    uint64_t next_id = store_next_event_id(api->agent.store(api->agent.agent));
     follower_link(follower);
-    follower->live = cursor == 0;
+    follower->once = once;
+    follower->live = cursor == 0 && !once;
     if (follower->live) {
-        if (!begin_stream(follower))
+        if (!begin_live(follower))
             follower_drop(follower);
         return;
     }
     api->replaying++;
     /* an id from the future is one of a database that was set aside: the new one is told from its beginning
      */
-    follower->sent = after < next_id ? after : 0;
+    follower->sent = after < store_next_event_id(api->agent.store(api->agent.agent)) ? after : 0;
     query_page(follower);
 }
 

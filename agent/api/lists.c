@@ -17,14 +17,6 @@ static const char *or_any(const char *text)
     return text[0] != '\0' ? text : NULL;
 }
 
-static void write_connections(struct json_writer *writer, const struct show_list *list)
-{
-    json_open_array(writer, "connections");
-    for (size_t i = 0; i < list->count; i++)
-        show_connection(writer, &list->entries[i]);
-    json_close_array(writer);
-}
-
 /* The state to keep; -1 any. False: answered. */
 static bool read_state(struct http_exchange *exchange, const struct http_request *request, int *ret_state)
 {
@@ -54,7 +46,10 @@ void connections_get(struct api *api, struct http_exchange *exchange, const stru
     show_collect(&list, core_tally(core_of(api)), or_any(host), or_any(user));
     struct json_writer *writer = reply_open(exchange);
     if (writer) {
-        write_connections(writer, &list);
+        json_open_array(writer, "connections");
+        for (size_t i = 0; i < list.count; i++)
+            show_connection(writer, &list.entries[i], NULL);
+        json_close_array(writer);
         show_ignored(writer, api, or_any(user), or_any(host));
         json_boolean(writer, "more", list.more || list.failed);
         reply_close(exchange, writer, 200);
@@ -143,23 +138,35 @@ static void explanation(const struct tally_user *user, char *ret, size_t bytes)
                        user->connections, plural);
 }
 
-/* False: the list is as long as it may be. */
-static bool explain_user(struct json_writer *writer, const struct tally *tally, const struct tally_user *user,
-                         size_t *rows)
+static void explain_user(struct json_writer *writer, const struct tally_user *user)
 {
-    struct show_list list = {.state = -1};
     char text[160];
     explanation(user, text, sizeof(text));
-    show_collect(&list, tally, NULL, user->name);
     json_open_object(writer, NULL);
     json_text(writer, "user", user->name);
     json_boolean(writer, "counted", user->consuming > 0);
     json_text(writer, "text", text);
-    write_connections(writer, &list);
     json_close_object(writer);
-    *rows += list.count;
-    free(list.entries);
-    return *rows < API_ROWS_MAX && !list.failed;
+}
+
+/* The connections of the users, user by user. Returns whether there is room for them all. */
+static bool explain_connections(struct json_writer *writer, const struct tally *tally,
+                                const struct user_list *users)
+{
+    size_t rows = 0;
+    bool whole = true;
+    json_open_array(writer, "connections");
+    for (size_t i = 0; i < users->count && whole; i++) {
+        struct show_list list = {.state = -1};
+        show_collect(&list, tally, NULL, users->users[i].name);
+        whole = !list.failed && !list.more && rows + list.count <= API_ROWS_MAX;
+        for (size_t j = 0; j < list.count && whole; j++)
+            show_connection(writer, &list.entries[j], users->users[i].name);
+        rows += list.count;
+        free(list.entries);
+    }
+    json_close_array(writer);
+    return whole;
 }
 
 void explain_get(struct api *api, struct http_exchange *exchange, const struct http_request *request)
@@ -168,7 +175,6 @@ void explain_get(struct api *api, struct http_exchange *exchange, const struct h
     const struct tally *tally = core_tally(core_of(api));
     struct user_list list = {0};
     struct core_status status;
-    size_t rows = 0, shown = 0;
     if (!reply_text_parameter(exchange, request, "user", false, user, sizeof(user)))
         return;
     core_status(core_of(api), &status);
@@ -178,11 +184,12 @@ void explain_get(struct api *api, struct http_exchange *exchange, const struct h
         json_integer(writer, "concurrent_users", status.level.concurrent_users);
         show_limit(writer, &status);
         json_open_array(writer, "users");
-        while (shown < list.count && explain_user(writer, tally, &list.users[shown], &rows))
-            shown++;
+        for (size_t i = 0; i < list.count; i++)
+            explain_user(writer, &list.users[i]);
         json_close_array(writer);
+        bool whole = explain_connections(writer, tally, &list);
         show_ignored(writer, api, or_any(user), NULL);
-        json_boolean(writer, "more", list.more || shown < list.count);
+        json_boolean(writer, "more", list.more || !whole);
         reply_close(exchange, writer, 200);
     }
     free(list.users);

@@ -22,7 +22,7 @@ static void show_administrator(struct json_writer *writer, enum administrator ad
         json_boolean(writer, "administrator", administrator == ADMINISTRATOR_YES);
 }
 
-void show_connection(struct json_writer *writer, const struct tally_entry *entry)
+void show_connection(struct json_writer *writer, const struct tally_entry *entry, const char *counted_as)
 {
     const struct connection *connection = &entry->connection;
     json_open_object(writer, NULL);
@@ -36,6 +36,8 @@ void show_connection(struct json_writer *writer, const struct tally_entry *entry
     json_time(writer, "connected_at", connection->connected_at_ms);
     json_boolean(writer, "counted", show_counted(entry->reason));
     json_text(writer, "reason", tally_reason_name(entry->reason));
+    if (counted_as)
+        json_text(writer, "counted_as", counted_as);
     json_open_array(writer, "reported_by");
     if (entry->tag & REPORTED_BY_HOST)
         json_text(writer, NULL, "host");

@@ -10,7 +10,8 @@ struct api;
 
 /* Whether the reason makes the connection consume. */
 bool show_counted(enum tally_reason reason);
-void show_connection(struct json_writer *writer, const struct tally_entry *entry);
+/* `counted_as`: the user it is counted as, as first seen; NULL leaves that out. */
+void show_connection(struct json_writer *writer, const struct tally_entry *entry, const char *counted_as);
 /* An array "ignored" of this host's sessions that are no connections; user and host NULL: of any. */
 void show_ignored(struct json_writer *writer, const struct api *api, const char *user, const char *host);
 /* "limit": of the entitlement, null without one. */

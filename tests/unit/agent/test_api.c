@@ -1,0 +1,912 @@
+/* The local API: requests in, answers out, and what reaches the agent. */
+#include "api_house.h"
+
+#include "tests/unit/unit.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define BEARER(token) "Authorization: Bearer " token "\r\n"
+#define ALICE         "{\"user\":\"alice\",\"kind\":\"desktop\"}"
+
+static struct answer answer;
+
+static void setup_people(struct house *house)
+{
+    static const struct connection people[] = {
+        {"h1", "1", "alice", HOUSE_NOW_MS - 60000, KIND_DESKTOP, ROUTE_RDP, CONNECTION_ACTIVE,
+         ADMINISTRATOR_NO},
+        {"h2", "1", "alice", HOUSE_NOW_MS - 50000, KIND_APPLICATION, ROUTE_BROKER, CONNECTION_DISCONNECTED,
+         ADMINISTRATOR_UNKNOWN},
+        {"h1", "2", "admin", HOUSE_NOW_MS - 70000, KIND_DESKTOP, ROUTE_RDP, CONNECTION_ACTIVE,
+         ADMINISTRATOR_YES},
+        {"h2", "7", "bob", HOUSE_NOW_MS - 10000, KIND_DESKTOP, ROUTE_CONSOLE, CONNECTION_ACTIVE,
+         ADMINISTRATOR_NO},
+    };
+    for (size_t i = 0; i < COUNT(people); i++)
+        assert_int_equal(tally_put(house->tally, &people[i], REPORTED_BY_HOST), 0);
+}
+
+static void ask(struct house *house, enum api_door door, const char *method, const char *path,
+                const char *headers, const char *body)
+{
+    house_ask(house, door, method, path, headers, body, &answer);
+}
+
+/* Status, code and field of the last answer; NULL: not looked at. */
+static void expect(const char *what, int status, const char *code, const char *field)
+{
+    char got_code[80], got_field[80];
+    (void)answer_member(&answer, "code", got_code, sizeof(got_code));
+    (void)answer_member(&answer, "field", got_field, sizeof(got_field));
+    if (answer.status != status || (code && strcmp(code, got_code) != 0) ||
+        (field && strcmp(field, got_field) != 0))
+        fail_msg("%s: %d %s %s, not %d %s %s\n%s", what, answer.status, got_code, got_field, status,
+                 code ? code : "", field ? field : "", answer.body);
+}
+
+static void expect_body(const char *text)
+{
+    if (!answer_has(&answer, text))
+        fail_msg("no %s in\n%s", text, answer.text);
+}
+
+/* --- bad requests --------------------------------------------------------------------------- */
+
+#define DEEP32 "[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[["
+
+static void test_bad_requests(void **state)
+{
+    static const struct {
+        const char *method, *path, *body;
+        int status;
+        const char *code, *field;
+    } cases[] = {
+        /* paths and methods */
+        {"GET", "/", NULL, 404, "not_found", ""},
+        {"GET", "/v1/statu", NULL, 404, "not_found", ""},
+        {"GET", "/v1/status/", NULL, 404, "not_found", ""},
+        {"GET", "/v2/status", NULL, 404, "not_found", ""},
+        {"POST", "/v1/status", "{}", 405, "method_not_allowed", ""},
+        {"PATCH", "/v1/connections/h1/1", "{}", 405, "method_not_allowed", ""},
+        {"GET", "/v1/connections/h1/1", NULL, 405, "method_not_allowed", ""},
+        {"DELETE", "/v1/connections/h1", NULL, 405, "method_not_allowed", ""},
+        {"HEAD", "/v1/events", NULL, 405, NULL, NULL},
+        /* query parameters */
+        {"GET", "/v1/gate", NULL, 400, "invalid", "user"},
+        {"GET", "/v1/gate?user=", NULL, 400, "invalid", "user"},
+        {"GET", "/v1/gate?user=a&user=b", NULL, 400, "invalid", "user"},
+        {"GET", "/v1/gate?user=%00", NULL, 400, "invalid", "user"},
+        {"GET", "/v1/gate?user=a%0Ab", NULL, 400, "invalid", "user"},
+        {"GET", "/v1/gate?user=%FF", NULL, 400, "invalid", "user"},
+        {"GET", "/v1/gate?user=%zz", NULL, 400, "invalid", "user"},
+        {"GET", "/v1/gate?usr=alice", NULL, 400, "unknown_parameter", "usr"},
+        {"GET", "/v1/gate?user=alice&kind=deskto", NULL, 400, "invalid", "kind"},
+        {"GET", "/v1/gate?user=alice&host=%01", NULL, 400, "invalid", "host"},
+        {"GET", "/v1/status?verbose=1", NULL, 400, "unknown_parameter", "verbose"},
+        {"GET", "/v1/connections?state=asleep", NULL, 400, "invalid", "state"},
+        {"GET", "/v1/connections?user=", NULL, 400, "invalid", "user"},
+        {"GET", "/v1/windows?since=yesterday", NULL, 400, "invalid", "since"},
+        {"GET", "/v1/windows?until=2026-13-01T00:00:00Z", NULL, 400, "invalid", "until"},
+        {"GET", "/v1/windows?since=2026-01-02T00:00:00Z&until=2026-01-01T00:00:00Z", NULL, 400, "invalid",
+         "since"},
+        {"GET", "/v1/days?since=2999-01-02T00:00:00Z", NULL, 400, "invalid", "since"},
+        {"GET", "/v1/events?after=-1", NULL, 400, "invalid", "after"},
+        {"GET", "/v1/events?after=9999999999999999999", NULL, 400, "invalid", "after"},
+        {"GET", "/v1/resources", NULL, 400, "invalid", "user"},
+        /* hosts and ids */
+        {"PUT", "/v1/connections/", "{\"connections\":[]}", 400, "invalid", "host"},
+        {"PUT", "/v1/connections/h1/", ALICE, 400, "invalid", "id"},
+        {"PUT", "/v1/connections//1", ALICE, 400, "invalid", "host"},
+        {"PUT", "/v1/connections/h%0A1/1", ALICE, 400, "invalid", "host"},
+        {"PUT", "/v1/connections/h1/%1B", ALICE, 400, "invalid", "id"},
+        {"DELETE", "/v1/connections/h1/", NULL, 400, "invalid", "id"},
+        /* a record */
+        {"PUT", "/v1/connections/h1/1", "", 400, "invalid", ""},
+        {"PUT", "/v1/connections/h1/1", "[]", 400, "invalid", ""},
+        {"PUT", "/v1/connections/h1/1", "{\"user\":\"alice\"", 400, "invalid", ""},
+        {"PUT", "/v1/connections/h1/1", "{}", 400, "invalid", "user"},
+        {"PUT", "/v1/connections/h1/1", "{\"user\":\"alice\"}", 400, "invalid", "kind"},
+        {"PUT", "/v1/connections/h1/1", "{\"user\":7,\"kind\":\"desktop\"}", 400, "invalid", "user"},
+        {"PUT", "/v1/connections/h1/1", "{\"user\":\"\",\"kind\":\"desktop\"}", 400, "invalid", "user"},
+        {"PUT", "/v1/connections/h1/1", "{\"user\":\"a\\u0000b\",\"kind\":\"desktop\"}", 400, "invalid",
+         "user"},
+        {"PUT", "/v1/connections/h1/1", "{\"user\":\"a\\nb\",\"kind\":\"desktop\"}", 400, "invalid", "user"},
+        {"PUT", "/v1/connections/h1/1", "{\"user\":\"a\\u007fb\",\"kind\":\"desktop\"}", 400, "invalid",
+         "user"},
+        {"PUT", "/v1/connections/h1/1", "{\"user\":\"a\\ud800\",\"kind\":\"desktop\"}", 400, "invalid", NULL},
+        {"PUT", "/v1/connections/h1/1", "{\"user\":\"\xff\",\"kind\":\"desktop\"}", 400, "invalid", NULL},
+        {"PUT", "/v1/connections/h1/1", "{\"user\":\"a\",\"kind\":\"shell\"}", 400, "invalid", "kind"},
+        {"PUT", "/v1/connections/h1/1", "{\"user\":\"a\",\"kind\":\"desktop\",\"route\":\"air\"}", 400,
+         "invalid", "route"},
+        {"PUT", "/v1/connections/h1/1", "{\"user\":\"a\",\"kind\":\"desktop\",\"state\":1}", 400, "invalid",
+         "state"},
+        {"PUT", "/v1/connections/h1/1", "{\"user\":\"a\",\"kind\":\"desktop\",\"administrator\":\"no\"}", 400,
+         "invalid", "administrator"},
+        {"PUT", "/v1/connections/h1/1", "{\"user\":\"a\",\"kind\":\"desktop\",\"connected_at\":\"noon\"}",
+         400, "invalid", "connected_at"},
+        {"PUT", "/v1/connections/h1/1", "{\"user\":\"a\",\"user\":\"b\",\"kind\":\"desktop\"}", 400,
+         "invalid", "user"},
+        {"PUT", "/v1/connections/h1/1", "{\"x\":" DEEP32 DEEP32, 400, "invalid", NULL},
+        {"PUT", "/v1/connections/h1/1", "{\"user\":\"a\",\"kind\":\"desktop\"} {}", 400, "invalid", NULL},
+        /* a set */
+        {"PUT", "/v1/connections/h1", "{}", 400, "invalid", "connections"},
+        {"PUT", "/v1/connections/h1", "{\"connections\":{}}", 400, "invalid", "connections"},
+        {"PUT", "/v1/connections/h1", "{\"connections\":[{\"user\":\"a\",\"kind\":\"desktop\"}]}", 400,
+         "invalid", "connections[0].id"},
+        {"PUT", "/v1/connections/h1",
+         "{\"connections\":[{\"id\":\"1\",\"user\":\"a\",\"kind\":\"desktop\"},"
+         "{\"id\":\"1\",\"user\":\"b\",\"kind\":\"desktop\"}]}",
+         400, "invalid", "connections[1].id"},
+        {"PUT", "/v1/connections/h1",
+         "{\"connections\":[{\"id\":\"1\",\"user\":\"a\",\"kind\":\"desktop\"},"
+         "{\"id\":\"2\",\"user\":\"b\\t\",\"kind\":\"desktop\"}]}",
+         400, "invalid", "connections[1].user"},
+        /* activation */
+        {"POST", "/v1/activation", "{}", 400, "invalid", "license_key"},
+        {"POST", "/v1/activation", "{\"trial\":false}", 400, "invalid", "license_key"},
+        {"POST", "/v1/activation", "{\"license_key\":7}", 400, "invalid", "license_key"},
+        {"POST", "/v1/activation", "{\"trial\":1}", 400, "invalid", "trial"},
+        {"POST", "/v1/activation", "{\"license_key\":\"ABCDE\"}", 400, "invalid_key", "license_key"},
+        {"POST", "/v1/activation", "{\"license_key\":\"ABCDE\",\"trial\":true}", 400, "invalid", "trial"},
+    };
+    struct house *house = house_open();
+    char what[300];
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        ask(house, API_DOOR_ADMIN, cases[i].method, cases[i].path, NULL, cases[i].body);
+        (void)snprintf(what, sizeof(what), "%s %s %s", cases[i].method, cases[i].path,
+                       cases[i].body ? cases[i].body : "");
+        expect(what, cases[i].status, cases[i].code, cases[i].field);
+    }
+    assert_int_equal(house->change_count, 0);
+    assert_string_equal(house->log, "");
+    house_close(house);
+}
+
+static void test_long_names(void **state)
+{
+    struct house *house = house_open();
+    char name[600], path[1200], body[1200];
+    (void)state;
+    memset(name, 'x', sizeof(name));
+    name[512] = '\0';
+    (void)snprintf(body, sizeof(body), "{\"user\":\"%s\",\"kind\":\"desktop\"}", name);
+    ask(house, API_DOOR_ADMIN, "PUT", "/v1/connections/h1/1", NULL, body);
+    expect("a user of 512 bytes", 400, "invalid", "user");
+    (void)snprintf(path, sizeof(path), "/v1/gate?user=%s", name);
+    ask(house, API_DOOR_READER, "GET", path, NULL, NULL);
+    expect("the gate for it", 400, "invalid", "user");
+    name[511] = '\0';
+    (void)snprintf(path, sizeof(path), "/v1/gate?user=%s", name);
+    ask(house, API_DOOR_READER, "GET", path, NULL, NULL);
+    expect("the gate for 511 bytes", 204, NULL, NULL);
+    name[256] = '\0';
+    (void)snprintf(path, sizeof(path), "/v1/connections/%s/1", name);
+    ask(house, API_DOOR_ADMIN, "PUT", path, NULL, ALICE);
+    expect("a host of 256 bytes", 400, "invalid", "host");
+    name[128] = '\0';
+    (void)snprintf(path, sizeof(path), "/v1/connections/h1/%s", name);
+    ask(house, API_DOOR_ADMIN, "PUT", path, NULL, ALICE);
+    expect("an id of 128 bytes", 400, "invalid", "id");
+    assert_int_equal(house->change_count, 0);
+    house_close(house);
+}
+
+static void test_allow_header(void **state)
+{
+    struct house *house = house_open();
+    (void)state;
+    ask(house, API_DOOR_ADMIN, "PATCH", "/v1/connections", NULL, NULL);
+    expect_body("Allow: GET, HEAD, POST\r\n");
+    ask(house, API_DOOR_ADMIN, "GET", "/v1/connections/h1/1", NULL, NULL);
+    expect_body("Allow: PUT, DELETE\r\n");
+    ask(house, API_DOOR_ADMIN, "POST", "/v1/events", NULL, NULL);
+    expect_body("Allow: GET\r\n");
+    house_close(house);
+}
+
+/* --- doors ---------------------------------------------------------------------------------- */
+
+/* Every call, and whether it is open on TCP without a token. */
+static const struct {
+    const char *method, *path, *body;
+    bool open, changes;
+    int good; /* status when it may pass */
+} calls[] = {
+    {"GET", "/healthz", NULL, true, false, 200},
+    {"GET", "/readyz", NULL, true, false, 200},
+    {"GET", "/metrics", NULL, true, false, 200},
+    {"GET", "/v1/gate?user=alice", NULL, true, false, 204},
+    {"GET", "/v1/status", NULL, false, false, 200},
+    {"HEAD", "/v1/status", NULL, false, false, 200},
+    {"GET", "/v1/connections", NULL, false, false, 200},
+    {"GET", "/v1/users", NULL, false, false, 200},
+    {"GET", "/v1/explain", NULL, false, false, 200},
+    {"GET", "/v1/windows", NULL, false, false, 200},
+    {"GET", "/v1/days", NULL, false, false, 200},
+    {"GET", "/v1/resources?user=alice", NULL, false, false, 200},
+    {"GET", "/v1/farm", NULL, false, false, 200},
+    {"GET", "/v1/version", NULL, false, false, 200},
+    {"GET", "/v1/events?after=-1", NULL, false, false, 400},
+    {"PUT", "/v1/connections/h1/1", ALICE, false, true, 204},
+    {"DELETE", "/v1/connections/h1/1", NULL, false, true, 204},
+    {"PUT", "/v1/connections/h1", "{\"connections\":[]}", false, true, 204},
+    {"POST", "/v1/connections", "", false, true, 200},
+    {"POST", "/v1/activation", "{\"trial\":true}", false, true, 200},
+    {"DELETE", "/v1/activation", NULL, false, true, 204},
+    {"POST", "/v1/report", "", false, true, 200},
+};
+
+enum key { KEY_NONE, KEY_WRONG, KEY_BASIC, KEY_READER, KEY_WRITER, KEY_MAX };
+
+static int wanted_status(enum api_door door, enum key key, size_t call)
+{
+    bool changes = calls[call].changes;
+    if (door == API_DOOR_READER)
+        return changes ? 403 : calls[call].good;
+    if (door == API_DOOR_ADMIN || calls[call].open || key == KEY_WRITER)
+        return calls[call].good;
+    if (key == KEY_READER)
+        return changes ? 403 : calls[call].good;
+    return 401;
+}
+
+static void test_doors(void **state)
+{
+    static const char *const headers[KEY_MAX] = {
+        [KEY_WRONG] = BEARER("reader-token-012345678"),
+        [KEY_BASIC] = "Authorization: Basic cmVhZGVyLXRva2VuLTAxMjM0NTY3ODk=\r\n",
+        [KEY_READER] = BEARER(HOUSE_READER),
+        [KEY_WRITER] = "authorization: bearer " HOUSE_WRITER "\r\n",
+    };
+    struct house *house = house_open();
+    char what[120];
+    (void)state;
+    for (int door = 0; door < API_DOOR_MAX; door++)
+        for (int key = 0; key < KEY_MAX; key++)
+            for (size_t i = 0; i < COUNT(calls); i++) {
+                unsigned before = house->change_count;
+                int status = wanted_status((enum api_door)door, (enum key)key, i);
+                ask(house, (enum api_door)door, calls[i].method, calls[i].path, headers[key], calls[i].body);
+                (void)snprintf(what, sizeof(what), "door %d, key %d, %s %s", door, key, calls[i].method,
+                               calls[i].path);
+                expect(what, status, NULL, NULL);
+                if (status == 401 && !answer_has(&answer, "WWW-Authenticate: Bearer"))
+                    fail_msg("%s: no WWW-Authenticate", what);
+                if ((status == 401 || status == 403) && house->change_count != before)
+                    fail_msg("%s: something has changed", what);
+            }
+    ask(house, API_DOOR_READER, "PUT", "/v1/connections/h1/1", NULL, ALICE);
+    expect("the reader's socket", 403, "read_only", NULL);
+    ask(house, API_DOOR_TCP, "PUT", "/v1/connections/h1/1", BEARER(HOUSE_READER), ALICE);
+    expect("the reader's token", 403, "read_only", NULL);
+    ask(house, API_DOOR_TCP, "GET", "/v1/status", NULL, NULL);
+    expect("no token", 401, "token_required", NULL);
+    ask(house, API_DOOR_TCP, "GET", "/v1/status", headers[KEY_WRONG], NULL);
+    expect("a wrong token", 401, "token_unknown", NULL);
+    house_close(house);
+}
+
+static void test_host_header(void **state)
+{
+    struct house *house = house_open();
+    (void)state;
+    ask(house, API_DOOR_TCP, "GET", "/healthz", "Host: rebound.evil.example\r\n", NULL);
+    expect("a stranger's name", 403, "host_not_allowed", NULL);
+    ask(house, API_DOOR_TCP, "PUT", "/v1/connections/h1/1", "Host: evil.example\r\n" BEARER(HOUSE_WRITER),
+        ALICE);
+    expect("a stranger's name with a token", 403, "host_not_allowed", NULL);
+    assert_int_equal(house->change_count, 0);
+    ask(house, API_DOOR_TCP, "GET", "/healthz", "Host: portal.example\r\n", NULL);
+    expect("a configured name", 200, NULL, NULL);
+    ask(house, API_DOOR_READER, "GET", "/healthz", "Host: anything\r\n", NULL);
+    expect("a socket", 200, NULL, NULL);
+    house_close(house);
+}
+
+static void test_new_tokens(void **state)
+{
+    struct house *house = house_open();
+    struct api_settings settings = {.token_file = house->token_file};
+    struct error_detail detail;
+    (void)state;
+    FILE *file = fopen(house->token_file, "w");
+    (void)fprintf(file, "a:read:12\n");
+    (void)fclose(file);
+    assert_int_equal(api_reconfigure(house->api, &settings, &detail), ERROR_CONFIGURATION);
+    ask(house, API_DOOR_TCP, "GET", "/v1/status", BEARER(HOUSE_READER), NULL);
+    expect("the old tokens stay", 200, NULL, NULL);
+    settings.token_file = "";
+    assert_int_equal(api_reconfigure(house->api, &settings, &detail), 0);
+    ask(house, API_DOOR_TCP, "GET", "/v1/status", BEARER(HOUSE_READER), NULL);
+    expect("no tokens", 401, "token_unknown", NULL);
+    ask(house, API_DOOR_TCP, "GET", "/healthz", "Host: portal.example\r\n", NULL);
+    expect("the name is gone too", 403, "host_not_allowed", NULL);
+    house_close(house);
+}
+
+/* --- the gate ------------------------------------------------------------------------------- */
+
+static void test_gate(void **state)
+{
+    static const struct {
+        const char *path;
+        int status_closed;
+    } cases[] = {
+        {"/v1/gate?user=alice", 204}, /* a session here */
+        {"/v1/gate?user=bob", 403},   /* a session elsewhere */
+        {"/v1/gate?user=bob&host=h2", 204},
+        {"/v1/gate?user=alice&host=h2", 204},
+        {"/v1/gate?user=carol", 403},
+        {"/v1/gate?user=carol&kind=desktop", 403},
+        {"/v1/gate?user=administer&kind=desktop", 204}, /* in an administrators' group */
+        {"/v1/gate?user=administer", 403},              /* but not for an application */
+        {"/v1/gate?user=nobody-knows&kind=desktop", 403},
+    };
+    struct house *house = house_open();
+    (void)state;
+    setup_people(house);
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        ask(house, API_DOOR_READER, "GET", cases[i].path, NULL, NULL);
+        expect(cases[i].path, 204, NULL, NULL);
+    }
+    assert_int_equal(house->account_count, 0);
+    house->verdict = (struct verdict){.open = false, .reason = VERDICT_REVOKED};
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        ask(house, API_DOOR_READER, "GET", cases[i].path, NULL, NULL);
+        expect(cases[i].path, cases[i].status_closed, cases[i].status_closed == 403 ? "revoked" : NULL, NULL);
+        if (cases[i].status_closed == 403)
+            expect_body("X-Farmgate-Reason: revoked\r\n");
+    }
+    house_close(house);
+}
+
+static void test_gate_without_token(void **state)
+{
+    struct house *house = house_open();
+    (void)state;
+    setup_people(house);
+    house->verdict = (struct verdict){.open = false, .reason = VERDICT_REVOKED};
+    ask(house, API_DOOR_TCP, "GET", "/v1/gate?user=alice", NULL, NULL);
+    expect("this host", 204, NULL, NULL);
+    ask(house, API_DOOR_TCP, "GET", "/v1/gate?user=alice&host=h1", NULL, NULL);
+    expect("this host by name", 204, NULL, NULL);
+    ask(house, API_DOOR_TCP, "GET", "/v1/gate?user=bob&host=h2", NULL, NULL);
+    expect("another host", 401, "token_required", "host");
+    ask(house, API_DOOR_TCP, "GET", "/v1/gate?user=bob&host=h2", BEARER(HOUSE_READER), NULL);
+    expect("another host with a token", 204, NULL, NULL);
+    house_close(house);
+}
+
+/* A slow name service: the answer comes when it is there, and the client's leaving harms nothing. */
+static void test_gate_waits(void **state)
+{
+    static const char request[] = "GET /v1/gate?user=slow-admin&kind=desktop HTTP/1.1\r\nHost: x\r\n\r\n";
+    struct house *house = house_open();
+    (void)state;
+    house->verdict = (struct verdict){.open = false, .reason = VERDICT_STALE};
+    house->hold_accounts = true;
+    int client = house_connect(house, API_DOOR_READER);
+    house_send(house, client, request, strlen(request));
+    int leaver = house_connect(house, API_DOOR_READER);
+    house_send(house, leaver, request, strlen(request));
+    (void)close(leaver);
+    house_turn(house);
+    house_receive_some(house, client, &answer);
+    assert_int_equal(answer.bytes, 0);
+    house_release(house, &house->accounts, 2);
+    assert_true(house_receive(house, client, &answer));
+    expect("an administrator, late", 204, NULL, NULL);
+    (void)close(client);
+    house_close(house);
+}
+
+static void test_resources(void **state)
+{
+    struct house *house = house_open();
+    (void)state;
+    ask(house, API_DOOR_READER, "GET", "/v1/resources?user=sales-1", NULL, NULL);
+    expect("open", 200, NULL, NULL);
+    expect_body("\"id\":\"word\"");
+    expect_body("\"hosts\":[\"h1\",\"h2\"]");
+    expect_body("\"id\":\"crm\"");
+    expect_body("\"groups_known\":true");
+    ask(house, API_DOOR_READER, "GET", "/v1/resources?user=nobody-knows", NULL, NULL);
+    expect_body("\"groups_known\":false");
+    assert_false(answer_has(&answer, "crm"));
+    house->verdict = (struct verdict){.open = false, .reason = VERDICT_EXPIRED};
+    ask(house, API_DOOR_READER, "GET", "/v1/resources?user=admin-1", NULL, NULL);
+    expect("closed", 403, "expired", NULL);
+    expect_body("X-Farmgate-Reason: expired\r\n");
+    house_close(house);
+}
+
+/* --- changes -------------------------------------------------------------------------------- */
+
+static void test_put(void **state)
+{
+    static const struct {
+        const char *path, *body, *wanted;
+    } cases[] = {
+        {"/v1/connections/h9/1", ALICE, "put h9 1 alice desktop broker active admin=no at=0\n"},
+        {"/v1/connections/h9/2", "{\"user\":\"admin\",\"kind\":\"application\",\"route\":\"rdp-tunnel\"}",
+         "put h9 2 admin application rdp-tunnel active admin=yes at=0\n"},
+        {"/v1/connections/h9/3", "{\"user\":\"admin\",\"kind\":\"desktop\",\"administrator\":false}",
+         "put h9 3 admin desktop broker active admin=no at=0\n"},
+        {"/v1/connections/h9/4", "{\"user\":\"alice\",\"kind\":\"desktop\",\"administrator\":true}",
+         "put h9 4 alice desktop broker active admin=yes at=0\n"},
+        {"/v1/connections/h9/5", "{\"user\":\"nobody-knows\",\"kind\":\"desktop\",\"administrator\":null}",
+         "put h9 5 nobody-knows desktop broker active admin=unknown at=0\n"},
+        {"/v1/connections/h9/6",
+         "{\"connected_at\":\"2026-01-05T07:59:30.000Z\",\"user\":\"alice\",\"kind\":\"desktop\","
+         "\"state\":\"disconnected\",\"unknown\":{\"x\":[1]}}",
+         "put h9 6 alice desktop broker disconnected admin=no at=-30\n"},
+        {"/v1/connections/h%209/a%2Fb/%C3%A4%25", ALICE,
+         "put h 9 a/b/\xc3\xa4% alice desktop broker active admin=no at=0\n"},
+        /* a live connection keeps its connect time, another user's begins now */
+        {"/v1/connections/h1/1", "{\"user\":\"alice\",\"kind\":\"application\"}",
+         "put h1 1 alice application broker active admin=no at=-60\n"},
+        {"/v1/connections/h1/2", "{\"user\":\"zoe\",\"kind\":\"application\"}",
+         "put h1 2 zoe application broker active admin=no at=0\n"},
+    };
+    struct house *house = house_open();
+    (void)state;
+    setup_people(house);
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        house->log[0] = '\0';
+        ask(house, API_DOOR_ADMIN, "PUT", cases[i].path, NULL, cases[i].body);
+        expect(cases[i].body, 204, NULL, NULL);
+        assert_string_equal(house->log, cases[i].wanted);
+    }
+    house_close(house);
+}
+
+static void test_refused_changes(void **state)
+{
+    static const struct api_outcome outcomes[] = {
+        {.status = 503, .code = "store_unavailable", .detail = "disk full", .moves_left = -1},
+        {.status = 409, .code = "key_in_use", .detail = "elsewhere", .moves_left = 2},
+        {.status = 418, .code = "teapot", .detail = "short", .moves_left = -1},
+    };
+    static const int statuses[] = {503, 409, 502};
+    struct house *house = house_open();
+    (void)state;
+    for (size_t i = 0; i < COUNT(outcomes); i++) {
+        house->outcome = outcomes[i];
+        ask(house, API_DOOR_ADMIN, "PUT", "/v1/connections/h1/1", NULL, ALICE);
+        expect("put", statuses[i], outcomes[i].code, NULL);
+        ask(house, API_DOOR_ADMIN, "PUT", "/v1/connections/h1", NULL, "{\"connections\":[]}");
+        expect("set", statuses[i], outcomes[i].code, NULL);
+        ask(house, API_DOOR_ADMIN, "DELETE", "/v1/connections/h1/1", NULL, NULL);
+        expect("end", statuses[i], outcomes[i].code, NULL);
+        ask(house, API_DOOR_ADMIN, "POST", "/v1/activation", NULL, "{\"trial\":true,\"move\":true}");
+        expect("activate", statuses[i], outcomes[i].code, NULL);
+        assert_int_equal(answer_has(&answer, "\"moves_left\":2"), i == 1);
+        ask(house, API_DOOR_ADMIN, "DELETE", "/v1/activation", NULL, NULL);
+        expect("release", statuses[i], outcomes[i].code, NULL);
+        ask(house, API_DOOR_ADMIN, "POST", "/v1/report", NULL, NULL);
+        expect("report", statuses[i], outcomes[i].code, NULL);
+    }
+    assert_non_null(strstr(house->log, "activate trial move\n"));
+    house_close(house);
+}
+
+static void test_end_is_idempotent(void **state)
+{
+    struct house *house = house_open();
+    (void)state;
+    setup_people(house);
+    for (int i = 0; i < 2; i++) {
+        ask(house, API_DOOR_ADMIN, "DELETE", "/v1/connections/h1/1", NULL, NULL);
+        expect("end", 204, NULL, NULL);
+    }
+    assert_string_equal(house->log, "end h1 1\nend h1 1\n");
+    house_close(house);
+}
+
+static void test_set(void **state)
+{
+    static const char body[] =
+        "PUT /v1/connections/h1 HTTP/1.1\r\nHost: x\r\nContent-Length: 175\r\n\r\n"
+        "{\"connections\":[{\"id\":\"1\",\"user\":\"slow-admin\",\"kind\":\"desktop\"},"
+        "{\"id\":\"2\",\"user\":\"slow\",\"kind\":\"application\",\"administrator\":true},"
+        "{\"id\":\"3\",\"user\":\"alice\",\"kind\":\"desktop\"}]}";
+    struct house *house = house_open();
+    (void)state;
+    house->hold_accounts = true;
+    assert_int_equal(strlen(strstr(body, "\r\n\r\n") + 4), 175);
+    int client = house_connect(house, API_DOOR_ADMIN);
+    house_send(house, client, body, strlen(body));
+    assert_int_equal(house->change_count, 0);
+    assert_int_equal(house->account_count, 2);
+    house_release(house, &house->accounts, 1);
+    assert_true(house_receive(house, client, &answer));
+    expect("a set", 204, NULL, NULL);
+    assert_string_equal(house->log, "set h1 3\n"
+                                    "put h1 1 slow-admin desktop broker active admin=yes at=0\n"
+                                    "put h1 2 slow application broker active admin=yes at=0\n"
+                                    "put h1 3 alice desktop broker active admin=no at=0\n");
+    (void)close(client);
+    ask(house, API_DOOR_ADMIN, "PUT", "/v1/connections/h1", NULL, "{\"connections\":[]}");
+    expect("an empty set", 204, NULL, NULL);
+    house_close(house);
+}
+
+static void test_set_too_large(void **state)
+{
+    struct house *house = house_open();
+    char *body = NULL;
+    size_t bytes = 0;
+    FILE *file = open_memstream(&body, &bytes);
+    (void)state;
+    (void)fprintf(file, "{\"connections\":[");
+    for (int i = 0; i <= 8192; i++)
+        (void)fprintf(file, "%s{\"id\":\"%d\",\"user\":\"u\",\"kind\":\"desktop\",\"administrator\":false}",
+                      i ? "," : "", i);
+    (void)fprintf(file, "]}");
+    (void)fclose(file);
+    ask(house, API_DOOR_ADMIN, "PUT", "/v1/connections/h1", NULL, body);
+    expect("8193 connections", 400, "invalid", "connections[8192]");
+    assert_int_equal(house->change_count, 0);
+    free(body);
+    house_close(house);
+}
+
+/* --- NDJSON --------------------------------------------------------------------------------- */
+
+#define PUT_LINE(id, user) \
+    "{\"event\":\"put\",\"host\":\"h1\",\"id\":\"" id "\",\"user\":\"" user "\",\"kind\":\"desktop\"}\n"
+#define END_LINE(id) "{\"event\":\"end\",\"host\":\"h1\",\"id\":\"" id "\"}\n"
+
+static void test_bulk(void **state)
+{
+    struct house *house = house_open();
+    (void)state;
+    ask(house, API_DOOR_ADMIN, "POST", "/v1/connections", NULL,
+        PUT_LINE("1", "alice") "\n" PUT_LINE("2", "b\\nb") END_LINE("1") END_LINE(
+            "1") "{\"event\":\"put\"\n"
+                 "{\"event\":\"move\",\"host\":\"h1\",\"id\":\"1\"}\n"
+                 "{\"event\":\"put\",\"host\":\"h1\",\"id\":\"1\"}\n"
+                 "{\"event\":\"put\",\"host\":\"h1\",\"id\":\"1\",\"user\":\"a\"}\n"
+                 "{\"event\":\"put\",\"host\":\"h/1\",\"id\":\"1\",\"user\":\"a\",\"kind\":\"desktop\"}\n"
+                 "{\"event\":\"end\",\"host\":\"h1\",\"id\":\"3\"}");
+    expect("bulk", 200, NULL, NULL);
+    expect_body("\"accepted\":4,\"failed\":6");
+    expect_body("{\"line\":3,\"code\":\"invalid\",\"detail\":\"user: control characters or invalid UTF-8\","
+                "\"field\":\"user\"}");
+    expect_body("{\"line\":6,");
+    expect_body("\"line\":7,\"code\":\"invalid\",\"detail\":\"event: not one of \\\"put\\\", \\\"end\\\"\"");
+    expect_body("\"line\":8,\"code\":\"invalid\",\"detail\":\"user: missing\",\"field\":\"user\"");
+    expect_body("\"line\":9,\"code\":\"invalid\",\"detail\":\"kind: missing\",\"field\":\"kind\"");
+    expect_body("\"line\":10,\"code\":\"invalid\",\"detail\":\"host: a slash in a host's name\"");
+    assert_string_equal(house->log, "put h1 1 alice desktop broker active admin=no at=0\n"
+                                    "end h1 1\nend h1 1\nend h1 3\n");
+    ask(house, API_DOOR_ADMIN, "POST", "/v1/connections", NULL, NULL);
+    expect("nothing", 200, NULL, NULL);
+    expect_body("\"accepted\":0,\"failed\":0,\"failures\":[]");
+    house_close(house);
+}
+
+/* A line that waits for the name service holds back those behind it. */
+static void test_bulk_keeps_order(void **state)
+{
+    static const char body[] = PUT_LINE("1", "slow-admin") PUT_LINE("1", "slow") END_LINE("1");
+    char head[120];
+    struct house *house = house_open();
+    (void)state;
+    house->hold_accounts = true;
+    (void)snprintf(head, sizeof(head),
+                   "POST /v1/connections HTTP/1.1\r\nHost: x\r\nContent-Length: %zu\r\n\r\n", strlen(body));
+    int client = house_connect(house, API_DOOR_ADMIN);
+    house_send(house, client, head, strlen(head));
+    house_send(house, client, body, strlen(body));
+    assert_string_equal(house->log, "");
+    assert_int_equal(house->account_count, 2);
+    struct held *first = house->accounts;
+    house->accounts = first->next;
+    house_release(house, &house->accounts, 1); /* the second answers before the first */
+    assert_string_equal(house->log, "");
+    first->next = NULL;
+    house_release(house, &first, 1);
+    assert_true(house_receive(house, client, &answer));
+    expect_body("\"accepted\":3,\"failed\":0");
+    assert_string_equal(house->log, "put h1 1 slow-admin desktop broker active admin=yes at=0\n"
+                                    "put h1 1 slow desktop broker active admin=no at=0\nend h1 1\n");
+    (void)close(client);
+    house_close(house);
+}
+
+static char *many_lines(size_t count, size_t *ret_bytes)
+{
+    char *body = NULL;
+    FILE *file = open_memstream(&body, ret_bytes);
+    for (size_t i = 0; i < count; i++)
+        (void)fprintf(
+            file,
+            "{\"event\":\"put\",\"host\":\"h1\",\"id\":\"%zu\",\"user\":\"u%zu\",\"kind\":\"desktop\","
+            "\"administrator\":false}\n",
+            i, i);
+    (void)fclose(file);
+    return body;
+}
+
+/* More lines than may be under way: the client is held back until the store has caught up. */
+static void test_bulk_holds_the_client_back(void **state)
+{
+    enum { LINES = 20000 };
+    struct house *house = house_open();
+    size_t bytes = 0, sent = 0;
+    char *body = many_lines(LINES, &bytes);
+    char head[120];
+    (void)state;
+    house->hold_changes = true;
+    (void)snprintf(head, sizeof(head),
+                   "POST /v1/connections HTTP/1.1\r\nHost: x\r\nContent-Length: %zu\r\n\r\n", bytes);
+    int client = house_connect(house, API_DOOR_ADMIN);
+    house_send(house, client, head, strlen(head));
+    unsigned most_open = 0, answered = 0;
+    for (int round = 0; answered < LINES && round < 100000; round++) {
+        ssize_t count = send(client, body + sent, bytes - sent, MSG_DONTWAIT | MSG_NOSIGNAL);
+        sent += count > 0 ? (size_t)count : 0;
+        house_turn(house);
+        unsigned open = house->change_count - answered;
+        most_open = open > most_open ? open : most_open;
+        if (round % 3 == 2) {
+            unsigned some = open < 100 ? open : 100;
+            answered += some;
+            house_release(house, &house->changes, some);
+        }
+    }
+    assert_int_equal(answered, LINES);
+    assert_true(most_open >= 256);
+    assert_true(most_open <= 256 + 16384 / 80); /* and the lines of one read */
+    assert_true(house_receive(house, client, &answer));
+    expect("a long bulk", 200, NULL, NULL);
+    expect_body("\"accepted\":20000,\"failed\":0");
+    free(body);
+    (void)close(client);
+    house_close(house);
+}
+
+static void test_bulk_failures(void **state)
+{
+    struct house *house = house_open();
+    char *body = NULL;
+    size_t bytes = 0;
+    (void)state;
+    house->outcome = (struct api_outcome){
+        .status = 503, .code = "store_unavailable", .detail = "disk full", .moves_left = -1};
+    ask(house, API_DOOR_ADMIN, "POST", "/v1/connections", NULL, PUT_LINE("1", "alice") PUT_LINE("2", "bob"));
+    expect("a store that fails", 503, "store_unavailable", NULL);
+    expect_body("\"accepted\":0,\"failed\":2");
+    house->outcome = (struct api_outcome){.status = 200, .moves_left = -1};
+
+    FILE *file = open_memstream(&body, &bytes);
+    (void)fprintf(file, PUT_LINE("1", "alice"));
+    for (int i = 0; i < 20000; i++)
+        (void)fputc('x', file);
+    (void)fprintf(file, "\n" PUT_LINE("2", "bob"));
+    (void)fclose(file);
+    ask(house, API_DOOR_ADMIN, "POST", "/v1/connections", NULL, body);
+    expect("a line of 20000 bytes", 413, "line_too_long", NULL);
+    expect_body("\"accepted\":1,\"failed\":1,\"failures\":[{\"line\":2,\"code\":\"line_too_long\"");
+    free(body);
+
+    file = open_memstream(&body, &bytes);
+    for (int i = 0; i < 150; i++)
+        (void)fprintf(file, "no\n");
+    (void)fclose(file);
+    ask(house, API_DOOR_ADMIN, "POST", "/v1/connections", NULL, body);
+    expect_body("\"accepted\":0,\"failed\":150");
+    expect_body("{\"line\":100,");
+    assert_false(answer_has(&answer, "{\"line\":101,"));
+    free(body);
+    house_close(house);
+}
+
+/* A client that leaves in the middle: what was taken is done, and nothing is leaked or answered. */
+static void test_bulk_client_leaves(void **state)
+{
+    static const char start[] =
+        "POST /v1/connections HTTP/1.1\r\nHost: x\r\nContent-Length: 9999\r\n\r\n" PUT_LINE("1", "alice")
+            PUT_LINE("2", "slow") PUT_LINE("3", "bob");
+    struct house *house = house_open();
+    (void)state;
+    house->hold_changes = house->hold_accounts = true;
+    int client = house_connect(house, API_DOOR_ADMIN);
+    house_send(house, client, start, strlen(start));
+    (void)close(client);
+    house_turn(house);
+    house_release(house, &house->changes, 9);
+    house_release(house, &house->accounts, 9);
+    house_release(house, &house->changes, 9);
+    assert_int_equal(house->change_count, 3);
+    house_close(house);
+}
+
+/* --- what is shown -------------------------------------------------------------------------- */
+
+static void test_lists(void **state)
+{
+    struct house *house = house_open();
+    (void)state;
+    setup_people(house);
+    ask(house, API_DOOR_READER, "GET", "/v1/connections", NULL, NULL);
+    expect("connections", 200, NULL, NULL);
+    expect_body("{\"connections\":[{\"host\":\"h1\",\"id\":\"2\",\"user\":\"admin\",\"kind\":\"desktop\","
+                "\"route\":\"rdp\",\"state\":\"active\",\"administrator\":true,\"connected_at\":"
+                "\"2026-01-05T07:58:50.000Z\",\"counted\":false,\"reason\":\"exempt 1 of 2\","
+                "\"reported_by\":[\"host\"]},{\"host\":\"h1\",\"id\":\"1\",\"user\":\"alice\"");
+    expect_body("\"user\":\"bob\",\"kind\":\"desktop\",\"route\":\"console\",\"state\":\"active\","
+                "\"administrator\":false,\"connected_at\":\"2026-01-05T07:59:50.000Z\",\"counted\":false,"
+                "\"reason\":\"route not counted\"");
+    expect_body("\"administrator\":null");
+    expect_body("\"ignored\":[{\"host\":\"h1\",\"id\":\"c0\",\"user\":\"lightdm\",\"service\":"
+                "\"lightdm-greeter\",\"type\":null,\"class\":\"greeter\",\"reason\":\"ignored by rule 3\"},");
+    expect_body("\"reason\":\"closing\"}],\"more\":false}");
+    ask(house, API_DOOR_READER, "GET", "/v1/connections?user=alice&state=disconnected", NULL, NULL);
+    expect_body("{\"connections\":[{\"host\":\"h2\",\"id\":\"1\",\"user\":\"alice\"");
+    assert_false(answer_has(&answer, "\"host\":\"h1\",\"id\":\"1\""));
+    assert_false(answer_has(&answer, "lightdm"));
+    ask(house, API_DOOR_READER, "GET", "/v1/connections?host=h2", NULL, NULL);
+    assert_false(answer_has(&answer, "\"h1\""));
+    ask(house, API_DOOR_READER, "GET", "/v1/users", NULL, NULL);
+    expect_body("{\"concurrent_users\":1,\"users\":[{\"user\":\"admin\",\"connections\":1,\"consuming\":0,"
+                "\"counted\":false},{\"user\":\"alice\",\"connections\":2,\"consuming\":2,\"counted\":true},"
+                "{\"user\":\"bob\"");
+    ask(house, API_DOOR_READER, "GET", "/v1/explain?user=alice", NULL, NULL);
+    expect_body(
+        "{\"concurrent_users\":1,\"limit\":null,\"users\":[{\"user\":\"alice\",\"counted\":true,\"text\":"
+        "\"one concurrent user: 2 of 2 connections consume a licence\"}],\"connections\":[{\"host\":\"h1\"");
+    expect_body("\"reason\":\"counted\",\"counted_as\":\"alice\",\"reported_by\":[\"host\"]},"
+                "{\"host\":\"h2\",\"id\":\"1\",\"user\":\"alice\"");
+    expect_body("\"reason\":\"closing\"");
+    ask(house, API_DOOR_READER, "GET", "/v1/explain", NULL, NULL);
+    expect_body("\"text\":\"not counted: none of 1 connection consumes a licence\"");
+    ask(house, API_DOOR_READER, "GET", "/v1/explain?user=carol", NULL, NULL);
+    expect_body("\"users\":[],\"connections\":[],\"ignored\":[],\"more\":false");
+    ask(house, API_DOOR_READER, "GET", "/v1/farm", NULL, NULL);
+    expect_body(
+        "{\"farm_id\":null,\"mode\":\"alone\",\"hosts\":[{\"host\":\"h1\",\"connections\":2,\"exempt\":1,"
+        "\"answering\":true},{\"host\":\"h2\",\"connections\":2,\"exempt\":0,\"answering\":false}]}");
+    house_close(house);
+}
+
+static void test_status(void **state)
+{
+    struct house *house = house_open();
+    (void)state;
+    setup_people(house);
+    ask(house, API_DOOR_READER, "GET", "/v1/status", NULL, NULL);
+    expect_body("\"farm_id\":null");
+    expect_body("\"limit\":null,\"concurrent_users\":1,\"users\":3,\"connections\":4");
+    expect_body("\"entitlement\":null");
+    expect_body("\"clocks\":{\"expires_at\":null,\"refresh_by\":null,\"next_report\":null}");
+    house->standing.activation = ACTIVATION_ACTIVE;
+    house->standing.grant =
+        (struct grant){.limit = 5, .issued_at_ms = HOUSE_NOW_MS, .refresh_by_ms = HOUSE_NOW_MS};
+    ask(house, API_DOOR_READER, "GET", "/v1/status", NULL, NULL);
+    expect_body("\"farm_id\":\"farm-1\"");
+    expect_body("\"limit\":5");
+    expect_body("\"clocks\":{\"expires_at\":null,\"refresh_by\":\"2026-01-05T08:00:00.000Z\"");
+    expect_body("\"peak_today\":{\"users\":8,\"at\":\"2026-01-05T07:59:55.000Z\"}");
+    ask(house, API_DOOR_READER, "GET", "/metrics", NULL, NULL);
+    expect_body("Content-Type: text/plain; version=0.0.4");
+    expect_body("farmgate_concurrent_users 1\n");
+    house_close(house);
+}
+
+static void test_health(void **state)
+{
+    struct house *house = house_open();
+    (void)state;
+    ask(house, API_DOOR_TCP, "GET", "/healthz", NULL, NULL);
+    expect_body("{\"status\":\"ok\",\"detail\":\"\"}");
+    house->health = "gate: its files cannot be written";
+    ask(house, API_DOOR_TCP, "GET", "/healthz", NULL, NULL);
+    expect("alive with a fault", 200, NULL, NULL);
+    expect_body("{\"status\":\"degraded\",\"detail\":\"gate: its files cannot be written\"}");
+    house->health = "store: disk full";
+    house->alive = house->ready = false;
+    ask(house, API_DOOR_TCP, "GET", "/healthz", NULL, NULL);
+    expect("a failed store", 503, "unhealthy", NULL);
+    expect_body("store: disk full");
+    ask(house, API_DOOR_TCP, "GET", "/readyz", NULL, NULL);
+    expect("not ready", 503, "not_ready", NULL);
+    house_close(house);
+}
+
+static void test_history(void **state)
+{
+    struct house *house = house_open();
+    (void)state;
+    ask(house, API_DOOR_READER, "GET", "/v1/windows", NULL, NULL);
+    expect("windows", 200, NULL, NULL);
+    assert_int_equal(house->asked_since_ms, HOUSE_NOW_MS + 1 - DAY_MS);
+    expect_body("{\"windows\":[{\"sequence\":4,\"start\":\"2026-01-05T07:30:00.000Z\",\"end\":"
+                "\"2026-01-05T07:50:00.000Z\",\"peak_users\":5,");
+    expect_body("\"state\":\"accepted\"},{\"sequence\":null,\"start\":\"2026-01-05T07:50:00.000Z\"");
+    expect_body("\"state\":\"running\"}],\"more\":false}");
+    ask(house, API_DOOR_READER, "GET",
+        "/v1/windows?since=2026-01-01T01:00:00%2B01:00&until=2026-01-02T00:00:00Z", NULL, NULL);
+    assert_int_equal(house->asked_since_ms, INT64_C(1767225600000));
+    assert_int_equal(house->asked_until_ms, INT64_C(1767312000000));
+    assert_false(answer_has(&answer, "running"));
+    ask(house, API_DOOR_READER, "GET", "/v1/days", NULL, NULL);
+    expect_body("{\"days\":[{\"day\":\"2026-01-04\",\"peak_users\":6,");
+    expect_body("{\"day\":\"2026-01-05\",\"peak_users\":8,\"peak_at\":\"2026-01-05T07:59:55.000Z\","
+                "\"complete\":false}");
+    house->query_error = ERROR_IO;
+    ask(house, API_DOOR_READER, "GET", "/v1/windows", NULL, NULL);
+    expect("an unreadable store", 503, "store_unavailable", NULL);
+    ask(house, API_DOOR_READER, "GET", "/v1/days", NULL, NULL);
+    expect("an unreadable store", 503, "store_unavailable", NULL);
+    house_close(house);
+}
+
+/* --- the end -------------------------------------------------------------------------------- */
+
+static void test_close_with_calls_under_way(void **state)
+{
+    static const char *const requests[] = {
+        "PUT /v1/connections/h1/1 HTTP/1.1\r\nHost: x\r\nContent-Length: 35\r\n\r\n"
+        "{\"user\":\"alice\", \"kind\":\"desktop\" }",
+        "PUT /v1/connections/h1/2 HTTP/1.1\r\nHost: x\r\nContent-Length: 33\r\n\r\n"
+        "{\"user\":\"slow\",\"kind\": \"desktop\"}",
+        "POST /v1/connections HTTP/1.1\r\nHost: x\r\nContent-Length: 999\r\n\r\n" PUT_LINE("3", "slow")
+            PUT_LINE("4", "alice"),
+        "POST /v1/connections HTTP/1.1\r\nHost: x\r\nContent-Length: 999\r\n\r\n",
+        "GET /v1/windows HTTP/1.1\r\nHost: x\r\n\r\n",
+        "GET /v1/events?after=0 HTTP/1.1\r\nHost: x\r\n\r\n",
+        "GET /v1/events HTTP/1.1\r\nHost: x\r\n\r\n",
+        "POST /v1/report HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n",
+    };
+    struct house *house = house_open();
+    int clients[COUNT(requests)];
+    (void)state;
+    house->hold_changes = house->hold_accounts = house->hold_queries = true;
+    for (size_t i = 0; i < COUNT(requests); i++) {
+        clients[i] = house_connect(house, API_DOOR_ADMIN);
+        house_send(house, clients[i], requests[i], strlen(requests[i]));
+    }
+    house_turn(house);
+    assert_int_equal(house->change_count, 1);
+    house_close(house); /* answers them all afterwards; nothing may be asked of the agent then */
+    for (size_t i = 0; i < COUNT(requests); i++)
+        (void)close(clients[i]);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_bad_requests),
+        cmocka_unit_test(test_long_names),
+        cmocka_unit_test(test_allow_header),
+        cmocka_unit_test(test_doors),
+        cmocka_unit_test(test_host_header),
+        cmocka_unit_test(test_new_tokens),
+        cmocka_unit_test(test_gate),
+        cmocka_unit_test(test_gate_without_token),
+        cmocka_unit_test(test_gate_waits),
+        cmocka_unit_test(test_resources),
+        cmocka_unit_test(test_put),
+        cmocka_unit_test(test_refused_changes),
+        cmocka_unit_test(test_end_is_idempotent),
+        cmocka_unit_test(test_set),
+        cmocka_unit_test(test_set_too_large),
+        cmocka_unit_test(test_bulk),
+        cmocka_unit_test(test_bulk_keeps_order),
+        cmocka_unit_test(test_bulk_holds_the_client_back),
+        cmocka_unit_test(test_bulk_failures),
+        cmocka_unit_test(test_bulk_client_leaves),
+        cmocka_unit_test(test_lists),
+        cmocka_unit_test(test_status),
+        cmocka_unit_test(test_health),
+        cmocka_unit_test(test_history),
+        cmocka_unit_test(test_close_with_calls_under_way),
+    };
+    return cmocka_run_group_tests_name("api", tests, NULL, NULL);
+}
