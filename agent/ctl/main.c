@@ -1,12 +1,30 @@
 /* farmgate - the command line of the farm's administrator: a table of commands, one file each. */
 #include "command.h"
+#include "commands.h"
 #include "size_command.h"
 #include "version.h"
 
+#include "common/config.h"
+
+#include <locale.h>
 #include <stdio.h>
 #include <string.h>
 
 static const struct command commands[] = {
+    {"status", "the farm at a glance", status_command},
+    {"connections", "who is on, and why each connection counts or not", connections_command},
+    {"users", "every user with a live connection", users_command},
+    {"explain", "why the number is what it is", explain_command},
+    {"windows", "the peaks of the 20-minute windows, or of the days", windows_command},
+    {"gate", "may a user list and start resources", gate_command},
+    {"resources", "the published resources that a user may see", resources_command},
+    {"connection", "tell of a session: put, end, load", connection_command},
+    {"activate", "activate with a licence key, or as a trial", activate_command},
+    {"release", "give the licence key back", release_command},
+    {"report", "report to the authority now", report_command},
+    {"events", "log events, as they happen, to a command", events_command},
+    {"check", "one line for Nagios and its kin", check_command},
+    {"check-config", "is a configuration right", check_config_command},
     {"size", "work out the licences a farm needs from a log of its sessions", size_command},
 };
 #define COMMANDS (sizeof commands / sizeof *commands)
@@ -15,7 +33,7 @@ static void print_help(FILE *file)
 {
     fprintf(file, "usage: farmgate COMMAND [ARGUMENT...]\n\ncommands:\n");
     for (size_t i = 0; i < COMMANDS; i++)
-        fprintf(file, "  %-12s %s\n", commands[i].name, commands[i].help);
+        fprintf(file, "  %-13s %s\n", commands[i].name, commands[i].help);
     fprintf(file, "\noptions:\n"
                   "  --help       print this, or after a command what it takes\n"
                   "  --version    print the version\n");
@@ -34,7 +52,14 @@ static int run(int argc, char **argv)
     for (size_t i = 0; i < COMMANDS; i++)
         if (strcmp(argv[0], commands[i].name) == 0)
             return commands[i].run(argc, argv);
-    fprintf(stderr, "farmgate: no command '%s'; see farmgate --help\n", argv[0]);
+    const char *names[COMMANDS];
+    for (size_t i = 0; i < COMMANDS; i++)
+        names[i] = commands[i].name;
+    const char *nearest = config_nearest(argv[0], names, COMMANDS);
+    if (nearest)
+        fprintf(stderr, "farmgate: no command '%s'; did you mean '%s'?\n", argv[0], nearest);
+    else
+        fprintf(stderr, "farmgate: no command '%s'; see farmgate --help\n", argv[0]);
     return COMMAND_USAGE;
 }
 
@@ -45,6 +70,7 @@ int main(int argc, char **argv)
         return COMMAND_USAGE;
     }
     int code = COMMAND_OK;
+    setlocale(LC_CTYPE, "C.UTF-8"); /* names are UTF-8 whatever the terminal's language is */
     if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)
         print_help(stdout);
     else if (strcmp(argv[1], "--version") == 0)

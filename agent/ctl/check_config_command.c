@@ -1,0 +1,60 @@
+#include "commands.h"
+
+#include "command.h"
+#include "options.h"
+
+#include "agent/api/door.h"
+#include "agent/resources.h"
+#include "agent/settings.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#define DEFAULT_SETTINGS "/etc/farmgate/farmgate.conf"
+
+static const char help[] =
+    "usage: farmgate check-config [FILE]\n"
+    "\n"
+    "Says whether a configuration is right, with its resources.conf and its tokens; changes "
+    "nothing and needs no\n"
+    "agent. FILE is /etc/farmgate/farmgate.conf by default.\n"
+    "\n"
+    "options:\n"
+    "  --help         print this\n"
+    "\n"
+    "exit codes: 0 right; 64 usage; 78 wrong\n";
+
+/* The files that the settings name. */
+static int check_named_files(const struct settings *settings, struct error_detail *ret_detail)
+{
+    struct resources *resources = NULL;
+    struct door_keys keys;
+    int error = resources_read(settings->resources_file, &resources, ret_detail);
+    resources_destroy(resources);
+    return error ? error : door_read_tokens(settings->api_tokens, &keys, ret_detail);
+}
+
+int check_config_command(int argc, char **argv)
+{
+    const struct options_form form = {"check-config", help, NULL, 0, 0, 1};
+    struct error_detail detail = {""};
+    char **operands;
+    int count;
+    int code = options_parse(&form, argc, argv, &operands, &count);
+    if (code != OPTIONS_GO_ON)
+        return code;
+    const char *path = count > 0 ? operands[0] : DEFAULT_SETTINGS;
+    struct settings *settings = calloc(1, sizeof(*settings));
+    if (!settings)
+        return COMMAND_FAILED;
+    int error = settings_read(path, settings, &detail);
+    if (!error)
+        error = check_named_files(settings, &detail);
+    free(settings);
+    if (error) {
+        (void)fprintf(stderr, "farmgate: %s\n", detail.text);
+        return COMMAND_CONFIGURATION;
+    }
+    (void)printf("%s is right\n", path);
+    return COMMAND_OK;
+}

@@ -1,0 +1,377 @@
+/* farmgate connections, users, explain: who is on, and why each one counts or not. */
+#include "commands.h"
+
+#include "ask.h"
+#include "options.h"
+#include "shape.h"
+#include "term.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define ROWS_MAX         20000 /* what the agent tells at most */
+#define IGNORED_ROWS_MAX 65536
+
+struct connection_row {
+    char host[256], id[128], user[512];
+    char kind[32], route[32], state[32], reason[64];
+    char counted_as[512]; /* in explanations */
+    int64_t connected_at_ms;
+    bool counted;
+};
+
+struct ignored_row {
+    char host[256], id[128], user[512], service[128], reason[64];
+};
+
+static const struct json_field connection_fields[] = {
+    SHAPE_TEXT("host", struct connection_row, host),
+    SHAPE_TEXT("id", struct connection_row, id),
+    SHAPE_TEXT("user", struct connection_row, user),
+    SHAPE_TEXT("kind", struct connection_row, kind),
+    SHAPE_TEXT("route", struct connection_row, route),
+    SHAPE_TEXT("state", struct connection_row, state),
+    SHAPE_TIME("connected_at", struct connection_row, connected_at_ms),
+    SHAPE_YES_NO("counted", struct connection_row, counted),
+    SHAPE_TEXT("reason", struct connection_row, reason),
+    SHAPE_TEXT("counted_as", struct connection_row, counted_as),
+};
+static const struct json_shape connection_shape = SHAPE_OF(connection_fields);
+
+static const struct json_field ignored_fields[] = {
+    SHAPE_TEXT("host", struct ignored_row, host),     SHAPE_TEXT("id", struct ignored_row, id),
+    SHAPE_TEXT("user", struct ignored_row, user),     SHAPE_TEXT("service", struct ignored_row, service),
+    SHAPE_TEXT("reason", struct ignored_row, reason),
+};
+static const struct json_shape ignored_shape = SHAPE_OF(ignored_fields);
+
+static int no_memory(void)
+{
+    (void)fprintf(stderr, "farmgate: out of memory\n");
+    return COMMAND_FAILED;
+}
+
+static void note_more(bool more)
+{
+    if (more)
+        (void)printf("… there are more; ask by --host or --user\n");
+}
+
+/* --- sessions that are no connections ------------------------------------------------------- */
+
+static bool print_ignored(const struct ignored_row *rows, size_t count, const struct term *term)
+{
+    static const char *const titles[] = {"HOST", "ID", "USER", "SERVICE", "NOT COUNTED"};
+    if (count == 0)
+        return true;
+    struct table *table = table_create(titles, sizeof(titles) / sizeof(titles[0]));
+    if (!table)
+        return false;
+    for (size_t i = 0; i < count; i++) {
+        table_cell(table, TERM_PLAIN, rows[i].host);
+        table_cell(table, TERM_PLAIN, rows[i].id);
+        table_cell(table, TERM_PLAIN, rows[i].user[0] ? rows[i].user : "-");
+        table_cell(table, TERM_PLAIN, rows[i].service[0] ? rows[i].service : "-");
+        table_cell(table, TERM_DIM, rows[i].reason);
+    }
+    (void)fputc('\n', term->file);
+    bool printed = table_print(table, term);
+    table_destroy(table);
+    return printed;
+}
+
+/* --- connections ---------------------------------------------------------------------------- */
+
+struct connections_view {
+    bool more;
+    size_t connections_count, ignored_count;
+    struct connection_row connections[ROWS_MAX];
+    struct ignored_row ignored[IGNORED_ROWS_MAX];
+};
+
+static const struct json_field connections_fields[] = {
+    SHAPE_LIST("connections", struct connections_view, connections, connection_shape),
+    SHAPE_LIST("ignored", struct connections_view, ignored, ignored_shape),
+    SHAPE_YES_NO("more", struct connections_view, more),
+};
+static const struct json_shape connections_shape = SHAPE_OF(connections_fields);
+
+static void add_connection(struct table *table, const struct connection_row *row)
+{
+    char time[TERM_TIME_BYTES];
+    table_cell(table, TERM_PLAIN, row->host);
+    table_cell(table, TERM_PLAIN, row->id);
+    table_cell(table, TERM_PLAIN, row->user);
+    table_cell(table, TERM_PLAIN, row->kind);
+    table_cell(table, TERM_PLAIN, row->route);
+    table_cell(table, strcmp(row->state, "active") == 0 ? TERM_PLAIN : TERM_WARN, row->state);
+    table_cell(table, TERM_PLAIN, term_time(row->connected_at_ms, time));
+    table_cell(table, row->counted ? TERM_GOOD : TERM_DIM, row->reason);
+}
+
+static int print_connections(const struct connections_view *view)
+{
+    static const char *const titles[] = {"HOST", "ID", "USER", "KIND", "ROUTE", "STATE", "SINCE", "COUNTS"};
+    struct term term;
+    struct table *table = table_create(titles, sizeof(titles) / sizeof(titles[0]));
+    if (!table)
+        return no_memory();
+    term_init(&term, stdout);
+    for (size_t i = 0; i < view->connections_count; i++)
+        add_connection(table, &view->connections[i]);
+    bool printed = view->connections_count == 0 || table_print(table, &term);
+    table_destroy(table);
+    if (!printed || !print_ignored(view->ignored, view->ignored_count, &term))
+        return no_memory();
+    if (view->connections_count == 0 && view->ignored_count == 0)
+        (void)printf("nobody is connected\n");
+    note_more(view->more);
+    return COMMAND_OK;
+}
+
+/* Asks, then prints the answer as it is or by shape. `bytes`: of the view. */
+static int ask_and_print(const struct ask *question, bool json, const struct json_shape *shape, size_t bytes,
+                         int (*print)(const void *view))
+{
+    struct local_client_answer answer;
+    int code = ask(question, &answer);
+    if (code != COMMAND_OK)
+        return code;
+    void *view = json ? NULL : calloc(1, bytes);
+    if (json)
+        ask_print(&answer);
+    else if (!view)
+        code = no_memory();
+    else if ((code = ask_read(&answer, shape, view)) == COMMAND_OK)
+        code = print(view);
+    free(view);
+    local_client_answer_finish(&answer);
+    return code;
+}
+
+static int print_connections_view(const void *view)
+{
+    return print_connections(view);
+}
+
+int connections_command(int argc, char **argv)
+{
+    static const char help[] =
+        "usage: farmgate connections [--user NAME] [--host NAME] [--state STATE] [--json]\n"
+        "\n"
+        "Every live connection, and why it counts or not; then this host's sessions that "
+        "are ignored.\n"
+        "\n"
+        "options:\n"
+        "  --user NAME    of this user only\n"
+        "  --host NAME    on this host only\n"
+        "  --state STATE  active or disconnected\n"
+        "  --json         the agent's answer as it is\n"
+        "  --socket PATH  another agent's socket\n"
+        "  --help         print this\n";
+    const char *user = NULL, *host = NULL, *state = NULL;
+    bool json = false;
+    char target[ASK_TARGET_BYTES] = "/v1/connections";
+    struct ask question = {.target = target};
+    const struct option_spec specs[] = {{"user", OPTION_TEXT, &user},
+                                        {"host", OPTION_TEXT, &host},
+                                        {"state", OPTION_TEXT, &state},
+                                        {"json", OPTION_FLAG, &json},
+                                        {"socket", OPTION_TEXT, &question.socket}};
+    const struct options_form form = {"connections", help, specs, sizeof(specs) / sizeof(specs[0]), 0, 0};
+    char **operands;
+    int count;
+    int code = options_parse(&form, argc, argv, &operands, &count);
+    if (code != OPTIONS_GO_ON)
+        return code;
+    if (!ask_parameter(target, "user", user) || !ask_parameter(target, "host", host) ||
+        !ask_parameter(target, "state", state))
+        return COMMAND_DATA;
+    return ask_and_print(&question, json, &connections_shape, sizeof(struct connections_view),
+                         print_connections_view);
+}
+
+/* --- users ---------------------------------------------------------------------------------- */
+
+struct user_row {
+    char user[512];
+    int64_t connections, consuming;
+    bool counted;
+};
+struct users_view {
+    int64_t concurrent_users;
+    bool more;
+    size_t users_count;
+    struct user_row users[ROWS_MAX];
+};
+
+static const struct json_field user_fields[] = {
+    SHAPE_TEXT("user", struct user_row, user),
+    SHAPE_NUMBER("connections", struct user_row, connections),
+    SHAPE_NUMBER("consuming", struct user_row, consuming),
+    SHAPE_YES_NO("counted", struct user_row, counted),
+};
+static const struct json_shape user_shape = SHAPE_OF(user_fields);
+static const struct json_field users_fields[] = {
+    SHAPE_NUMBER("concurrent_users", struct users_view, concurrent_users),
+    SHAPE_LIST("users", struct users_view, users, user_shape),
+    SHAPE_YES_NO("more", struct users_view, more),
+};
+static const struct json_shape users_shape = SHAPE_OF(users_fields);
+
+static int print_users(const void *data)
+{
+    static const char *const titles[] = {"USER", "CONNECTIONS", "CONSUMING", "COUNTS"};
+    const struct users_view *view = data;
+    struct term term;
+    struct table *table = table_create(titles, sizeof(titles) / sizeof(titles[0]));
+    if (!table)
+        return no_memory();
+    term_init(&term, stdout);
+    table_right(table, 1);
+    table_right(table, 2);
+    for (size_t i = 0; i < view->users_count; i++) {
+        const struct user_row *row = &view->users[i];
+        table_cell(table, TERM_PLAIN, row->user);
+        table_number(table, (uint64_t)row->connections);
+        table_number(table, (uint64_t)row->consuming);
+        table_cell(table, row->counted ? TERM_GOOD : TERM_DIM, row->counted ? "yes" : "no");
+    }
+    bool printed = view->users_count == 0 || table_print(table, &term);
+    table_destroy(table);
+    if (!printed)
+        return no_memory();
+    (void)printf("%s%" PRId64 " concurrent user%s\n", view->users_count ? "\n" : "", view->concurrent_users,
+                 view->concurrent_users == 1 ? "" : "s");
+    note_more(view->more);
+    return COMMAND_OK;
+}
+
+int users_command(int argc, char **argv)
+{
+    static const char help[] = "usage: farmgate users [--json] [--socket PATH]\n"
+                               "\n"
+                               "Every user with a live connection, and who is one of the concurrent users.\n"
+                               "\n"
+                               "options:\n"
+                               "  --json         the agent's answer as it is\n"
+                               "  --socket PATH  another agent's socket\n"
+                               "  --help         print this\n";
+    bool json = false;
+    struct ask question = {.target = "/v1/users"};
+    const struct option_spec specs[] = {{"json", OPTION_FLAG, &json},
+                                        {"socket", OPTION_TEXT, &question.socket}};
+    const struct options_form form = {"users", help, specs, sizeof(specs) / sizeof(specs[0]), 0, 0};
+    char **operands;
+    int count;
+    int code = options_parse(&form, argc, argv, &operands, &count);
+    if (code != OPTIONS_GO_ON)
+        return code;
+    return ask_and_print(&question, json, &users_shape, sizeof(struct users_view), print_users);
+}
+
+/* --- explain -------------------------------------------------------------------------------- */
+
+struct explained_row {
+    char user[512], text[512];
+    bool counted;
+};
+struct explain_view {
+    int64_t concurrent_users, limit;
+    bool more;
+    size_t users_count, connections_count, ignored_count;
+    struct explained_row users[ROWS_MAX];
+    struct connection_row connections[ROWS_MAX];
+    struct ignored_row ignored[IGNORED_ROWS_MAX];
+};
+
+static const struct json_field explained_fields[] = {
+    SHAPE_TEXT("user", struct explained_row, user),
+    SHAPE_TEXT("text", struct explained_row, text),
+    SHAPE_YES_NO("counted", struct explained_row, counted),
+};
+static const struct json_shape explained_shape = SHAPE_OF(explained_fields);
+static const struct json_field explain_fields[] = {
+    SHAPE_NUMBER("concurrent_users", struct explain_view, concurrent_users),
+    SHAPE_NUMBER("limit", struct explain_view, limit),
+    SHAPE_LIST("users", struct explain_view, users, explained_shape),
+    SHAPE_LIST("connections", struct explain_view, connections, connection_shape),
+    SHAPE_LIST("ignored", struct explain_view, ignored, ignored_shape),
+    SHAPE_YES_NO("more", struct explain_view, more),
+};
+static const struct json_shape explain_shape = SHAPE_OF(explain_fields);
+
+static void print_why(const struct connection_row *row, const struct term *term)
+{
+    char clean[TERM_TEXT_BYTES], time[TERM_TIME_BYTES];
+    (void)fprintf(term->file, "  %s", term_clean(row->host, clean));
+    (void)fprintf(term->file, " %s", term_clean(row->id, clean));
+    if (strcmp(row->user, row->counted_as) != 0)
+        (void)fprintf(term->file, " as %s", term_clean(row->user, clean));
+    (void)fprintf(term->file, ": %s by %s, %s, since %s: %s%s%s\n", row->kind, row->route, row->state,
+                  term_time(row->connected_at_ms, time),
+                  term_style(term, row->counted ? TERM_GOOD : TERM_DIM), row->reason, term_plain(term));
+}
+
+/* The user, and his connections from *next on, which come in the users' order. */
+static void print_explained(const struct explain_view *view, const struct explained_row *user, size_t *next,
+                            const struct term *term)
+{
+    char clean[TERM_TEXT_BYTES];
+    (void)fprintf(term->file, "%s%s%s: ", term_style(term, TERM_BOLD), term_clean(user->user, clean),
+                  term_plain(term));
+    (void)fprintf(term->file, "%s\n", term_clean(user->text, clean));
+    while (*next < view->connections_count && strcmp(view->connections[*next].counted_as, user->user) == 0)
+        print_why(&view->connections[(*next)++], term);
+}
+
+static int print_explanation(const void *data)
+{
+    const struct explain_view *view = data;
+    struct term term;
+    term_init(&term, stdout);
+    for (size_t i = 0, next = 0; i < view->users_count; i++)
+        print_explained(view, &view->users[i], &next, &term);
+    if (view->users_count == 0)
+        (void)printf("no live connection\n");
+    if (!print_ignored(view->ignored, view->ignored_count, &term))
+        return no_memory();
+    (void)printf("\n%" PRId64 " concurrent user%s", view->concurrent_users,
+                 view->concurrent_users == 1 ? "" : "s");
+    if (view->limit > 0)
+        (void)printf(", limit %" PRId64, view->limit);
+    (void)printf("\n");
+    note_more(view->more);
+    return COMMAND_OK;
+}
+
+int explain_command(int argc, char **argv)
+{
+    static const char help[] =
+        "usage: farmgate explain [USER] [--json] [--socket PATH]\n"
+        "\n"
+        "Why the number is what it is: of every user, or of one, which connection counts "
+        "and which does not.\n"
+        "\n"
+        "options:\n"
+        "  --json         the agent's answer as it is\n"
+        "  --socket PATH  another agent's socket\n"
+        "  --help         print this\n";
+    bool json = false;
+    const char *user = NULL;
+    char target[ASK_TARGET_BYTES] = "/v1/explain";
+    struct ask question = {.target = target};
+    const struct option_spec specs[] = {{"json", OPTION_FLAG, &json},
+                                        {"user", OPTION_TEXT, &user},
+                                        {"socket", OPTION_TEXT, &question.socket}};
+    const struct options_form form = {"explain", help, specs, sizeof(specs) / sizeof(specs[0]), 0, 1};
+    char **operands;
+    int count;
+    int code = options_parse(&form, argc, argv, &operands, &count);
+    if (code != OPTIONS_GO_ON)
+        return code;
+    if (!ask_parameter(target, "user", count > 0 ? operands[0] : user))
+        return COMMAND_DATA;
+    return ask_and_print(&question, json, &explain_shape, sizeof(struct explain_view), print_explanation);
+}

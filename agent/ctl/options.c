@@ -1,0 +1,87 @@
+#include "options.h"
+
+#include "command.h"
+
+#include "common/config.h"
+
+#include <assert.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <string.h>
+
+#define HELP_INDEX 1000
+
+static int refuse_unknown(const struct options_form *form, const char *word)
+{
+    const char *names[OPTIONS_MAX + 1];
+    char name[64];
+    size_t count = 0;
+    for (; count < form->count; count++)
+        names[count] = form->specs[count].name;
+    names[count++] = "help";
+    word += strspn(word, "-");
+    (void)snprintf(name, sizeof(name), "%.*s", (int)strcspn(word, "="), word);
+    const char *nearest = config_nearest(name, names, count);
+    if (nearest)
+        (void)fprintf(stderr, "farmgate %s: no option --%s; did you mean --%s?\n", form->command, name,
+                      nearest);
+    else
+        (void)fprintf(stderr, "farmgate %s: no option --%s; see farmgate %s --help\n", form->command, name,
+                      form->command);
+    return COMMAND_USAGE;
+}
+
+static int take(const struct options_form *form, const struct option_spec *spec, const char *value)
+{
+    if (spec->kind == OPTION_FLAG) {
+        *(bool *)spec->ret = true;
+        return OPTIONS_GO_ON;
+    }
+    if (value[0] == '\0') {
+        (void)fprintf(stderr, "farmgate %s: --%s: empty\n", form->command, spec->name);
+        return COMMAND_USAGE;
+    }
+    *(const char **)spec->ret = value;
+    return OPTIONS_GO_ON;
+}
+
+static int check_operands(const struct options_form *form, int count)
+{
+    if (count >= form->operands_min && count <= form->operands_max)
+        return OPTIONS_GO_ON;
+    (void)fprintf(stderr, "farmgate %s: %s; see farmgate %s --help\n", form->command,
+                  count < form->operands_min ? "something is missing" : "too many words", form->command);
+    return COMMAND_USAGE;
+}
+
+int options_parse(const struct options_form *form, int argc, char **argv, char ***ret_operands,
+                  int *ret_count)
+{
+    struct option options[OPTIONS_MAX + 2] = {0};
+    int code = OPTIONS_GO_ON, found;
+    assert(form->count <= OPTIONS_MAX);
+    for (size_t i = 0; i < form->count; i++)
+        options[i] = (struct option){form->specs[i].name,
+                                     form->specs[i].kind == OPTION_TEXT ? required_argument : no_argument,
+                                     NULL, (int)i + 1};
+    options[form->count] = (struct option){"help", no_argument, NULL, HELP_INDEX};
+    opterr = 0;
+    optind = 0; /* begins anew, also where another command was parsed before */
+    while (code == OPTIONS_GO_ON && (found = getopt_long(argc, argv, ":h", options, NULL)) != -1) {
+        if (found == HELP_INDEX || found == 'h') {
+            (void)fputs(form->help, stdout);
+            return COMMAND_OK;
+        }
+        if (found == ':') {
+            (void)fprintf(stderr, "farmgate %s: %s needs a value\n", form->command, argv[optind - 1]);
+            return COMMAND_USAGE;
+        }
+        code = found == '?' ? refuse_unknown(form, argv[optind - 1])
+                            : take(form, &form->specs[found - 1], optarg);
+    }
+    if (code == OPTIONS_GO_ON)
+        code = check_operands(form, argc - optind);
+    *ret_operands = argv + optind;
+    *ret_count = argc - optind;
+    return code;
+}

@@ -1,0 +1,35 @@
+/* options.h - the options of a command by a table: --help, and the nearest name for one that is not known. */
+#ifndef FARMGATE_CTL_OPTIONS_H
+#define FARMGATE_CTL_OPTIONS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#define OPTIONS_MAX   16
+#define OPTIONS_GO_ON -1 /* not an exit code: the command is to be run */
+
+enum option_kind {
+    OPTION_FLAG, /* bool */
+    OPTION_TEXT, /* const char *; empty ones are refused */
+};
+
+struct option_spec {
+    const char *name; /* without "--" */
+    enum option_kind kind;
+    void *ret;
+};
+
+struct options_form {
+    const char *command; /* "connection put" */
+    const char *help;    /* whole, for --help */
+    const struct option_spec *specs;
+    size_t count;
+    int operands_min, operands_max;
+};
+
+/* Fills what the specs point to and sets *ret_operands to the words that are no options (within argv, which
+ * is reordered). OPTIONS_GO_ON, or an exit code: --help was printed, or what is wrong. */
+int options_parse(const struct options_form *form, int argc, char **argv, char ***ret_operands,
+                  int *ret_count);
+
+#endif

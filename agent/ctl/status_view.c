@@ -1,0 +1,207 @@
+#include "status_view.h"
+
+#include "shape.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#define BAR_COLUMNS  24
+#define WARN_PERCENT 90
+
+static const struct json_field verdict_fields[] = {
+    SHAPE_YES_NO("open", struct status_verdict, open),
+    SHAPE_TEXT("reason", struct status_verdict, reason),
+    SHAPE_TEXT("text", struct status_verdict, text),
+};
+static const struct json_shape verdict_shape = SHAPE_OF(verdict_fields);
+
+static const struct json_field window_fields[] = {
+    SHAPE_NUMBER("peak_users", struct status_window, peak_users),
+};
+static const struct json_shape window_shape = SHAPE_OF(window_fields);
+
+static const struct json_field peak_fields[] = {
+    SHAPE_NUMBER("users", struct status_peak, users),
+    SHAPE_TIME("at", struct status_peak, at_ms),
+};
+static const struct json_shape peak_shape = SHAPE_OF(peak_fields);
+
+static const struct json_field clock_fields[] = {
+    SHAPE_TIME("expires_at", struct status_clocks, expires_at_ms),
+    SHAPE_TIME("refresh_by", struct status_clocks, refresh_by_ms),
+    SHAPE_TIME("next_report", struct status_clocks, next_report_ms),
+};
+static const struct json_shape clocks_shape = SHAPE_OF(clock_fields);
+
+static const struct json_field entitlement_fields[] = {
+    SHAPE_YES_NO("trial", struct status_entitlement, trial),
+};
+static const struct json_shape entitlement_shape = SHAPE_OF(entitlement_fields);
+
+static const struct json_field status_fields[] = {
+    SHAPE_TEXT("host", struct status_view, host),
+    SHAPE_TIME("now", struct status_view, now_ms),
+    SHAPE_TEXT("version", struct status_view, version),
+    SHAPE_YES_NO("ready", struct status_view, ready),
+    SHAPE_TEXT("farm_id", struct status_view, farm_id),
+    {.name = "verdict",
+     .type = JSON_OBJECT,
+     .offset = offsetof(struct status_view, verdict),
+     .shape = &verdict_shape,
+     .required = true},
+    SHAPE_NUMBER("limit", struct status_view, limit),
+    SHAPE_NUMBER_MUST("concurrent_users", struct status_view, concurrent_users),
+    SHAPE_NUMBER("users", struct status_view, users),
+    SHAPE_NUMBER("connections", struct status_view, connections),
+    SHAPE_NUMBER("exempt", struct status_view, exempt),
+    SHAPE_NUMBER("disconnected", struct status_view, disconnected),
+    SHAPE_NUMBER("hosts", struct status_view, hosts),
+    SHAPE_PART("window", struct status_view, window, window_shape),
+    SHAPE_PART("peak_today", struct status_view, peak_today, peak_shape),
+    SHAPE_PART("peak_ever", struct status_view, peak_ever, peak_shape),
+    SHAPE_PART("clocks", struct status_view, clocks, clocks_shape),
+    SHAPE_TIME("last_contact", struct status_view, last_contact_ms),
+    SHAPE_NUMBER("windows_queued", struct status_view, windows_queued),
+    SHAPE_NUMBER("report_failures", struct status_view, report_failures),
+    SHAPE_PART("entitlement", struct status_view, entitlement, entitlement_shape),
+    SHAPE_TEXT("health", struct status_view, health),
+};
+const struct json_shape status_view_shape = SHAPE_OF(status_fields);
+
+void status_view_init(struct status_view *view)
+{
+    memset(view, 0, sizeof(*view));
+    view->limit = -1;
+}
+
+/* --- for people ----------------------------------------------------------------------------- */
+
+static void print_label(const struct term *term, const char *label)
+{
+    (void)fprintf(term->file, "%s%-12s%s", term_style(term, TERM_DIM), label, term_plain(term));
+}
+
+static void print_gate(const struct status_view *view, const struct term *term)
+{
+    char clean[TERM_TEXT_BYTES];
+    print_label(term, "gate");
+    (void)fprintf(term->file, "%s%s%s", term_style(term, view->verdict.open ? TERM_GOOD : TERM_BAD),
+                  view->verdict.open ? "open" : "closed", term_plain(term));
+    if (!view->verdict.open)
+        (void)fprintf(term->file, "  %s: %s", view->verdict.reason, term_clean(view->verdict.text, clean));
+    if (!view->ready)
+        (void)fprintf(term->file, "  (starting: not every session is known yet)");
+    (void)fputc('\n', term->file);
+}
+
+static enum term_style users_style(const struct status_view *view)
+{
+    if (view->limit < 0)
+        return TERM_PLAIN;
+    if (view->concurrent_users > view->limit)
+        return TERM_BAD;
+    return view->concurrent_users * 100 >= view->limit * WARN_PERCENT ? TERM_WARN : TERM_GOOD;
+}
+
+static void print_users(const struct status_view *view, const struct term *term)
+{
+    char bar[TERM_BAR_BYTES];
+    print_label(term, "users");
+    const char *style = term_style(term, users_style(view));
+    if (view->limit < 0) {
+        (void)fprintf(term->file, "%" PRId64 " concurrent, no limit known\n", view->concurrent_users);
+        return;
+    }
+    (void)fprintf(term->file, "%s%" PRId64 "%s of %" PRId64 " licences", style, view->concurrent_users,
+                  term_plain(term), view->limit);
+    (void)term_bar((uint64_t)view->concurrent_users, (uint64_t)view->limit, BAR_COLUMNS, bar);
+    int rest = BAR_COLUMNS - (int)term_text_width(bar);
+    (void)fprintf(term->file, "  %s%s%s%*s", style, bar, term_plain(term), rest, "");
+    if (view->limit > 0)
+        (void)fprintf(term->file, " %" PRId64 " %%", view->concurrent_users * 100 / view->limit);
+    (void)fputc('\n', term->file);
+}
+
+static void print_sessions(const struct status_view *view, const struct term *term)
+{
+    print_label(term, "connections");
+    (void)fprintf(term->file,
+                  "%" PRId64 " of %" PRId64 " user%s on %" PRId64 " host%s; %" PRId64
+                  " disconnected, %" PRId64 " exempt\n",
+                  view->connections, view->users, view->users == 1 ? "" : "s", view->hosts,
+                  view->hosts == 1 ? "" : "s", view->disconnected, view->exempt);
+}
+
+static void print_peaks(const struct status_view *view, const struct term *term)
+{
+    char today[TERM_TIME_BYTES], ever[TERM_TIME_BYTES];
+    print_label(term, "peak");
+    (void)fprintf(term->file, "%" PRId64 " in this window, %" PRId64, view->window.peak_users,
+                  view->peak_today.users);
+    if (view->peak_today.at_ms)
+        (void)fprintf(term->file, " today (%s)",
+                      term_time(view->peak_today.at_ms, today) + strlen("YYYY-MM-DD "));
+    else
+        (void)fprintf(term->file, " today");
+    (void)fprintf(term->file, ", %" PRId64 " ever", view->peak_ever.users);
+    if (view->peak_ever.at_ms)
+        (void)fprintf(term->file, " (%s)", term_time(view->peak_ever.at_ms, ever));
+    (void)fputc('\n', term->file);
+}
+
+static void print_clock(const struct status_view *view, const struct term *term, const char *label,
+                        int64_t at_ms)
+{
+    char time[TERM_TIME_BYTES], span[TERM_TIME_BYTES];
+    if (at_ms == 0)
+        return;
+    print_label(term, label);
+    bool past = at_ms <= view->now_ms;
+    (void)fprintf(term->file, "%s%s%s  %s%s%s\n", term_style(term, past ? TERM_BAD : TERM_PLAIN),
+                  term_time(at_ms, time), past ? term_plain(term) : "", past ? "" : "in ",
+                  term_span(at_ms - view->now_ms, span), past ? " ago" : "");
+}
+
+static void print_contact(const struct status_view *view, const struct term *term)
+{
+    char span[TERM_TIME_BYTES];
+    if (view->limit < 0 && view->last_contact_ms == 0)
+        return;
+    print_label(term, "contact");
+    if (view->last_contact_ms)
+        (void)fprintf(term->file, "last %s ago", term_span(view->now_ms - view->last_contact_ms, span));
+    else
+        (void)fprintf(term->file, "never");
+    if (view->clocks.next_report_ms)
+        (void)fprintf(term->file, ", next report in %s",
+                      term_span(view->clocks.next_report_ms - view->now_ms, span));
+    (void)fprintf(term->file, ", %" PRId64 " window%s to send", view->windows_queued,
+                  view->windows_queued == 1 ? "" : "s");
+    if (view->report_failures > 0)
+        (void)fprintf(term->file, ", %s%" PRId64 " failed in a row%s", term_style(term, TERM_WARN),
+                      view->report_failures, term_plain(term));
+    (void)fputc('\n', term->file);
+}
+
+void status_view_print(const struct status_view *view, const struct term *term)
+{
+    char clean[TERM_TEXT_BYTES];
+    print_gate(view, term);
+    print_users(view, term);
+    print_sessions(view, term);
+    print_peaks(view, term);
+    print_clock(view, term, view->entitlement.trial ? "trial ends" : "expires", view->clocks.expires_at_ms);
+    print_clock(view, term, "refresh by", view->clocks.refresh_by_ms);
+    print_contact(view, term);
+    if (view->farm_id[0]) {
+        print_label(term, "farm");
+        (void)fprintf(term->file, "%s\n", view->farm_id);
+    }
+    if (view->health[0]) {
+        print_label(term, "health");
+        (void)fprintf(term->file, "%s%s%s\n", term_style(term, TERM_WARN), term_clean(view->health, clean),
+                      term_plain(term));
+    }
+    print_label(term, "agent");
+    (void)fprintf(term->file, "%s on %s\n", view->version, term_clean(view->host, clean));
+}

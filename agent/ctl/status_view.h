@@ -1,0 +1,48 @@
+/* status_view.h - /v1/status as the commands read it, and as people see it. */
+#ifndef FARMGATE_CTL_STATUS_VIEW_H
+#define FARMGATE_CTL_STATUS_VIEW_H
+
+#include "term.h"
+
+#include "common/json.h"
+
+#define STATUS_VIEW_TEXT_BYTES 511
+
+struct status_verdict {
+    bool open;
+    char reason[64], text[STATUS_VIEW_TEXT_BYTES + 1];
+};
+struct status_window {
+    int64_t peak_users;
+};
+struct status_peak {
+    int64_t users, at_ms; /* 0: none yet */
+};
+struct status_clocks {
+    int64_t expires_at_ms, refresh_by_ms, next_report_ms; /* 0: does not run */
+};
+struct status_entitlement {
+    bool trial;
+};
+
+struct status_view {
+    char host[256], version[64], farm_id[64], health[STATUS_VIEW_TEXT_BYTES + 1];
+    int64_t now_ms;
+    bool ready;
+    struct status_verdict verdict;
+    int64_t limit; /* -1: not activated */
+    int64_t concurrent_users, users, connections, exempt, disconnected, hosts;
+    struct status_window window;
+    struct status_peak peak_today, peak_ever;
+    struct status_clocks clocks;
+    int64_t last_contact_ms; /* 0: never */
+    int64_t windows_queued, report_failures;
+    struct status_entitlement entitlement;
+};
+
+extern const struct json_shape status_view_shape;
+
+void status_view_init(struct status_view *view);
+void status_view_print(const struct status_view *view, const struct term *term);
+
+#endif

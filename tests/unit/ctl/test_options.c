@@ -1,0 +1,99 @@
+/* Options by a table: what is taken, and what is refused with which exit code. */
+#include "agent/ctl/command.h"
+#include "agent/ctl/options.h"
+
+#include "tests/unit/unit.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#define WORDS_MAX 8
+
+struct words {
+    bool json;
+    const char *user;
+};
+
+/* Runs the words with standard error, or output, going to `ret_said`. */
+static int parse(const char *const *argv, struct words *ret, int *ret_count, char *ret_said, size_t bytes)
+{
+    const struct option_spec specs[] = {{"json", OPTION_FLAG, &ret->json}, {"user", OPTION_TEXT, &ret->user}};
+    const struct options_form form = {"try", "usage: farmgate try\n", specs, 2, 0, 1};
+    char *copy[WORDS_MAX + 2] = {(char *)(uintptr_t) "try"}, **operands;
+    int count = 1;
+    for (; argv[count - 1]; count++)
+        copy[count] = (char *)(uintptr_t)argv[count - 1];
+    FILE *file = tmpfile();
+    int out = dup(STDOUT_FILENO), err = dup(STDERR_FILENO);
+    (void)fflush(stdout);
+    (void)dup2(fileno(file), STDOUT_FILENO);
+    (void)dup2(fileno(file), STDERR_FILENO);
+    int code = options_parse(&form, count, copy, &operands, ret_count);
+    (void)fflush(stdout);
+    (void)dup2(out, STDOUT_FILENO);
+    (void)dup2(err, STDERR_FILENO);
+    (void)close(out);
+    (void)close(err);
+    rewind(file);
+    ret_said[fread(ret_said, 1, bytes - 1, file)] = '\0';
+    (void)fclose(file);
+    return code;
+}
+
+static void test_words(void **state)
+{
+    static const struct {
+        const char *argv[WORDS_MAX];
+        int code, count;
+        bool json;
+        const char *user, *said;
+    } cases[] = {
+        {{NULL}, OPTIONS_GO_ON, 0, false, NULL, ""},
+        {{"--json", "--user", "bob"}, OPTIONS_GO_ON, 0, true, "bob", ""},
+        {{"word", "--user=bob"}, OPTIONS_GO_ON, 1, false, "bob", ""},
+        {{"--", "--json"}, OPTIONS_GO_ON, 1, false, NULL, ""},
+        {{"-"}, OPTIONS_GO_ON, 1, false, NULL, ""},
+        {{"--js"}, OPTIONS_GO_ON, 0, true, NULL, ""},
+        {{"--help"}, COMMAND_OK, 0, false, NULL, "usage: farmgate try\n"},
+        {{"-h"}, COMMAND_OK, 0, false, NULL, "usage: farmgate try\n"},
+        {{"--jsno"}, COMMAND_USAGE, 0, false, NULL, "farmgate try: no option --jsno; did you mean --json?\n"},
+        {{"--quux=1"},
+         COMMAND_USAGE,
+         0,
+         false,
+         NULL,
+         "farmgate try: no option --quux; see farmgate try --help\n"},
+        {{"--user"}, COMMAND_USAGE, 0, false, NULL, "farmgate try: --user needs a value\n"},
+        {{"--user="}, COMMAND_USAGE, 0, false, NULL, "farmgate try: --user: empty\n"},
+        {{"one", "two"},
+         COMMAND_USAGE,
+         0,
+         false,
+         NULL,
+         "farmgate try: too many words; see farmgate try --help\n"},
+    };
+    char said[512];
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct words words = {0};
+        int count = 0;
+        int code = parse(cases[i].argv, &words, &count, said, sizeof(said));
+        if (code != cases[i].code || strcmp(said, cases[i].said) != 0)
+            fail_msg("case %zu: %d \"%s\", not %d \"%s\"", i, code, said, cases[i].code, cases[i].said);
+        if (code != OPTIONS_GO_ON)
+            continue;
+        assert_int_equal(count, cases[i].count);
+        assert_int_equal(words.json, cases[i].json);
+        if (cases[i].user)
+            assert_string_equal(words.user, cases[i].user);
+        else
+            assert_null(words.user);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_words)};
+    return cmocka_run_group_tests_name("options", tests, NULL, NULL);
+}
