@@ -482,12 +482,14 @@ static void end_leavers(struct batch *batch, const char *host)
 
 /* ---- the host speaks ----------------------------------------------------------------------------------- */
 
-/* A session that was live before, as its host sees it now. */
-static int refresh(struct roster *roster, const struct item *item)
+/* A session that was live before, as its host sees it now. A broker's record of that id may meanwhile have
+ * gone into another session whose connect time has become known: then it is a new one. */
+static int refresh(struct roster *roster, struct item *item)
 {
     struct tally_entry entry, partner;
     struct connection session = *item->session;
-    if (!tally_find(roster->tally, session.host, session.id, &entry))
+    item->live = tally_find(roster->tally, session.host, session.id, &entry);
+    if (!item->live)
         return 0;
     uint32_t number = record_number(entry.tag);
     bool seen_before = (reporters(entry.tag) & REPORTED_BY_HOST) != 0;
