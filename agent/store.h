@@ -2,7 +2,12 @@
  * directory.
  *
  * Acknowledged means durable: a commit's callback with 0 comes only after SQLite (WAL, synchronous=FULL) and
- * the files have it. Commits and queries run on libuv's pool, one in flight, in the order of the calls. */
+ * the files have it. Commits and queries run on libuv's pool, one in flight, in the order of the calls;
+ * commits that wait together share one transaction.
+ *
+ * A commit writes identity, then licence, then the database. A crash in between is harmless: a farm whose
+ * standing has not followed its identity is not activated, and the next report mends it with the token; a
+ * standing whose windows and events have not followed has them reported and said again. */
 #ifndef FARMGATE_AGENT_STORE_H
 #define FARMGATE_AGENT_STORE_H
 
@@ -19,6 +24,8 @@
 #define STORE_ENTITLEMENT_MAX 8192
 #define STORE_KEYS_MAX        16
 #define STORE_KEY_BYTES_MAX   1024
+#define STORE_PATH_BYTES_MAX  512
+#define STORE_QUERY_ROWS_MAX  32768 /* of one query, whatever limit it asks for */
 
 struct store;
 
@@ -45,20 +52,40 @@ struct store_loaded {
     struct store_identity identity;
     struct store_licence licence;
     uint64_t last_event_id;
-    bool database_was_damaged;
-    char set_aside[512]; /* where the damaged database went */
+    /* What was damaged and set aside, to be said; the names are where it went, "" if it could not be moved
+     * (it is then overwritten by the next commit). */
+    bool database_was_damaged, identity_was_damaged, licence_was_damaged;
+    char set_aside[STORE_PATH_BYTES_MAX];
+    char identity_set_aside[STORE_PATH_BYTES_MAX];
+    char licence_set_aside[STORE_PATH_BYTES_MAX];
+    /* The installation and farm ids were taken from the licence because the identity was lost; its token is
+     * gone, and only activating with the same key again gives a new one. */
+    bool identity_was_recovered;
+    /* Not 0: the database cannot be opened yet (read-only, full, forbidden), and why. Everything but identity
+     * and licence is empty then; commits try again, and fail until one succeeds. */
+    int database_error;
+    struct error_detail database_detail;
+    struct store_memory *memory; /* the store's own */
 };
 
-/* Opens (blocking; at start only), loads, and says what happened. ERROR_BUSY: another agent owns it;
- * ERROR_NEWER: from a newer version, untouched. A damaged database is set aside and begun anew; identity and
- * licence are kept. A missing identity is made (installation_id random) and written. */
+/* Opens (blocking; at start only), loads, and says what happened; makes the directory if only its last part
+ * is missing. ERROR_BUSY: another agent owns it; ERROR_NEWER: from a newer version, untouched; ERROR_IO,
+ * ERROR_FORBIDDEN: identity or licence are there but cannot be read (to start without them would close the
+ * gate for want of a permission). What is damaged is set aside and begun anew. A missing identity is made
+ * (installation_id random) and written, or kept in memory until a commit can write it.
+ *
+ * The next sequence of a farm whose windows the database does not know (lost, or not to be opened) is set
+ * past every one that can have been used: the authority would take a used one for a repetition. */
 int store_open(uv_loop_t *loop, const char *directory, int64_t wall_ms, struct store **ret_store,
                struct store_loaded **ret_loaded, struct error_detail *ret_detail);
 void store_loaded_free(struct store_loaded *loaded);
 
 /* One commit: the persist actions of `actions` (others are skipped, log events are stored and given ids), and
- * the files where not NULL. Everything is copied before this returns. `done` is called once, from the loop:
- * 0, or why nothing of it was written (ERROR_FULL, ERROR_IO, ERROR_FORBIDDEN) with words. */
+ * the files where not NULL; a PERSIST_STANDING comes with its licence. Everything is copied before this
+ * returns. `done` is called once, from the loop: 0, or why it is not written (ERROR_FULL, ERROR_IO,
+ * ERROR_FORBIDDEN) with words. Then the database has nothing of it (and of those that shared its
+ * transaction), the files perhaps: commit a whole copy (core_snapshot) with both files. Negative: `done` is
+ * not called. */
 struct store_batch {
     const struct core_actions *const *actions;
     size_t count;
@@ -68,10 +95,16 @@ struct store_batch {
 typedef void store_done_fn(void *data, int error, const char *detail);
 int store_commit(struct store *store, const struct store_batch *batch, store_done_fn *done, void *data);
 
-/* The id the next log event will get; ids rise by one in the order of commits, also over restarts. */
+/* The id the next log event will get; ids rise by one in the order of commits, also over restarts. While the
+ * database cannot be opened they rise from the wall clock at start: past every one that was given before. */
 uint64_t store_next_event_id(const struct store *store);
 
-/* History, read on the pool. Rows are valid during the callback; error != 0: none. */
+/* The sequence that the next window of this farm gets, 0 for a farm that was never seen here: a farm that is
+ * activated again goes on where it was. */
+uint64_t store_next_sequence(const struct store *store, const char *farm_id);
+
+/* History, read on the pool. Rows are valid during the callback; error != 0: none. Windows and days that
+ * overlap [since_ms, until_ms) come by time, events by id. */
 struct store_windows {
     const struct window *windows;
     const char *states; /* one letter each: 'c' closed, 'a' accepted, 'r' refused */
@@ -101,7 +134,8 @@ typedef void store_events_fn(void *data, int error, const struct store_event *ev
 int store_query_events(struct store *store, uint64_t after_id, size_t limit, store_events_fn *done,
                        void *data);
 
-/* Finishes what is queued, closes the database, frees; `closed` from the loop. */
+/* Finishes what is queued, closes the database, frees; `closed` from the loop. No call but this afterwards.
+ */
 void store_close(struct store *store, void (*closed)(void *data), void *data);
 
 #endif
