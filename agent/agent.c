@@ -506,28 +506,28 @@ static void start_handles(struct agent *agent)
 /* --- stopping, in reverse
  * --------------------------------------------------------------------------------------- */
 
-static void close_handle(uv_handle_t *handle, void *data)
-{
-    (void)data;
-    if (!uv_is_closing(handle))
-        uv_close(handle, NULL);
-}
-
 static void close_own_handles(struct agent *agent)
 {
     uv_handle_t *handles[] = {(uv_handle_t *)&agent->due,       (uv_handle_t *)&agent->refresh,
                               (uv_handle_t *)&agent->watchdog,  (uv_handle_t *)&agent->present,
-                              (uv_handle_t *)&agent->terminate, (uv_handle_t *)&agent->interrupt,
-                              (uv_handle_t *)&agent->reload};
+                              (uv_handle_t *)&agent->interrupt, (uv_handle_t *)&agent->reload};
     for (size_t i = 0; i < sizeof(handles) / sizeof(handles[0]); i++)
-        close_handle(handles[i], NULL);
+        uv_close(handles[i], NULL);
 }
 
+static void last_handle_closed(uv_handle_t *handle)
+{
+    uv_stop(handle->loop);
+}
+
+/* All that anybody waits for is done; what may still hang in the pool is left behind. */
 static void room_closed(void *data)
 {
     struct agent *agent = data;
-    if (--agent->open_rooms == 0)
-        close_own_handles(agent);
+    if (--agent->open_rooms > 0)
+        return;
+    close_own_handles(agent);
+    uv_close((uv_handle_t *)&agent->terminate, last_handle_closed);
 }
 
 static void commit_closed(void *data)
@@ -674,6 +674,8 @@ int agent_run(const char *settings_path, struct settings *settings)
     }
     (void)uv_run(&agent.loop, UV_RUN_DEFAULT);
     finish(&agent);
-    (void)uv_loop_close(&agent.loop);
+    /* a name service that hangs holds a thread of the pool, and exit() would wait for it */
+    if (uv_loop_close(&agent.loop) == UV_EBUSY)
+        _exit(agent.exit_code);
     return agent.exit_code;
 }

@@ -16,8 +16,7 @@ tap = Tap()
 
 
 def farms(authority):
-    listed = json.loads(authority.run("farm", "list", "--json").stdout)
-    return listed["farms"] if isinstance(listed, dict) else listed
+    return json.loads(authority.run("farm", "list", "--json").stdout)["farms"]
 
 
 def life():
@@ -44,6 +43,7 @@ def life():
         tap.equal(authority.run("farm", "deactivate", farm["farm_id"]).returncode, 0, "the operator deactivates it")
         agent.call("POST", "/v1/report")
         tap.equal(agent.status()["verdict"]["reason"], "revoked", "at the next contact the gate closes")
+        wait_until(lambda: os.path.exists(nologin), 3)
         tap.ok("farm" in open(nologin, encoding="utf-8").read(), "nologin says why")
         tap.equal(agent.get("/v1/gate?user=dave").status, 403, "a stranger is refused")
         tap.equal(agent.get("/v1/gate?user=alice&host=h1").status, 204, "who has a session may come back")
@@ -180,13 +180,12 @@ def full_disk():
             agent.start()
             tap.equal(agent.put("h1", "1", "alice").status in (200, 201, 204), True, "while there is room a change is taken")
             filler = os.path.join(agent.state, "filler")
-            with open(filler, "wb") as file:
-                try:
-                    while True:
-                        file.write(b"x" * 4096)
-                        file.flush()
-                except OSError:
-                    pass
+            descriptor = os.open(filler, os.O_WRONLY | os.O_CREAT)
+            try:
+                while True:
+                    os.write(descriptor, b"x" * 4096)
+            except OSError:
+                os.close(descriptor)
             codes = [agent.put("h1", "x%d" % n, "user%d" % n) for n in range(200)]
             refused = [answer for answer in codes if answer.status == 503]
             tap.ok(refused and refused[-1].json()["code"] == "store_unavailable", "a full disk: changes get 503", codes[-1])

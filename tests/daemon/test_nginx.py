@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """nginx with auth_request on /v1/gate: lets through and refuses as the verdict moves.     test_nginx.py BUILD"""
+import json
 import os
 import shutil
 import sys
@@ -65,16 +66,13 @@ def main():
         tap.equal(agent.activate(key).status, 200, "the farm is activated")
         tap.ok(wait_until(lambda: ask("alice").status == 200), "an active farm lets through")
         tap.equal(ask("alice").body, b"published", "what is published comes")
-        farm = authority.run("farm", "list", "--json")
-        import json
-        listed = json.loads(farm.stdout)
-        farm_id = (listed["farms"] if isinstance(listed, dict) else listed)[0]["farm_id"]
+        farm_id = json.loads(authority.run("farm", "list", "--json").stdout)["farms"][0]["farm_id"]
         tap.equal(authority.run("farm", "deactivate", farm_id).returncode, 0, "the operator deactivates the farm")
         tap.equal(ask("alice").status, 200, "until the next contact nothing changes")
         agent.call("POST", "/v1/report")
         tap.ok(wait_until(lambda: ask("alice").status == 403), "then nobody is let through")
         agent.put("h1", "s1", "bob")
-        tap.equal(ask("bob").status in (200, 403), True, "who has a session is answered too")
+        tap.equal(ask("bob").status, 200, "but who has a session on this host may come back to it")
         tap.equal(agent.activate(key).status, 200, "a new activation")
         tap.ok(wait_until(lambda: ask("alice").status == 200), "opens again")
         agent.kill()
