@@ -301,6 +301,17 @@ static void on_accounts_change(void *data)
 /* --- opening, in order
  * ------------------------------------------------------------------------------------------ */
 
+/* What was damaged is never taken silently for what never was. */
+static void say_damage(struct agent *agent, const struct store_loaded *loaded)
+{
+    if (loaded->database_was_damaged)
+        agent_say(agent, LOG_store_damaged, "file", loaded->set_aside);
+    if (loaded->identity_was_damaged)
+        agent_say(agent, LOG_identity_damaged, "file", loaded->identity_set_aside);
+    if (loaded->licence_was_damaged)
+        agent_say(agent, LOG_licence_damaged, "file", loaded->licence_set_aside);
+}
+
 static int open_store(struct agent *agent, struct error_detail *ret_detail)
 {
     struct clock_reading reading;
@@ -331,8 +342,10 @@ static int open_store(struct agent *agent, struct error_detail *ret_detail)
                                  .data = agent};
     if (!error)
         agent->commit = commit_create(&agent->loop, agent->core, agent->store, &hooks);
-    if (agent->commit && loaded->database_was_damaged)
-        agent_say(agent, LOG_store_damaged, "file", loaded->set_aside);
+    if (agent->commit && loaded->database_error)
+        commit_identity_changed(agent->commit); /* perhaps only in memory yet */
+    if (agent->commit)
+        say_damage(agent, loaded);
     store_loaded_free(loaded);
     if (!error && !agent->commit) {
         error_detail_set(ret_detail, "out of memory");

@@ -220,10 +220,12 @@ static void take_activation(struct errand *errand, const struct uplink_result *r
     (void)snprintf(agent->entitlement, sizeof(agent->entitlement), "%s", result->entitlement);
     commit_identity_changed(agent->commit);
     keep_keys(agent, result);
-    struct core_event event = {.type = EVENT_ACTIVATED,
-                               .activated = {.farm_id = identity->farm_id,
-                                             .installation_id = identity->installation_id,
-                                             .grant = &result->grant}};
+    struct core_event event = {
+        .type = EVENT_ACTIVATED,
+        .activated = {.farm_id = identity->farm_id,
+                      .installation_id = identity->installation_id,
+                      .grant = &result->grant,
+                      .next_sequence = store_next_sequence(agent->store, identity->farm_id)}};
     if (commit_step(agent->commit, &event, agent_answer_commit, answer) < 0) {
         agent->identity = before;
         (void)snprintf(agent->entitlement, sizeof(agent->entitlement), "%s", entitlement);

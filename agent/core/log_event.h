@@ -55,6 +55,11 @@ enum log_severity {
       "state cannot be written: {detail}; answers come from memory, changes are refused")                   \
     X(store_recovered, NOTICE, "state is written again")                                                    \
     X(store_damaged, ERROR, "the database was damaged; it is set aside as {file} and started anew")         \
+    X(identity_damaged, ERROR,                                                                              \
+      "the identity file was damaged; it is set aside as {file}; activate with the same key again")         \
+    X(licence_damaged, ERROR,                                                                               \
+      "the licence file was damaged; it is set aside as {file}; the authority's next answer brings the "    \
+      "licence again")                                                                                      \
     X(gate_files_failed, ERROR, "the gate's files cannot be written: {detail}")                             \
     X(source_failed, ERROR, "session source {source} failed: {detail}; trying again")                       \
     X(source_recovered, NOTICE, "session source {source} works again")                                      \
