@@ -133,8 +133,6 @@ static int placed(struct json_reader *reader)
 static int read_text(struct json_reader *reader, const struct json_field *field, const char *text,
                      size_t bytes, char *at)
 {
-    if (!utf8_valid(text, bytes)) /* yajl lets overlong forms and surrogates pass */
-        return refuse_value(reader, ERROR_INVALID, "not valid UTF-8");
     if (memchr(text, '\0', bytes))
         return refuse_value(reader, ERROR_INVALID, "contains a NUL character");
     if (bytes > (size_t)field->max)
@@ -175,6 +173,8 @@ static int on_string(void *context, const unsigned char *string, size_t bytes)
 {
     struct json_reader *reader = context;
     const char *text = (const char *)string;
+    if (!utf8_valid(text, bytes))
+        return refuse_value(reader, ERROR_INVALID, "not valid UTF-8");
     const struct json_field *field = expected(reader);
     if (!field)
         return reader->error == 0;
@@ -327,9 +327,13 @@ static const struct json_field *find_field(struct frame *frame, const char *name
 static int on_map_key(void *context, const unsigned char *key, size_t bytes)
 {
     struct json_reader *reader = context;
+    struct frame *top = &reader->frames[reader->depth - 1];
+    if (reader->skipped == 0)
+        top->field = NULL;
+    if (!utf8_valid(key, bytes))
+        return refuse_value(reader, ERROR_INVALID, "a name is not valid UTF-8");
     if (reader->skipped > 0)
         return 1;
-    struct frame *top = &reader->frames[reader->depth - 1];
     top->field = find_field(top, (const char *)key, bytes);
     if (!top->field)
         return 1;
@@ -482,8 +486,10 @@ static bool prepare_handle(struct json_reader *reader)
     if (reader->handle)
         return true;
     reader->handle = yajl_alloc(&callbacks, NULL, reader);
-    /* Lets one handle read object after object; that each text holds just one is checked here. */
-    return reader->handle && yajl_config(reader->handle, yajl_allow_multiple_values, 1);
+    /* One handle reads object after object; that each text holds just one is checked here. So is UTF-8: yajl
+     * lets overlong forms and surrogates pass and cannot name the field. */
+    return reader->handle && yajl_config(reader->handle, yajl_allow_multiple_values, 1) &&
+           yajl_config(reader->handle, yajl_dont_validate_strings, 1);
 }
 
 static void drop_handle(struct json_reader *reader)

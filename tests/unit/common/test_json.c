@@ -143,6 +143,9 @@ static void refuses_by_name(void **state)
     } cases[] = {
         {"{}", ERROR_INVALID, "name", "name: missing"},
         {"{\"name\":1}", ERROR_INVALID, "name", "name: not a text"},
+        {"{\"name\":\"\xFF\xFE\"}", ERROR_INVALID, "name", "name: not valid UTF-8"},
+        {"{\"number\":1,\"n\xFF\":1}", ERROR_INVALID, "", "a name is not valid UTF-8"},
+        {"{\"new\":{\"x\":\"\xC0\x80\"}}", ERROR_INVALID, "", "not valid UTF-8"},
         {"{\"name\":null}", ERROR_INVALID, "name", "name: not a text"},
         {"{\"name\":[]}", ERROR_INVALID, "name", "name: not a text"},
         {"{\"name\":{}}", ERROR_INVALID, "name", "name: not a text"},
