@@ -47,15 +47,17 @@ static inline void hash_index_prefetch(const struct hash_index *index, uint32_t 
 }
 
 /* The first record with this hash at or behind *position (begin with hash_index_home), HASH_INDEX_NONE if
- * there is none; *position moves behind it. */
+ * there is none. *position moves behind it, or to the empty slot that ended the search. */
 static inline uint32_t hash_index_candidate(const struct hash_index *index, uint32_t hash, uint32_t *position)
 {
     if (index->slots == NULL)
         return HASH_INDEX_NONE;
     for (uint32_t at = *position;; at = (at + 1) & index->mask) {
         struct hash_slot slot = index->slots[at];
-        if (slot.record == HASH_INDEX_NONE)
+        if (slot.record == HASH_INDEX_NONE) {
+            *position = at;
             return HASH_INDEX_NONE;
+        }
         if (slot.hash == hash) {
             *position = (at + 1) & index->mask;
             return slot.record;
@@ -81,19 +83,29 @@ static inline void hash_index_add(struct hash_index *index, uint32_t hash, uint3
     index->count++;
 }
 
-/* Moves later slots of the run into the hole wherever that brings them nearer to their home. */
-static inline void hash_index_close_up(struct hash_index *index, uint32_t hole)
+/* The same where a search has just ended in vain, unless the index has grown since. */
+static inline void hash_index_add_at(struct hash_index *index, uint32_t position, uint32_t hash,
+                                     uint32_t record)
 {
-    struct hash_slot *slots = index->slots;
-    uint32_t mask = index->mask;
-    for (uint32_t at = (hole + 1) & mask; slots[at].record != HASH_INDEX_NONE; at = (at + 1) & mask) {
-        uint32_t distance = (at - hash_index_home(index, slots[at].hash)) & mask;
-        if (distance >= ((at - hole) & mask)) {
-            slots[hole] = slots[at];
-            hole = at;
-        }
+    assert(index->slots[position].record == HASH_INDEX_NONE);
+    index->slots[position] = (struct hash_slot){hash, record};
+    index->count++;
+}
+
+/* Removes the record behind which a search has just moved. Later slots of the run move into the hole wherever
+ * that brings them nearer to their home; which ones is chance, so the loop decides without a branch. */
+static inline void hash_index_remove_behind(struct hash_index *index, uint32_t position)
+{
+    struct hash_slot *slots = index->slots, empty = {0, HASH_INDEX_NONE};
+    uint32_t mask = index->mask, hole = (position - 1) & mask;
+    for (uint32_t at = position; slots[at].record != HASH_INDEX_NONE; at = (at + 1) & mask) {
+        struct hash_slot slot = slots[at];
+        bool moves = ((at - hash_index_home(index, slot.hash)) & mask) >= ((at - hole) & mask);
+        slots[hole] = moves ? slot : slots[hole];
+        hole = moves ? at : hole;
     }
-    slots[hole].record = HASH_INDEX_NONE;
+    slots[hole] = empty;
+    index->count--;
 }
 
 /* Removes a record that is in. */
@@ -104,8 +116,7 @@ static inline void hash_index_remove(struct hash_index *index, uint32_t hash, ui
         assert(index->slots[at].record != HASH_INDEX_NONE);
         at = (at + 1) & index->mask;
     }
-    hash_index_close_up(index, at);
-    index->count--;
+    hash_index_remove_behind(index, (at + 1) & index->mask);
 }
 
 #endif

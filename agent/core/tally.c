@@ -67,14 +67,14 @@ struct tally {
     size_t desk_bytes;
 };
 
-/* A connection's names, measured and hashed once. Those that fit into a record are padded with zeros as
- * there, so that comparing and copying them is a few words. */
+/* A connection's names, measured and hashed once. */
 struct names {
     const char *host, *id, *user;
     size_t host_bytes, id_bytes, user_bytes;
+    struct keyed_hash host_state; /* the hash of the host alone, not yet ended */
     uint32_t live_hash, host_hash, user_hash;
-    uint32_t host_number; /* of the host if it is known, else NONE: set by tally_put */
-    char id_inside[ID_INSIDE_BYTES], user_inside[NAME_INSIDE_BYTES];
+    uint32_t live_position, user_position; /* where their searches ended */
+    uint32_t host_number;                  /* of the host if it is known, else NONE: set by tally_put */
 };
 
 static struct live *live_at(const struct tally *tally, uint32_t number)
@@ -129,7 +129,8 @@ static bool measure_host(const struct tally *tally, const char *host, struct nam
     ret_names->host_bytes = strlen(host);
     if (ret_names->host_bytes == 0 || ret_names->host_bytes > CONNECTION_HOST_BYTES_MAX)
         return false;
-    ret_names->host_hash = hash_text(tally, host, ret_names->host_bytes);
+    ret_names->host_state = keyed_hash_begin(&tally->keys);
+    keyed_hash_text(&ret_names->host_state, host, ret_names->host_bytes);
     return true;
 }
 
@@ -142,7 +143,7 @@ static bool measure_key(const struct tally *tally, const char *host, const char 
         return false;
     struct keyed_hash hash = keyed_hash_begin(&tally->keys);
     keyed_hash_text(&hash, host, host_bytes);
-    ret_names->host_hash = keyed_hash_end(&tally->keys, hash);
+    ret_names->host_state = hash;
     keyed_hash_text(&hash, id, id_bytes);
     ret_names->live_hash = keyed_hash_end(&tally->keys, hash);
     hash_index_prefetch(&tally->live_index, ret_names->live_hash);
@@ -150,9 +151,6 @@ static bool measure_key(const struct tally *tally, const char *host, const char 
     ret_names->host_bytes = host_bytes;
     ret_names->id = id;
     ret_names->id_bytes = id_bytes;
-    memset(ret_names->id_inside, 0, sizeof ret_names->id_inside);
-    if (id_bytes < ID_INSIDE_BYTES)
-        text_copy_short(ret_names->id_inside, id, id_bytes);
     return true;
 }
 
@@ -165,9 +163,6 @@ static bool measure_user(const struct tally *tally, const char *user, struct nam
     hash_index_prefetch(&tally->holder_index, ret_names->user_hash);
     ret_names->user = user;
     ret_names->user_bytes = bytes;
-    memset(ret_names->user_inside, 0, sizeof ret_names->user_inside);
-    if (bytes < NAME_INSIDE_BYTES)
-        text_copy_short(ret_names->user_inside, user, bytes);
     return true;
 }
 
@@ -232,23 +227,35 @@ static void live_text_clear(struct tally *tally, struct live *live, size_t id_by
     live_text_free(live);
 }
 
-/* Gives a connection without strings its own. */
+/* Gives a connection its strings. */
 static void live_text_set(struct tally *tally, struct live *live, const struct names *names,
                           struct live_text text)
 {
     live->form = (uint8_t)text.form;
     if (text.form == LIVE_INSIDE) {
-        memcpy(live->text, names->id_inside, sizeof live->text);
+        text_copy_short(live->text, names->id, names->id_bytes);
+        live->text[names->id_bytes] = '\0';
         tally->inside_bytes += names->id_bytes + 1;
     } else {
         memcpy(live->text, &text.outside, sizeof text.outside);
     }
 }
 
+/* Gives it others; names->id may be its own, so that goes last. */
+static void live_text_replace(struct tally *tally, struct live *live, const struct names *names,
+                              struct live_text text)
+{
+    struct live before = *live;
+    if (before.form == LIVE_INSIDE)
+        tally->inside_bytes -= names->id_bytes + 1;
+    live_text_set(tally, live, names, text);
+    live_text_free(&before);
+}
+
 static bool holder_name_set(struct tally *tally, struct holder *holder, const struct names *names)
 {
     if (names->user_bytes < NAME_INSIDE_BYTES) {
-        memcpy(holder->text, names->user_inside, sizeof holder->text);
+        text_copy_short(holder->text, names->user, names->user_bytes); /* the rest is zero */
         tally->inside_bytes += names->user_bytes + 1;
         return true;
     }
@@ -280,8 +287,7 @@ static bool holder_is_spelt(const struct holder *holder, const struct names *nam
 {
     if (holder_is_outside(holder))
         return strcmp(text_outside(holder->text), names->user) == 0;
-    return names->user_bytes < NAME_INSIDE_BYTES &&
-           memcmp(holder->text, names->user_inside, NAME_INSIDE_BYTES) == 0;
+    return text_stands_in(holder->text, NAME_INSIDE_BYTES, names->user, names->user_bytes);
 }
 
 /* ---- finding ------------------------------------------------------------------------------------------- */
@@ -293,22 +299,23 @@ static bool host_is(const struct host *host, const struct names *names)
 
 static bool live_is(const struct tally *tally, const struct live *live, const struct names *names)
 {
-    bool same_id = live->form == LIVE_INSIDE ? names->id_bytes < ID_INSIDE_BYTES &&
-                                                   memcmp(live->text, names->id_inside, ID_INSIDE_BYTES) == 0
-                                             : strcmp(text_outside(live->text), names->id) == 0;
+    bool same_id = live->form == LIVE_INSIDE
+                       ? text_stands_in(live->text, ID_INSIDE_BYTES, names->id, names->id_bytes)
+                       : strcmp(text_outside(live->text), names->id) == 0;
     return same_id && host_is(host_at(tally, live->host), names);
 }
 
-static uint32_t find_live(const struct tally *tally, const struct names *names)
+static uint32_t find_live(const struct tally *tally, struct names *names)
 {
     uint32_t position = hash_index_home(&tally->live_index, names->live_hash), number;
     while ((number = hash_index_candidate(&tally->live_index, names->live_hash, &position)) != NONE)
         if (live_is(tally, live_at(tally, number), names))
             break;
+    names->live_position = position;
     return number;
 }
 
-static uint32_t find_holder(const struct tally *tally, const struct names *names)
+static uint32_t find_holder(const struct tally *tally, struct names *names)
 {
     uint32_t position = hash_index_home(&tally->holder_index, names->user_hash), number;
     while ((number = hash_index_candidate(&tally->holder_index, names->user_hash, &position)) != NONE) {
@@ -316,11 +323,13 @@ static uint32_t find_holder(const struct tally *tally, const struct names *names
         if (holder_is_spelt(holder, names) || same_key(tally, holder_name(holder), names->user))
             break;
     }
+    names->user_position = position;
     return number;
 }
 
-static uint32_t find_host(const struct tally *tally, const struct names *names)
+static uint32_t find_host(const struct tally *tally, struct names *names)
 {
+    names->host_hash = keyed_hash_end(&tally->keys, names->host_state);
     uint32_t position = hash_index_home(&tally->host_index, names->host_hash), number;
     while ((number = hash_index_candidate(&tally->host_index, names->host_hash, &position)) != NONE)
         if (host_is(host_at(tally, number), names))
@@ -353,11 +362,25 @@ static void drop_host_if_unused(struct tally *tally, uint32_t number)
     slab_give(&tally->hosts, number);
 }
 
-static int obtain_holder(struct tally *tally, const struct names *names, uint32_t *ret_number)
+/* Makes room in an index; should it grow, a search that ended in vain ends elsewhere. */
+static bool reserve_at(struct hash_index *index, uint32_t hash, uint32_t *position)
+{
+    if (index->count < index->count_max)
+        return true;
+    if (!hash_index_grow(index))
+        return false;
+    *position = hash_index_home(index, hash);
+    while (index->slots[*position].record != HASH_INDEX_NONE)
+        *position = (*position + 1) & index->mask;
+    return true;
+}
+
+static int obtain_holder(struct tally *tally, struct names *names, uint32_t *ret_number)
 {
     uint32_t number = find_holder(tally, names);
     if (number == NONE) {
-        if (!slab_reserve(&tally->holders) || !hash_index_reserve(&tally->holder_index))
+        if (!slab_reserve(&tally->holders) ||
+            !reserve_at(&tally->holder_index, names->user_hash, &names->user_position))
             return CORE_NO_MEMORY;
         number = slab_take(&tally->holders);
         struct holder *holder = holder_at(tally, number);
@@ -366,7 +389,7 @@ static int obtain_holder(struct tally *tally, const struct names *names, uint32_
             slab_give(&tally->holders, number);
             return CORE_NO_MEMORY;
         }
-        hash_index_add(&tally->holder_index, names->user_hash, number);
+        hash_index_add_at(&tally->holder_index, names->user_position, names->user_hash, number);
     }
     *ret_number = number;
     return 0;
@@ -394,9 +417,8 @@ static int obtain_host(struct tally *tally, const struct names *names, uint32_t 
     return 0;
 }
 
-static void link_to_host(struct tally *tally, uint32_t number, uint32_t host_number)
+static void link_to_host(struct tally *tally, struct live *live, uint32_t number, uint32_t host_number)
 {
-    struct live *live = live_at(tally, number);
     struct host *host = host_at(tally, host_number);
     live->host = host_number;
     live->host_prev = NONE;
@@ -404,8 +426,7 @@ static void link_to_host(struct tally *tally, uint32_t number, uint32_t host_num
     if (host->first != NONE)
         live_at(tally, host->first)->host_prev = number;
     host->first = number;
-    if (host->connections++ == 0)
-        tally->level.hosts++;
+    tally->level.hosts += host->connections++ == 0;
 }
 
 static void unlink_from_host(struct tally *tally, const struct live *live)
@@ -417,13 +438,11 @@ static void unlink_from_host(struct tally *tally, const struct live *live)
         live_at(tally, live->host_prev)->host_next = live->host_next;
     if (live->host_next != NONE)
         live_at(tally, live->host_next)->host_prev = live->host_prev;
-    if (--host->connections == 0)
-        tally->level.hosts--;
+    tally->level.hosts -= --host->connections == 0;
 }
 
-static void link_to_user(struct tally *tally, uint32_t number, uint32_t holder_number)
+static void link_to_user(struct tally *tally, struct live *live, uint32_t number, uint32_t holder_number)
 {
-    struct live *live = live_at(tally, number);
     struct holder *holder = holder_at(tally, holder_number);
     live->user = holder_number;
     live->user_prev = NONE;
@@ -431,8 +450,7 @@ static void link_to_user(struct tally *tally, uint32_t number, uint32_t holder_n
     if (holder->first != NONE)
         live_at(tally, holder->first)->user_prev = number;
     holder->first = number;
-    if (holder->connections++ == 0)
-        tally->level.users++;
+    tally->level.users += holder->connections++ == 0;
 }
 
 static void unlink_from_user(struct tally *tally, const struct live *live)
@@ -444,8 +462,7 @@ static void unlink_from_user(struct tally *tally, const struct live *live)
         live_at(tally, live->user_prev)->user_next = live->user_next;
     if (live->user_next != NONE)
         live_at(tally, live->user_next)->user_prev = live->user_prev;
-    if (--holder->connections == 0)
-        tally->level.users--;
+    tally->level.users -= --holder->connections == 0;
 }
 
 /* ---- a host's administrator desktops: a heap, the oldest on top -----------------------------------------
@@ -539,15 +556,13 @@ static bool is_exempt(uint8_t reason)
 static void stop_consuming(struct tally *tally, struct holder *holder)
 {
     tally->level.consuming--;
-    if (--holder->consuming == 0)
-        tally->level.concurrent_users--;
+    tally->level.concurrent_users -= --holder->consuming == 0;
 }
 
 static void start_consuming(struct tally *tally, struct holder *holder)
 {
     tally->level.consuming++;
-    if (holder->consuming++ == 0)
-        tally->level.concurrent_users++;
+    tally->level.concurrent_users += holder->consuming++ == 0;
 }
 
 static void set_reason(struct tally *tally, struct live *live, uint8_t reason)
@@ -597,14 +612,12 @@ static bool is_administrator_desktop(uint8_t kind, uint8_t administrator)
 }
 
 /* A connection begins to stand for what it is. Its host has room for one more desk. */
-static void stand_up(struct tally *tally, uint32_t number)
+static void stand_up(struct tally *tally, struct live *live, uint32_t number)
 {
-    struct live *live = live_at(tally, number);
-    struct host *host = host_at(tally, live->host);
-    if (live->state == CONNECTION_DISCONNECTED)
-        tally->level.disconnected++;
+    tally->level.disconnected += live->state == CONNECTION_DISCONNECTED;
     set_reason(tally, live, reason_by_itself(&tally->settings, live));
     if (live->reason == TALLY_COUNTED && is_administrator_desktop(live->kind, live->administrator)) {
+        struct host *host = host_at(tally, live->host);
         desks_add(tally, host, number);
         assign_exempt(tally, host);
     }
@@ -612,8 +625,7 @@ static void stand_up(struct tally *tally, uint32_t number)
 
 static void stand_down(struct tally *tally, struct live *live)
 {
-    if (live->state == CONNECTION_DISCONNECTED)
-        tally->level.disconnected--;
+    tally->level.disconnected -= live->state == CONNECTION_DISCONNECTED;
     set_reason(tally, live, REASON_NONE);
     if (live->place != NONE) {
         struct host *host = host_at(tally, live->host);
@@ -668,7 +680,7 @@ static int provide_host(struct tally *tally, const struct names *names, struct p
     return opens && tally->level.hosts >= tally->settings.hosts_max ? CORE_FULL : 0;
 }
 
-static int provide(struct tally *tally, const struct live *replaced, const struct names *names, bool desk,
+static int provide(struct tally *tally, const struct live *replaced, struct names *names, bool desk,
                    struct provision *provision)
 {
     int code = obtain_holder(tally, names, &provision->holder);
@@ -680,7 +692,8 @@ static int provide(struct tally *tally, const struct live *replaced, const struc
         provision->host = replaced->host;
     else if ((code = provide_host(tally, names, provision)) < 0)
         return code;
-    if (replaced == NULL && (!slab_reserve(&tally->lives) || !hash_index_reserve(&tally->live_index)))
+    if (replaced == NULL && (!slab_reserve(&tally->lives) ||
+                             !reserve_at(&tally->live_index, names->live_hash, &names->live_position)))
         return CORE_NO_MEMORY;
     if (desk && !desks_reserve(tally, host_at(tally, provision->host)))
         return CORE_NO_MEMORY;
@@ -703,9 +716,9 @@ static uint32_t open_live(struct tally *tally, const struct names *names, const 
     struct live *live = live_at(tally, number);
     *live = (struct live){.place = NONE, .reason = REASON_NONE, .form = LIVE_FREE};
     live_text_set(tally, live, names, provision->text);
-    link_to_host(tally, number, provision->host);
-    link_to_user(tally, number, provision->holder);
-    hash_index_add(&tally->live_index, names->live_hash, number);
+    link_to_host(tally, live, number, provision->host);
+    link_to_user(tally, live, number, provision->holder);
+    hash_index_add_at(&tally->live_index, names->live_position, names->live_hash, number);
     tally->level.connections++;
     return number;
 }
@@ -719,12 +732,10 @@ static void reopen_live(struct tally *tally, uint32_t number, const struct names
     uint32_t holder = live->user;
     if (holder != provision->holder) {
         unlink_from_user(tally, live);
-        link_to_user(tally, number, provision->holder);
+        link_to_user(tally, live, number, provision->holder);
     }
-    if (!provision->keeps_text) {
-        live_text_clear(tally, live, names->id_bytes);
-        live_text_set(tally, live, names, provision->text);
-    }
+    if (!provision->keeps_text)
+        live_text_replace(tally, live, names, provision->text);
     drop_holder_if_unused(tally, holder);
 }
 
@@ -734,14 +745,12 @@ static void prefetch_live(const struct tally *tally, uint32_t number)
         __builtin_prefetch(live_at(tally, number), 1);
 }
 
-/* All that the end of a connection touches, asked for at once. */
+/* Most of what the end of a connection touches, asked for at once. */
 static void prefetch_company(const struct tally *tally, const struct live *live)
 {
     __builtin_prefetch(holder_at(tally, live->user), 1);
     prefetch_live(tally, live->host_prev);
     prefetch_live(tally, live->host_next);
-    prefetch_live(tally, live->user_prev);
-    prefetch_live(tally, live->user_next);
 }
 
 int tally_put(struct tally *tally, const struct connection *connection, uint32_t tag)
@@ -768,17 +777,10 @@ int tally_put(struct tally *tally, const struct connection *connection, uint32_t
         number = open_live(tally, &names, &provision);
     else
         reopen_live(tally, number, &names, &provision);
-    describe(live_at(tally, number), connection, tag);
-    stand_up(tally, number);
+    struct live *live = live_at(tally, number);
+    describe(live, connection, tag);
+    stand_up(tally, live, number);
     return 0;
-}
-
-/* A user who leaves with this connection is looked for in the index, too. */
-static void prefetch_holder_index(const struct tally *tally, uint32_t number)
-{
-    const struct holder *holder = holder_at(tally, number);
-    if (holder->connections == 1)
-        hash_index_prefetch(&tally->holder_index, holder->hash);
 }
 
 int tally_end(struct tally *tally, const char *host, const char *id)
@@ -789,9 +791,9 @@ int tally_end(struct tally *tally, const char *host, const char *id)
         return CORE_UNKNOWN;
     struct live *live = live_at(tally, number);
     prefetch_company(tally, live);
-    hash_index_remove(&tally->live_index, names.live_hash, number);
+    hash_index_remove_behind(&tally->live_index, names.live_position);
     unlink_from_host(tally, live);
-    prefetch_holder_index(tally, live->user);
+    hash_index_prefetch(&tally->holder_index, holder_at(tally, live->user)->hash); /* who may leave, too */
     stand_down(tally, live);
     unlink_from_user(tally, live);
     live_text_clear(tally, live, names.id_bytes);

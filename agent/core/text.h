@@ -37,11 +37,17 @@ static inline uint64_t text_tail(const char *text, size_t bytes)
 static inline bool text_same(const char *one, const char *other, size_t bytes)
 {
     if (bytes < 8)
-        return memcmp(one, other, bytes) == 0;
+        return text_tail(one, bytes) == text_tail(other, bytes);
     uint64_t difference = text_word(one + bytes - 8) ^ text_word(other + bytes - 8);
     for (size_t at = 0; at + 8 < bytes; at += 8)
         difference |= text_word(one + at) ^ text_word(other + at);
     return difference == 0;
+}
+
+/* Whether a text of `bytes` bytes stands in a room of `room_bytes`, ended by a NUL. */
+static inline bool text_stands_in(const char *room, size_t room_bytes, const char *text, size_t bytes)
+{
+    return bytes < room_bytes && room[bytes] == '\0' && text_same(room, text, bytes);
 }
 
 /* Copies up to 24 bytes, in overlapping pieces. */
@@ -70,20 +76,20 @@ static inline uint64_t text_zero_bytes(uint64_t word)
     return (word - TEXT_EACH_BYTE(1)) & ~word & TEXT_EACH_BYTE(0x80);
 }
 
-/* Whether one of two characters is among the first `bytes` bytes. */
+static inline bool text_word_has_either(uint64_t word, char one, char other)
+{
+    return (text_zero_bytes(word ^ TEXT_EACH_BYTE(one)) | text_zero_bytes(word ^ TEXT_EACH_BYTE(other))) != 0;
+}
+
+/* Whether one of two characters, neither of them NUL, is among the first `bytes` bytes. */
 static inline bool text_has_either(const char *text, size_t bytes, char one, char other)
 {
-    size_t at = 0;
-    for (; at + 8 <= bytes; at += 8) {
-        uint64_t word = text_word(text + at);
-        if ((text_zero_bytes(word ^ TEXT_EACH_BYTE(one)) | text_zero_bytes(word ^ TEXT_EACH_BYTE(other))) !=
-            0)
+    if (bytes < 8)
+        return text_word_has_either(text_tail(text, bytes), one, other);
+    for (size_t at = 0; at + 8 < bytes; at += 8)
+        if (text_word_has_either(text_word(text + at), one, other))
             return true;
-    }
-    for (; at < bytes; at++)
-        if (text[at] == one || text[at] == other)
-            return true;
-    return false;
+    return text_word_has_either(text_word(text + bytes - 8), one, other);
 }
 
 #endif

@@ -157,6 +157,17 @@ static void strings_may_be_the_tallys_own(void **state)
     assert_true(tally_find(tally, "h", "an-id-that-does-not-fit-in", &long_one));
     assert_string_equal(long_one.connection.user, "alice");
     assert_int_equal(tally_level(tally)->users, 1);
+
+    struct tally_entry
+        other; /* a spelling of its own is given up: the id moves from outside into the record */
+    put(tally, person("h", "2", "CORP\\eve", 1));
+    put(tally, person("h", "3", "corp\\EVE", 1));
+    assert_true(tally_find(tally, "h", "3", &other));
+    other.connection.user = "CORP\\eve";
+    put(tally, other.connection);
+    assert_true(tally_find(tally, "h", "3", &other));
+    assert_string_equal(other.connection.id, "3");
+    assert_string_equal(other.connection.user, "CORP\\eve");
     tally_destroy(tally);
 }
 
