@@ -1,0 +1,258 @@
+#!/usr/bin/env python3
+"""The command line against a real agent and authority: what it prints, and its exit codes.     test_cli.py BUILD"""
+import json
+import os
+import pty
+import re
+import select
+import signal
+import subprocess
+import sys
+import time
+
+from harness import Agent, Authority, Place, Tap, request, wait_until
+
+BUILD = sys.argv[1]
+tap = Tap()
+COMMANDS = ["status", "connections", "users", "explain", "windows", "gate", "resources", "connection", "activate", "release",
+            "report", "events", "check", "check-config", "size"]
+
+
+def run(agent, *words, **rest):
+    return agent.ctl(*words, **rest)
+
+
+def expect(agent, code, *words, out=None, err=None, **rest):
+    """Runs it; the exit code, and patterns in what it says."""
+    done = run(agent, *words, **rest)
+    good = done.returncode == code and (out is None or re.search(out, done.stdout)) and (
+        err is None or re.search(err, done.stderr))
+    tap.ok(good, "farmgate %s: %d" % (" ".join(words).replace("\n", "\\n"), code),
+           "exit code %d\nout %s\nerr %s" % (done.returncode, done.stdout[:1500], done.stderr[:1500]))
+    return done
+
+
+def plain(*words, env=None):
+    return subprocess.run([os.path.join(BUILD, "agent", "ctl", "farmgate"), *words], capture_output=True, text=True, timeout=20,
+                          env=dict(os.environ, **(env or {})), check=False)
+
+
+def without_agent(place):
+    done = plain("--help")
+    tap.ok(done.returncode == 0 and all(re.search("^  %s " % name, done.stdout, re.M) for name in COMMANDS),
+           "--help names every command", done.stdout)
+    for name in COMMANDS:
+        done = plain(name, "--help")
+        tap.ok(done.returncode == 0 and done.stdout.startswith("usage: farmgate " + name) and not done.stderr,
+               "%s --help" % name, done.stdout + done.stderr)
+    done = plain("--version")
+    tap.ok(re.fullmatch(r"farmgate \d+\.\d+\.\d+\n", done.stdout), "--version", done.stdout)
+    for words, code, said in ((["statsu"], 64, "did you mean 'status'"), ([], 64, "usage"), (["status", "--jsn"], 64, "--json"),
+                              (["gate"], 64, "--user"), (["users", "x"], 64, "too many"), (["activate"], 64, "either"),
+                              (["activate", "K", "--trial"], 64, "either"), (["connection", "pt"], 64, "put"),
+                              (["connection", "put", "h"], 64, "missing"), (["windows", "--since", "x"], 64, "--since"),
+                              (["events", "--exec", "true"], 64, "--cursor"), (["events", "--after", "x"], 64, "--after"),
+                              (["check-config", "/nonexistent"], 78, "/nonexistent")):
+        done = plain(*words, env={"STATE_DIRECTORY": ""})
+        tap.ok(done.returncode == code and said in done.stderr, "farmgate %s: %d" % (" ".join(words), code),
+               "%d %s" % (done.returncode, done.stderr))
+    for words in (["status"], ["gate", "--user", "a"], ["connection", "end", "h", "1"], ["events"], ["events", "--follow"]):
+        done = plain(*words, "--socket", place.join("none.sock"))
+        tap.ok(done.returncode == 3 and "farmgated" in done.stderr, "no agent: farmgate %s: 3" % words[0], done.stderr)
+    done = plain("check", "--socket", place.join("none.sock"))
+    tap.ok(done.returncode == 3 and done.stdout.startswith("FARMGATE UNKNOWN - no agent"), "no agent: check: unknown", done.stdout)
+
+
+def configuration(place, agent):
+    done = plain("check-config", agent.conf)
+    tap.ok(done.returncode == 0, "a right configuration", done.stderr)
+    for name, text, said in (("unknown", 'gate: { directry = "/x"; };', "directory"), ("syntax", "gate: {", ":1"),
+                             ("range", "api: { clients_max = 0; };", "clients_max"),
+                             ("tokens", 'api: { token_file = "%s"; };' % place.write("tokens", "x:all:1\n"), "tokens:1"),
+                             ("resources", 'gate: { resources = "%s"; };' % place.write("r.conf", "resources = 1;\n"), "r.conf")):
+        done = plain("check-config", place.write(name + ".conf", text))
+        tap.ok(done.returncode == 78 and said in done.stderr, "a configuration with wrong %s: 78" % name, done.stderr)
+
+
+def before_activation(agent):
+    expect(agent, 0, "status", out=r"gate +closed  not_activated: ", socket_path=agent.socket)
+    expect(agent, 2, "gate", "--user", "dora", out="^closed: not_activated: ")
+    expect(agent, 2, "gate", "--user", "dora", "--quiet", out="^$")
+    expect(agent, 2, "resources", "--user", "dora", out="^closed: ")
+    expect(agent, 2, "check", out=r"^FARMGATE CRITICAL - the gate is closed: not_activated, 0 users \| users=0;;;0 ")
+    expect(agent, 1, "report", err="not_activated")
+    expect(agent, 1, "release", err="not_activated")
+    expect(agent, 65, "activate", "K7Q2M-TYPING-ERROR", err="invalid_key")
+
+
+def licence(authority, agent):
+    expect(agent, 0, "activate", "--trial", out=r"^activated as a trial: farm \S+, \d+ concurrent users, until 20")
+    key = authority.new_key(3)
+    expect(agent, 0, "activate", key, out=r"^activated: farm \S+, 3 concurrent users, until 20")
+    expect(agent, 0, "report", out="^reported$")
+    expect(agent, 0, "gate", "--user", "dora", out="^open$")
+    expect(agent, 77, "activate", "--trial", err="read_only", socket_path=agent.socket)
+    expect(agent, 77, "connection", "end", "h1", "1", err="read_only", socket_path=agent.socket)
+
+
+def sessions(agent):
+    expect(agent, 0, "connection", "put", "h1", "s1", "--user", "dora", out="^$")
+    expect(agent, 0, "connection", "put", "h1", "a/b c", "--user", "CORP\\Emil", "--kind", "application", "--route", "rdp-tunnel",
+           "--state", "disconnected", "--administrator", "yes", "--connected-at", "2026-01-31T08:00:00Z")
+    expect(agent, 0, "connection", "put", "h2", "1", "--user", "root2", "--administrator", "yes")
+    expect(agent, 64, "connection", "put", "h1", "s2", "--user", "x", "--administrator", "maybe", err="--administrator")
+    expect(agent, 65, "connection", "put", "h1", "s2", "--user", "a\nb", err="control characters")
+    expect(agent, 65, "connection", "put", "h1", "s2", "--user", "x", "--kind", "shell", err="kind")
+    expect(agent, 0, "connections", out=r"h1 +s1 +dora +desktop +broker +active +\S+ \S+ +counted\n")
+    expect(agent, 0, "connections", "--user", "root2", out=r"exempt 1 of 2\n")
+    done = expect(agent, 0, "connections", "--state", "disconnected", out=r"h1 +a/b c +CORP\\Emil +application +rdp-tunnel +disc")
+    tap.ok("dora" not in done.stdout, "connections --state leaves out the others")
+    expect(agent, 65, "connections", "--state", "asleep", err="state")
+    expect(agent, 0, "users", out=r"dora +1 +1  yes\n(.*\n)+2 concurrent users\n")
+    expect(agent, 0, "explain", out=r"root2: not counted: none of 1 connection consumes a licence\n  h2 1: desktop by broker, active, "
+                                    r"since \S+ \S+: exempt 1 of 2\n(.*\n)*\n2 concurrent users, limit 3\n")
+    expect(agent, 0, "explain", "corp\\emil", out=r"^CORP\\Emil: one concurrent user: 1 of 1 connection consumes")
+    expect(agent, 0, "status", out=r"gate +open\nusers +2 of 3 licences  █+▏?[▏▎▍▌▋▊▉]? +66 %\nconnections 3 of 3 users on 2 hosts; 1 disc")
+    expect(agent, 0, "check", out=r"^FARMGATE OK - 2 of 3 users \| users=2;2;3;0;3 connections=3;;;0")
+    expect(agent, 1, "check", "--warning", "60", out=r"^FARMGATE WARNING - 2 of 3 users")
+    expect(agent, 3, "check", "--warning", "many", out=r"^FARMGATE UNKNOWN")
+    for words in (["status"], ["connections"], ["users"], ["explain"], ["windows"], ["windows", "--days"],
+                  ["resources", "--user", "dora"]):
+        tap.ok(isinstance(json.loads(run(agent, *words, "--json").stdout), dict), "%s --json is JSON" % " ".join(words))
+    expect(agent, 0, "windows", out=r"^(.*\n)*20\d\d-\d\d-\d\d \d\d:\d\d +2  █+ …\n$")
+    expect(agent, 0, "windows", "--days", "--since", "7d", out=r"20\d\d-\d\d-\d\d +2  █+ …\n$")
+    expect(agent, 0, "windows", "--until", "2001-01-01", out="^no windows in that time\n$")
+    expect(agent, 0, "resources", "--user", "dora", out="nothing is published")
+    for _ in range(2):
+        expect(agent, 0, "connection", "end", "h2", "1")
+
+
+def bulk(place, agent):
+    lines = "".join('{"event":"put","host":"h3","id":"%d","user":"load%d","kind":"desktop","administrator":false}\n' % (i, i)
+                    for i in range(2000))
+    path = place.write("load.ndjson", lines)
+    expect(agent, 0, "connection", "load", path, out="^2000 accepted, 0 failed\n$")
+    expect(agent, 65, "connection", "load", place.write("bad.ndjson", 'x\n{"event":"end","host":"h3","id":"1"}\n'),
+           out="^1 accepted, 1 failed\n$", err="^line 1: invalid: ")
+    expect(agent, 65, "connection", "load", "/nonexistent", err="/nonexistent")
+    ends = "".join('{"event":"end","host":"h3","id":"%d"}\n' % i for i in range(2000))
+    expect(agent, 0, "connection", "load", "-", out="^2000 accepted", input=ends)
+    expect(agent, 2, "check", "--critical", "10", out="^FARMGATE CRITICAL")
+
+
+def terminal(agent):
+    """In a terminal there are colours, unless NO_COLOR says otherwise."""
+    for env, coloured in (({}, True), ({"NO_COLOR": "1"}, False), ({"TERM": "dumb"}, False)):
+        master, slave = pty.openpty()
+        variables = {k: v for k, v in os.environ.items() if k != "NO_COLOR"}
+        variables.update({"TERM": "xterm"}, **env)
+        child = subprocess.Popen([agent.ctl_binary, "status", "--watch", "--socket", agent.socket], stdout=slave, env=variables)
+        os.close(slave)
+        shown = b""
+        end = time.monotonic() + 8
+        while shown.count(b"agent") < 2 and time.monotonic() < end:
+            if select.select([master], [], [], 0.2)[0]:
+                shown += os.read(master, 65536)
+        child.send_signal(signal.SIGINT)
+        code = child.wait(5)
+        os.close(master)
+        tap.ok((b"\x1b[32m" in shown) == coloured and shown.count(b"agent") >= 2, "status --watch with %s" % (env or "colours"), shown)
+        tap.equal(code, -signal.SIGINT, "and ^C ends it")
+
+
+def start_events(agent, *words, **rest):
+    return subprocess.Popen([agent.ctl_binary, "events", *words, "--socket", agent.socket], stdout=subprocess.PIPE,
+                            stderr=subprocess.PIPE, text=True, **rest)
+
+
+def events(place, agent):
+    done = expect(agent, 0, "events", out=r"(?m)^20\S+Z  info +dora connected to h1 \(s1: desktop by broker\), counted$")
+    stored = [json.loads(text) for text in run(agent, "events", "--json").stdout.splitlines()]
+    tap.equal(len(stored), len(done.stdout.splitlines()), "events and events --json tell the same")
+    tap.equal([event["id"] for event in stored], list(range(stored[0]["id"], stored[0]["id"] + len(stored))), "each once, in order")
+    after = run(agent, "events", "--json", "--after", str(stored[-3]["id"])).stdout.splitlines()
+    tap.equal([json.loads(text)["id"] for text in after], [stored[-2]["id"], stored[-1]["id"]], "--after leaves out what was seen")
+    follower = start_events(agent, "--follow", "--json", "--after", str(stored[-2]["id"]))
+    tap.equal(json.loads(follower.stdout.readline())["id"], stored[-1]["id"], "--follow begins with what was missed")
+    agent.put("h1", "f1", "frieda")
+    tap.equal(json.loads(follower.stdout.readline()).get("user"), "frieda", "and goes on as it happens")
+    agent.stop()
+    agent.start()
+    agent.put("h1", "f2", "fritz")
+    users = []
+    while "fritz" not in users:
+        text = follower.stdout.readline()
+        if not text:
+            break
+        users.append(json.loads(text).get("user"))
+    tap.equal(users.count("fritz"), 1, "an agent that restarts is waited for, and nothing is missed or told twice")
+    follower.terminate()
+    follower.wait(5)
+
+
+def hooks(place, agent):
+    cursor, out = place.join("cursor"), place.join("hook.out")
+    command = 'cat >>%s; echo " $FARMGATE_EVENT_ID $FARMGATE_EVENT_CODE $FARMGATE_USER" >>%s' % (out, out)
+    hook = start_events(agent, "--exec", command, "--cursor", cursor)
+    tap.ok(wait_until(lambda: os.path.exists(cursor)), "a hook's first start keeps where it began")
+
+    def heard():
+        with open(out, encoding="utf-8") as file:
+            return re.findall(r"^(\{.*\}) (\d+) (\w+) (\S*)$", file.read(), re.M)
+
+    open(out, "w", encoding="utf-8").close()
+    agent.put("h1", "g1", "gisela")
+    tap.ok(wait_until(lambda: len(heard()) == 1), "the command is run", heard())
+    body, number, code, user = heard()[0]
+    tap.equal((json.loads(body)["user"], json.loads(body)["id"], code, user), ("gisela", int(number), "connection_opened", "gisela"),
+              "with the event on its input and in its environment")
+    tap.ok(wait_until(lambda: open(cursor, encoding="utf-8").read().strip() == number), "and the cursor follows")
+    hook.kill()
+    hook.wait()
+    agent.put("h1", "g2", "gustav")
+    hook = start_events(agent, "--exec", command, "--cursor", cursor)
+    tap.ok(wait_until(lambda: [h[3] for h in heard()] == ["gisela", "gustav"]), "what came while it was down is handled after", heard())
+    wait_until(lambda: open(cursor, encoding="utf-8").read().strip() == heard()[-1][1])
+    hook.terminate()
+    hook.wait(5)
+    slow = start_events(agent, "--exec", "test \"$FARMGATE_USER\" != heidi || sleep 60; exit 3", "--cursor", cursor)
+    began = time.monotonic()
+    agent.put("h1", "h1", "heidi")
+    agent.put("h1", "h2", "hugo")
+    said = [slow.stderr.readline(), slow.stderr.readline()]
+    tap.ok("took over 10 s" in said[0] and "status 3" in said[1] and 9 < time.monotonic() - began < 20,
+           "a command that hangs is ended after 10 s, one that fails is said, and both are gone on from", said)
+    slow.terminate()
+    slow.wait(5)
+    broken = start_events(agent, "--exec", "true", "--cursor", place.write("broken", "x\n"))
+    tap.equal(broken.wait(10), 65, "a cursor that is none: 65")
+
+
+def main():
+    with Place() as place:
+        without_agent(place)
+        authority = Authority(place, BUILD).start()
+        agent = Agent(place, BUILD, authority).start()
+        configuration(place, agent)
+        before_activation(agent)
+        licence(authority, agent)
+        sessions(agent)
+        bulk(place, agent)
+        terminal(agent)
+        events(place, agent)
+        hooks(place, agent)
+        expect(agent, 0, "release", out="given back")
+        if os.getuid() == 0:
+            os.chmod(place.path, 0o755)
+            os.chmod(agent.run_directory, 0o755)
+            for path in (agent.socket, agent.admin):
+                os.chmod(path, 0o600)
+            done = subprocess.run([agent.ctl_binary, "status", "--socket", agent.socket], capture_output=True, text=True, timeout=20,
+                                  user=65534, check=False)
+            tap.ok(done.returncode == 77 and "group" in done.stderr, "who may not open the socket: 77", done.stderr)
+        else:
+            tap.skip("who may not open the socket: 77", "needs root to become somebody else")
+    tap.done()
+
+
+main()
