@@ -129,7 +129,7 @@ static void batch_act(struct commit *commit, struct batch *batch, bool durable)
             break;
         case ACTION_LOG: {
             struct log_event event = actions[i].log;
-            event.id = event_id++;
+            event.id = durable ? event_id++ : 0; /* no id that a stored event will have */
             commit->hooks.log(commit->hooks.data, &event);
             break;
         }
@@ -146,7 +146,6 @@ static void say(struct commit *commit, enum log_event_code code, const char *det
     struct log_event event = {.code = code, .at_ms = commit->hooks.now_ms(commit->hooks.data)};
     if (detail)
         log_event_text(&event, "detail", detail);
-    event.id = store_next_event_id(commit->store);
     commit->hooks.log(commit->hooks.data, &event);
 }
 
