@@ -1,302 +1,17 @@
 #include "agent.h"
 
 #include "agent/core/core_error.h"
-#include "agent/event_json.h"
-#include "agent/log_sink.h"
 #include "agent/service/service.h"
 #include "common/entitlement.h"
 #include "common/http_server.h"
-#include "version.h"
 
-#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #define SOCKET_MODE 0660
-
-/* --- answers to changes
- * ----------------------------------------------------------------------------------------- */
-
-struct agent_answer {
-    api_done_fn *done;
-    void *data;
-};
-
-struct agent_answer *agent_answer_later(api_done_fn *done, void *data)
-{
-    struct agent_answer *answer = malloc(sizeof(*answer));
-    if (answer)
-        *answer = (struct agent_answer){done, data};
-    return answer;
-}
-
-void agent_answer(api_done_fn *done, void *data, int status, const char *code, const char *detail)
-{
-    struct api_outcome outcome = {.status = status, .code = code, .detail = detail, .moves_left = -1};
-    done(data, &outcome);
-}
-
-void agent_answer_commit(void *data, int error, const char *detail)
-{
-    struct agent_answer *answer = data;
-    static const struct {
-        int error, status;
-        const char *code;
-    } table[] = {
-        {0, 200, NULL},
-        {CORE_UNKNOWN, 404, "unknown_connection"},
-        {CORE_INVALID, 400, "invalid"},
-        {CORE_FULL, 503, "table_full"},
-        {CORE_NO_MEMORY, 503, "out_of_memory"},
-        {CORE_NOT_OURS, 502, "authority_answer_invalid"},
-        {CORE_OUTDATED, 502, "authority_answer_invalid"},
-        {CORE_NOT_ACTIVE, 409, "not_activated"},
-    };
-    int status = 503;
-    const char *code = "store_unavailable";
-    for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
-        if (table[i].error == error) {
-            status = table[i].status;
-            code = table[i].code;
-        }
-    }
-    agent_answer(answer->done, answer->data, status, code, detail);
-    free(answer);
-}
-
-/* --- what the commit carries out
- * -------------------------------------------------------------------------------- */
-
-static int64_t hook_now_ms(void *data)
-{
-    struct agent *agent = data;
-    return clock_now_ms(&agent->clock);
-}
-
-static void hook_clock(void *data, int64_t licence_ms)
-{
-    struct agent *agent = data;
-    clock_set(&agent->clock, licence_ms);
-}
-
-static void hook_gate(void *data)
-{
-    agent_gate_apply(data);
-}
-
-static void hook_report(void *data)
-{
-    agent_contact_report(data);
-}
-
-static void hook_log(void *data, const struct log_event *event)
-{
-    struct agent *agent = data;
-    char *json = event_json(event);
-    log_sink_write(&agent->log, event, json);
-    if (agent->api && json)
-        api_publish(agent->api, event->id, log_event_name(event->code), json);
-    free(json);
-}
-
-static void hook_files(void *data, struct store_identity *ret_identity, struct store_licence *ret_licence)
-{
-    struct agent *agent = data;
-    struct core_status status;
-    core_status(agent->core, &status);
-    *ret_identity = agent->identity;
-    memset(ret_licence, 0, sizeof(*ret_licence));
-    ret_licence->standing = status.standing;
-    memcpy(ret_licence->entitlement, agent->entitlement, sizeof(ret_licence->entitlement));
-    clock_save(&agent->clock, &ret_licence->clock);
-}
-
-static void on_due(uv_timer_t *timer)
-{
-    struct agent *agent = timer->data;
-    struct core_event event = {.type = EVENT_TIMER};
-    (void)commit_step(agent->commit, &event, NULL, NULL);
-}
-
-/* One timer for all that is due: licence time and the loop's time run at one speed, so the difference is
- * enough. */
-static void hook_stepped(void *data)
-{
-    struct agent *agent = data;
-    int64_t due_ms = core_due_ms(agent->core);
-    if (agent->stopping)
-        return;
-    agent_gate_follow(agent);
-    if (due_ms == INT64_MAX) {
-        (void)uv_timer_stop(&agent->due);
-        return;
-    }
-    int64_t wait_ms = due_ms - clock_now_ms(&agent->clock);
-    uv_update_time(&agent->loop);
-    (void)uv_timer_start(&agent->due, on_due, wait_ms > 0 ? (uint64_t)wait_ms : 0, 0);
-}
-
-void agent_say(struct agent *agent, enum log_event_code code, const char *name, const char *text)
-{
-    struct log_event event = {.code = code, .at_ms = clock_now_ms(&agent->clock)};
-    if (name)
-        log_event_text(&event, name, text);
-    commit_log(agent->commit, &event);
-}
-
-/* --- what the API asks
- * ------------------------------------------------------------------------------------------ */
-
-static const struct core *ask_core(void *data)
-{
-    return ((struct agent *)data)->core;
-}
-
-static struct store *ask_store(void *data)
-{
-    return ((struct agent *)data)->store;
-}
-
-static struct accounts *ask_accounts(void *data)
-{
-    return ((struct agent *)data)->accounts;
-}
-
-static const struct resources *ask_resources(void *data)
-{
-    return ((struct agent *)data)->resources;
-}
-
-static const struct sessions *ask_sessions(void *data)
-{
-    return ((struct agent *)data)->sessions;
-}
-
-static const char *ask_host(void *data)
-{
-    return ((struct agent *)data)->host;
-}
-
-static enum administrator ask_administrator(void *data, const struct account *account)
-{
-    struct agent *agent = data;
-    struct session_facts facts = {.host = agent->host,
-                                  .id = "",
-                                  .user = "",
-                                  .groups = account->groups,
-                                  .group_count = account->group_count,
-                                  .groups_known = account->known,
-                                  .superuser = account->superuser,
-                                  .kind_known = -1,
-                                  .route_known = -1,
-                                  .administrator_known = -1};
-    return classify(&agent->words->classify, &facts).administrator;
-}
-
-static void ask_change(void *data, const struct core_event *event, api_done_fn *done, void *done_data)
-{
-    struct agent *agent = data;
-    const char *why;
-    if (!commit_healthy(agent->commit, &why)) {
-        agent_answer(done, done_data, 503, "store_unavailable", why);
-        return;
-    }
-    struct agent_answer *answer = agent_answer_later(done, done_data);
-    if (answer)
-        farm_offer(agent->farm, event, agent_answer_commit, answer);
-    else
-        agent_answer(done, done_data, 503, "out_of_memory", "send the change again");
-}
-
-static void ask_health(void *data, bool *ret_alive, bool *ret_ready, char *ret_text, size_t bytes)
-{
-    struct agent *agent = data;
-    const char *why;
-    bool store_healthy = commit_healthy(agent->commit, &why);
-    *ret_alive = store_healthy;
-    *ret_ready = agent->ready && !agent->stopping;
-    if (!store_healthy)
-        (void)snprintf(ret_text, bytes, "store: %s", why);
-    else if (agent->gate_failed)
-        (void)snprintf(ret_text, bytes, "gate: its files cannot be written");
-    else
-        (void)snprintf(ret_text, bytes, "%s",
-                       agent->ready ? "" : "starting: the sessions are not enumerated yet");
-}
-
-/* --- what sessions tell
- * ----------------------------------------------------------------------------------------- */
-
-static void apply(void *data, const struct core_event *event, farm_done_fn *done, void *done_data)
-{
-    struct agent *agent = data;
-    (void)commit_step(agent->commit, event, done, done_data);
-}
-
-static void on_host_set(void *data, const char *host, const struct connection *connections, size_t count)
-{
-    struct agent *agent = data;
-    struct core_event event = {.type = EVENT_HOST_SET,
-                               .set = {.host = host, .connections = connections, .count = count}};
-    farm_offer(agent->farm, &event, NULL, NULL);
-}
-
-static void on_started(void *data, int error, const char *detail)
-{
-    struct agent *agent = data;
-    char text[256];
-    (void)error; /* a store that fails has said so; the gate stands all the same */
-    (void)detail;
-    agent->ready = true;
-    struct core_status status;
-    core_status(agent->core, &status);
-    (void)snprintf(text, sizeof(text), "the gate is %s, %u concurrent users",
-                   status.verdict.open ? "open" : "closed", status.level.concurrent_users);
-    service_ready(text);
-    struct log_event event = {.code = LOG_agent_started, .at_ms = clock_now_ms(&agent->clock)};
-    log_event_text(&event, "version", FARMGATE_VERSION);
-    log_event_text(&event, "host", agent->host);
-    commit_log(agent->commit, &event);
-}
-
-static void on_enumerated(void *data)
-{
-    struct agent *agent = data;
-    struct core_event event = {.type = EVENT_STARTED};
-    (void)commit_step(agent->commit, &event, on_started, agent);
-}
-
-static void on_health(void *data, const char *source, int error, const char *detail)
-{
-    struct agent *agent = data;
-    struct log_event event = {.code = error ? LOG_source_failed : LOG_source_recovered,
-                              .at_ms = clock_now_ms(&agent->clock)};
-    log_event_text(&event, "source", source);
-    if (error)
-        log_event_text(&event, "detail", detail);
-    commit_log(agent->commit, &event);
-}
-
-static void groups_of(void *data, const char *user, struct user_groups *ret)
-{
-    struct agent *agent = data;
-    struct account account = accounts_get(agent->accounts, user);
-    *ret = (struct user_groups){.groups = account.groups,
-                                .group_count = account.group_count,
-                                .known = account.known,
-                                .superuser = account.superuser};
-}
-
-static void on_accounts_change(void *data)
-{
-    struct agent *agent = data;
-    if (agent->sessions)
-        sessions_groups_changed(agent->sessions);
-}
 
 /* --- opening, in order
  * ------------------------------------------------------------------------------------------ */
@@ -332,14 +47,7 @@ static int open_store(struct agent *agent, struct error_detail *ret_detail)
     if (error)
         error_detail_set(ret_detail, "%s: the stored state: %s", agent->settings->state_directory,
                          core_error_text(error));
-    struct commit_hooks hooks = {.now_ms = hook_now_ms,
-                                 .clock = hook_clock,
-                                 .gate = hook_gate,
-                                 .report = hook_report,
-                                 .log = hook_log,
-                                 .stepped = hook_stepped,
-                                 .files = hook_files,
-                                 .data = agent};
+    struct commit_hooks hooks = agent_commit_hooks(agent);
     if (!error)
         agent->commit = commit_create(&agent->loop, agent->core, agent->store, &hooks);
     if (agent->commit && loaded->database_error)
@@ -370,7 +78,7 @@ static void check_machine(struct agent *agent)
 
 static int open_farm(struct agent *agent, struct error_detail *ret_detail)
 {
-    agent->farm = farm_alone_create(apply, agent);
+    agent->farm = farm_alone_create(agent_apply, agent);
     if (!agent->farm) {
         error_detail_set(ret_detail, "out of memory");
         return ERROR_NO_MEMORY;
@@ -385,11 +93,7 @@ static int open_farm(struct agent *agent, struct error_detail *ret_detail)
 static int open_sessions(struct agent *agent, struct error_detail *ret_detail)
 {
     const struct settings *settings = agent->settings;
-    struct sessions_listener listener = {.on_host_set = on_host_set,
-                                         .on_enumerated = on_enumerated,
-                                         .on_health = on_health,
-                                         .groups = groups_of,
-                                         .data = agent};
+    struct sessions_listener listener = agent_sessions_listener(agent);
     return sessions_start(&agent->loop, agent->host, settings->scripted_file, settings->sources,
                           settings->source_count, &agent->words->classify, &listener, &agent->sessions,
                           ret_detail);
@@ -431,20 +135,7 @@ static int open_door(struct agent *agent, const struct door *door, const struct 
 static int open_api(struct agent *agent, struct error_detail *ret_detail)
 {
     const struct settings *settings = agent->settings;
-    const struct api_agent offers = {.agent = agent,
-                                     .core = ask_core,
-                                     .now_ms = hook_now_ms,
-                                     .store = ask_store,
-                                     .accounts = ask_accounts,
-                                     .resources = ask_resources,
-                                     .sessions = ask_sessions,
-                                     .host = ask_host,
-                                     .administrator = ask_administrator,
-                                     .change = ask_change,
-                                     .activate = agent_contact_activate,
-                                     .release = agent_contact_release,
-                                     .report = agent_contact_report_now,
-                                     .health = ask_health};
+    const struct api_agent offers = agent_offers(agent);
     agent->api = api_create(&agent->loop, &agent->words->api, &offers, ret_detail);
     if (!agent->api)
         return ERROR_CONFIGURATION;
@@ -640,7 +331,7 @@ static int open_rest(struct agent *agent, struct error_detail *ret_detail)
         error_detail_set(ret_detail, "out of memory");
         return ERROR_NO_MEMORY;
     }
-    accounts_on_change(agent->accounts, on_accounts_change, agent);
+    accounts_on_change(agent->accounts, agent_accounts_changed, agent);
     int error = resources_read(agent->settings->resources_file, &agent->resources, ret_detail);
     if (!error)
         error = agent_contact_open(agent, ret_detail);

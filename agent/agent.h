@@ -77,6 +77,15 @@ int agent_run(const char *settings_path, struct settings *settings);
 /* --- between the agent's own files
  * ------------------------------------------------------------------------------ */
 
+/* Who hears whom (agent_hooks.c). */
+struct commit_hooks agent_commit_hooks(struct agent *agent);
+struct sessions_listener agent_sessions_listener(struct agent *agent);
+farm_apply_fn agent_apply;
+void agent_accounts_changed(void *agent);
+
+/* What the API may ask (agent_answers.c). */
+struct api_agent agent_offers(struct agent *agent);
+
 /* Files of the gate, brought to where the verdict and the sessions stand (agent_gate.c). */
 void agent_gate_apply(struct agent *agent);
 /* After a step: if the sessions changed, `present` must follow, at once while the gate is closed. */

@@ -34,25 +34,6 @@ static bool collect(void *data, const struct tally_entry *entry)
     return !present->failed;
 }
 
-static int by_bytes(const void *a, const void *b)
-{
-    return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
-static void sort_unique(struct present *present)
-{
-    size_t kept = 0;
-    if (present->count > 1)
-        qsort(present->names, present->count, sizeof(*present->names), by_bytes);
-    for (size_t i = 0; i < present->count; i++) {
-        if (kept > 0 && strcmp(present->names[kept - 1], present->names[i]) == 0)
-            free(present->names[i]);
-        else
-            present->names[kept++] = present->names[i];
-    }
-    present->count = kept;
-}
-
 static void present_free(struct present *present)
 {
     for (size_t i = 0; i < present->count; i++)
@@ -83,7 +64,6 @@ void agent_gate_apply(struct agent *agent)
         return;
     struct present present = {0};
     tally_each(core_tally(agent->core), agent->host, NULL, collect, &present);
-    sort_unique(&present);
     char text[CLOSED_TEXT_BYTES];
     const char *more = agent->settings->closed_text;
     (void)snprintf(text, sizeof(text), "%s%s%s", verdict_reason_text(status.verdict.reason),

@@ -1,0 +1,180 @@
+/* agent_hooks.c - who hears whom: what a commit carries out, and what sessions and accounts tell. */
+#include "agent.h"
+
+#include "agent/event_json.h"
+#include "agent/log_sink.h"
+#include "agent/service/service.h"
+#include "version.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* --- what the commit carries out --- */
+
+static int64_t hook_now_ms(void *data)
+{
+    struct agent *agent = data;
+    return clock_now_ms(&agent->clock);
+}
+
+static void hook_clock(void *data, int64_t licence_ms)
+{
+    struct agent *agent = data;
+    clock_set(&agent->clock, licence_ms);
+}
+
+static void hook_gate(void *data)
+{
+    agent_gate_apply(data);
+}
+
+static void hook_report(void *data)
+{
+    agent_contact_report(data);
+}
+
+static void hook_log(void *data, const struct log_event *event)
+{
+    struct agent *agent = data;
+    char *json = event_json(event);
+    log_sink_write(&agent->log, event, json);
+    if (agent->api && json)
+        api_publish(agent->api, event->id, log_event_name(event->code), json);
+    free(json);
+}
+
+static void hook_files(void *data, struct store_identity *ret_identity, struct store_licence *ret_licence)
+{
+    struct agent *agent = data;
+    struct core_status status;
+    core_status(agent->core, &status);
+    *ret_identity = agent->identity;
+    memset(ret_licence, 0, sizeof(*ret_licence));
+    ret_licence->standing = status.standing;
+    memcpy(ret_licence->entitlement, agent->entitlement, sizeof(ret_licence->entitlement));
+    clock_save(&agent->clock, &ret_licence->clock);
+}
+
+static void on_due(uv_timer_t *timer)
+{
+    struct agent *agent = timer->data;
+    struct core_event event = {.type = EVENT_TIMER};
+    (void)commit_step(agent->commit, &event, NULL, NULL);
+}
+
+/* One timer for all that is due: licence time and the loop's time run at one speed, so the difference is
+ * enough. */
+static void hook_stepped(void *data)
+{
+    struct agent *agent = data;
+    int64_t due_ms = core_due_ms(agent->core);
+    if (agent->stopping)
+        return;
+    agent_gate_follow(agent);
+    if (due_ms == INT64_MAX) {
+        (void)uv_timer_stop(&agent->due);
+        return;
+    }
+    int64_t wait_ms = due_ms - clock_now_ms(&agent->clock);
+    uv_update_time(&agent->loop);
+    (void)uv_timer_start(&agent->due, on_due, wait_ms > 0 ? (uint64_t)wait_ms : 0, 0);
+}
+
+void agent_say(struct agent *agent, enum log_event_code code, const char *name, const char *text)
+{
+    struct log_event event = {.code = code, .at_ms = clock_now_ms(&agent->clock)};
+    if (name)
+        log_event_text(&event, name, text);
+    commit_log(agent->commit, &event);
+}
+
+struct commit_hooks agent_commit_hooks(struct agent *agent)
+{
+    return (struct commit_hooks){.now_ms = hook_now_ms,
+                                 .clock = hook_clock,
+                                 .gate = hook_gate,
+                                 .report = hook_report,
+                                 .log = hook_log,
+                                 .stepped = hook_stepped,
+                                 .files = hook_files,
+                                 .data = agent};
+}
+
+/* --- what sessions and accounts tell --- */
+
+void agent_apply(void *data, const struct core_event *event, farm_done_fn *done, void *done_data)
+{
+    struct agent *agent = data;
+    (void)commit_step(agent->commit, event, done, done_data);
+}
+
+static void on_host_set(void *data, const char *host, const struct connection *connections, size_t count)
+{
+    struct agent *agent = data;
+    struct core_event event = {.type = EVENT_HOST_SET,
+                               .set = {.host = host, .connections = connections, .count = count}};
+    farm_offer(agent->farm, &event, NULL, NULL);
+}
+
+static void on_started(void *data, int error, const char *detail)
+{
+    struct agent *agent = data;
+    char text[256];
+    (void)error; /* a store that fails has said so; the gate stands all the same */
+    (void)detail;
+    agent->ready = true;
+    struct core_status status;
+    core_status(agent->core, &status);
+    (void)snprintf(text, sizeof(text), "the gate is %s, %u concurrent users",
+                   status.verdict.open ? "open" : "closed", status.level.concurrent_users);
+    service_ready(text);
+    struct log_event event = {.code = LOG_agent_started, .at_ms = clock_now_ms(&agent->clock)};
+    log_event_text(&event, "version", FARMGATE_VERSION);
+    log_event_text(&event, "host", agent->host);
+    commit_log(agent->commit, &event);
+}
+
+static void on_enumerated(void *data)
+{
+    struct agent *agent = data;
+    struct core_event event = {.type = EVENT_STARTED};
+    (void)commit_step(agent->commit, &event, on_started, agent);
+}
+
+static void on_health(void *data, const char *source, int error, const char *detail)
+{
+    struct agent *agent = data;
+    struct log_event event = {.code = error ? LOG_source_failed : LOG_source_recovered,
+                              .at_ms = clock_now_ms(&agent->clock)};
+    log_event_text(&event, "source", source);
+    if (error)
+        log_event_text(&event, "detail", detail);
+    commit_log(agent->commit, &event);
+}
+
+static void groups_of(void *data, const char *user, struct user_groups *ret)
+{
+    struct agent *agent = data;
+    struct account account = accounts_get(agent->accounts, user);
+    *ret = (struct user_groups){.groups = account.groups,
+                                .group_count = account.group_count,
+                                .known = account.known,
+                                .superuser = account.superuser};
+}
+
+void agent_accounts_changed(void *data)
+{
+    struct agent *agent = data;
+    if (agent->sessions)
+        sessions_groups_changed(agent->sessions);
+}
+
+struct sessions_listener agent_sessions_listener(struct agent *agent)
+{
+    return (struct sessions_listener){.on_host_set = on_host_set,
+                                      .on_enumerated = on_enumerated,
+                                      .on_health = on_health,
+                                      .groups = groups_of,
+                                      .data = agent};
+}
