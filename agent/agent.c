@@ -13,8 +13,7 @@
 
 #define SOCKET_MODE 0660
 
-/* --- opening, in order
- * ------------------------------------------------------------------------------------------ */
+/* --- opening, in order ---------------------------------------------------------------------------------- */
 
 /* What was damaged is never taken silently for what never was. */
 static void say_damage(struct agent *agent, const struct store_loaded *loaded)
@@ -152,8 +151,7 @@ static int open_api(struct agent *agent, struct error_detail *ret_detail)
     return error;
 }
 
-/* --- signals and timers
- * ----------------------------------------------------------------------------------------- */
+/* --- signals and timers --------------------------------------------------------------------------------- */
 
 static void stop(struct agent *agent);
 
@@ -207,8 +205,7 @@ static void start_handles(struct agent *agent)
         (void)uv_timer_start(&agent->watchdog, on_watchdog, watchdog_ms, watchdog_ms);
 }
 
-/* --- stopping, in reverse
- * --------------------------------------------------------------------------------------- */
+/* --- stopping, in reverse ------------------------------------------------------------------------------- */
 
 static void close_own_handles(struct agent *agent)
 {
@@ -297,8 +294,7 @@ static void finish(struct agent *agent)
     free(agent->settings);
 }
 
-/* --- the whole
- * -------------------------------------------------------------------------------------------------- */
+/* --- the whole ------------------------------------------------------------------------------------------ */
 
 static int choose_host(struct agent *agent, struct error_detail *ret_detail)
 {

@@ -74,8 +74,7 @@ struct agent {
 /* Opens everything in order and serves until SIGTERM. Takes over the settings. Returns an agent_exit. */
 int agent_run(const char *settings_path, struct settings *settings);
 
-/* --- between the agent's own files
- * ------------------------------------------------------------------------------ */
+/* --- between the agent's own files ---------------------------------------------------------------------- */
 
 /* Who hears whom (agent_hooks.c). */
 struct commit_hooks agent_commit_hooks(struct agent *agent);

@@ -71,8 +71,7 @@ static void keep_keys(struct agent *agent, const struct uplink_result *result)
     }
 }
 
-/* --- reports
- * ---------------------------------------------------------------------------------------------------- */
+/* --- reports -------------------------------------------------------------------------------------------- */
 
 static void answer_report_waiters(struct agent *agent, const struct uplink_result *result)
 {
@@ -178,8 +177,7 @@ void agent_contact_close(struct agent *agent)
     answer_report_waiters(agent, &result);
 }
 
-/* --- activation
- * ------------------------------------------------------------------------------------------------- */
+/* --- activation ----------------------------------------------------------------------------------------- */
 
 /* The authority's refusals are passed on as they are; what is no proper answer is the authority's fault: 502.
  */
@@ -289,8 +287,7 @@ void agent_contact_activate(void *data, const char *licence_key_or_null, bool mo
     }
 }
 
-/* --- the key given back
- * ----------------------------------------------------------------------------------------- */
+/* --- the key given back --------------------------------------------------------------------------------- */
 
 static void release_done(void *data, const struct uplink_result *result)
 {

@@ -23,8 +23,7 @@ char *store_arena_text(struct store_arena *arena, const char *text); /* NULL wit
 void *store_arena_take(struct store_arena *arena, size_t bytes);     /* aligned for any type */
 void store_arena_free(struct store_arena *arena);
 
-/* --- the database: one thread at a time, the loop's at start, then whichever runs the job
- * ------------------------------------------------------------------------------------------- */
+/* --- the database: one thread at a time, the loop's at start, then whichever runs the job --------------- */
 
 /* Every statement that is kept. Windows: see WINDOW_COLUMNS in store_database.c. */
 #define STORE_STATEMENTS(X)                                                                                  \
@@ -101,8 +100,7 @@ int store_database_load(struct store_database *database, struct store_loaded *lo
 int store_database_load_ever(struct store_database *database, struct peak_mark *ret,
                              struct error_detail *ret_detail);
 
-/* --- the files -------------------------------------------------------------------------------------------
- */
+/* --- the files ------------------------------------------------------------------------------------------ */
 
 /* ERROR_NOT_FOUND, ERROR_DAMAGED, ERROR_NEWER (both versions named), ERROR_IO, ERROR_FORBIDDEN. */
 int store_identity_read(const char *path, struct store_identity *ret, struct error_detail *ret_detail);
@@ -112,8 +110,7 @@ int store_licence_read(const char *path, struct store_licence *ret, struct error
 int store_licence_write(const char *path, const struct store_licence *licence,
                         struct error_detail *ret_detail);
 
-/* --- jobs ------------------------------------------------------------------------------------------------
- */
+/* --- jobs ----------------------------------------------------------------------------------------------- */
 
 enum store_job_type {
     STORE_JOB_COMMIT,

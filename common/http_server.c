@@ -12,9 +12,11 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* --- deadlines: one timer for all clients. It is set to the earliest deadline ever asked for; a deadline
- * that moves later leaves it alone, and a timer that fires early looks around and is set anew. So a request
- * costs no timer call, and a quiet server no wake-ups. --- */
+/* --- deadlines ------------------------------------------------------------------------------------------ */
+
+/* One timer for all clients. It is set to the earliest deadline ever asked for; a deadline that moves later
+ * leaves it alone, and a timer that fires early looks around and is set anew. So a request costs no timer
+ * call, and a quiet server no wake-ups. */
 
 static uint64_t listeners_rest(struct http_server *server, uint64_t now_ms);
 

@@ -94,8 +94,7 @@ int http_listen_unix(const char *path, unsigned mode, int *ret_fd);
 /* "127.0.0.1:8620", "[::1]:8620"; port 0 picks one. ERROR_INVALID for what is no numeric address. */
 int http_listen_tcp(const char *address, int *ret_fd);
 
-/* --- inside a handler
- * ------------------------------------------------------------------------------------------- */
+/* --- inside a handler ----------------------------------------------------------------------------------- */
 
 /* A header of the request by lower-case name, in *ret, without white space around it; false if absent. Host,
  * Authorization, Content-Length, Content-Type, Expect and Last-Event-ID given twice are 400 before the

@@ -465,8 +465,7 @@ static void unlink_from_user(struct tally *tally, const struct live *live)
     tally->level.users -= --holder->connections == 0;
 }
 
-/* ---- a host's administrator desktops: a heap, the oldest on top -----------------------------------------
- */
+/* ---- a host's administrator desktops: a heap, the oldest on top ---------------------------------------- */
 
 static bool is_older(const struct tally *tally, uint32_t one, uint32_t other)
 {

@@ -90,8 +90,7 @@ static void answer(struct question *question)
     ask_waiting(details);
 }
 
-/* --- the name service, which may block for seconds: on the pool -------------------------------------------
- */
+/* --- the name service, which may block for seconds: on the pool ----------------------------------------- */
 
 static void look_up_name(uv_work_t *work)
 {
@@ -125,8 +124,7 @@ static void ask_name_service(struct question *question)
     (void)uv_queue_work(question->details->loop, &question->work, look_up_name, name_looked_up);
 }
 
-/* --- the bus
- * ------------------------------------------------------------------------------------------------ */
+/* --- the bus -------------------------------------------------------------------------------------------- */
 
 static int read_property(sd_bus_message *reply, struct login_answer *ret)
 {
@@ -250,8 +248,7 @@ static void ask_waiting(struct login_details *details)
     }
 }
 
-/* ------------------------------------------------------------------------------------------------------------
- */
+/* --- the contract --------------------------------------------------------------------------------------- */
 
 int login_details_ask(struct login_details *details, const char *session, uid_t uid)
 {

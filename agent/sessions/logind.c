@@ -130,8 +130,7 @@ static void worked(struct logind *logind)
     logind->listener.on_health(logind->listener.data, &logind->source, 0, "");
 }
 
-/* --- telling the set
- * ---------------------------------------------------------------------------------------- */
+/* --- telling the set ------------------------------------------------------------------------------------ */
 
 static bool is_xrdp(const struct entry *entry, unsigned *ret_display)
 {
@@ -270,8 +269,7 @@ static void on_details(void *data, const char *session, uid_t uid, const struct 
         uv_timer_start(&logind->hold, on_hold_over, 0, 0);
 }
 
-/* --- reading
- * -------------------------------------------------------------------------------------------------- */
+/* --- reading -------------------------------------------------------------------------------------------- */
 
 /* A text that may be missing. */
 static int read_text(int (*get)(const char *id, char **ret), const char *id, char **ret)
@@ -404,8 +402,7 @@ static int read_all(struct logind *logind)
     return r;
 }
 
-/* --- the monitor
- * ---------------------------------------------------------------------------------------------- */
+/* --- the monitor ---------------------------------------------------------------------------------------- */
 
 static void free_handle(uv_handle_t *handle)
 {
@@ -470,8 +467,7 @@ static void enumerate(struct logind *logind)
     tell_when_named(logind);
 }
 
-/* --- the contract
- * --------------------------------------------------------------------------------------------- */
+/* --- the contract --------------------------------------------------------------------------------------- */
 
 static void on_xrdp_changed(void *data)
 {

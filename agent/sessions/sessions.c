@@ -46,8 +46,7 @@ static int64_t wall_ms(void)
 
 static void on_groups_over(uv_timer_t *groups);
 
-/* --- judging
- * -------------------------------------------------------------------------------------------------- */
+/* --- judging -------------------------------------------------------------------------------------------- */
 
 static bool texts_valid(const struct session_facts *facts)
 {
@@ -216,8 +215,7 @@ static void on_groups_over(uv_timer_t *groups)
     judge_all(groups->data);
 }
 
-/* --- what sources say
- * --------------------------------------------------------------------------------------- */
+/* --- what sources say ----------------------------------------------------------------------------------- */
 
 static unsigned place_of(const struct sessions *sessions, const struct source *source)
 {
@@ -282,8 +280,7 @@ static void on_set(void *data, struct source *source, const char *host, const st
         enumerated(sessions);
 }
 
-/* --- the contract
- * --------------------------------------------------------------------------------------------- */
+/* --- the contract --------------------------------------------------------------------------------------- */
 
 static const struct source_type *type_named(const char *name)
 {

@@ -63,8 +63,7 @@ static void worked(struct utmp *utmp)
     utmp->listener.on_health(utmp->listener.data, &utmp->source, 0, "");
 }
 
-/* --- reading
- * -------------------------------------------------------------------------------------------------- */
+/* --- reading -------------------------------------------------------------------------------------------- */
 
 /* A record outlives its process where nobody wrote the log-out. Whose process it is does not matter: not
  * being allowed to signal it shows that it lives. */
@@ -137,8 +136,7 @@ static void fill_facts(const struct utmp *utmp, const struct utmp_user *user, st
     };
 }
 
-/* --- watching
- * ------------------------------------------------------------------------------------------------- */
+/* --- watching ------------------------------------------------------------------------------------------- */
 
 static void on_watch(uv_fs_event_t *watch, const char *name, int events, int status)
 {
@@ -187,8 +185,7 @@ static void read_and_tell(struct utmp *utmp)
     worked(utmp);
 }
 
-/* --- the contract
- * --------------------------------------------------------------------------------------------- */
+/* --- the contract --------------------------------------------------------------------------------------- */
 
 static void on_closed(uv_handle_t *handle)
 {

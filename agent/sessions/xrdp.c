@@ -134,8 +134,7 @@ void xrdp_streams_finish(struct xrdp_streams *streams)
     *streams = (struct xrdp_streams){0};
 }
 
-/* ------------------------------------------------------------------------------------------------------------
- */
+/* --- the watch ------------------------------------------------------------------------------------------ */
 
 struct xrdp_watch {
     uv_fs_event_t directory;

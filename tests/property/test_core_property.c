@@ -45,8 +45,7 @@ static unsigned person_of(const char *user)
     return person;
 }
 
-/* ---- a store: what persist actions leave ----------------------------------------------------------------
- */
+/* ---- a store: what persist actions leave --------------------------------------------------------------- */
 
 struct stored_window {
     struct window window;

@@ -8,8 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* --- a store in the test's hands
- * -------------------------------------------------------------------------------- */
+/* --- a store in the test's hands ------------------------------------------------------------------------ */
 
 static struct {
     store_done_fn *done;
@@ -54,8 +53,7 @@ static void land(int error)
     done(stand_in.data, error, error ? "no space left on device" : NULL);
 }
 
-/* --- the world around it
- * ---------------------------------------------------------------------------------------- */
+/* --- the world around it -------------------------------------------------------------------------------- */
 
 struct world {
     uv_loop_t loop;
@@ -178,8 +176,7 @@ static int put(struct world *world, const char *id, const char *user)
     return commit_step(world->commit, &event, on_done, world);
 }
 
-/* --- the tests
- * -------------------------------------------------------------------------------------------------- */
+/* --- the tests ------------------------------------------------------------------------------------------ */
 
 static void nothing_is_told_before_it_is_durable(void **state)
 {

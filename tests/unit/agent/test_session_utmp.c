@@ -31,8 +31,7 @@ static int remove_directory(void **state)
     return rmdir(directory);
 }
 
-/* --- records
- * -------------------------------------------------------------------------------------------------- */
+/* --- records -------------------------------------------------------------------------------------------- */
 
 static void recorded_files(void **state)
 {
@@ -100,8 +99,7 @@ static void fields_need_no_end(void **state)
     assert_int_equal(strlen(user.host), sizeof(record.ut_host));
 }
 
-/* --- the source
- * ----------------------------------------------------------------------------------------------- */
+/* --- the source ----------------------------------------------------------------------------------------- */
 
 static void write_records(const char *name, const struct utmpx *records, size_t count, size_t torn)
 {
