@@ -12,7 +12,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define EVENTS_PAGE          32 /* stored events read at a time: the longest stay within HTTP_STREAM_BYTES_MAX */
+#define EVENTS_PAGE 256 /* stored events read at a time, */
+#define EVENTS_PAGE_BYTES \
+    65536 /* and of those as many sent as this: no follower falls behind for reading much */
 #define EVENTS_RECENT_MAX    256   /* published events kept for those who replay */
 #define EVENTS_KEEP_ALIVE_MS 45000 /* less than the minute after which proxies give up */
 
@@ -202,16 +204,21 @@ static bool go_live(struct follower *follower)
     return true;
 }
 
-static bool write_page(struct follower *follower, const struct store_event *events, size_t count)
+/* Writes the events of a page, up to EVENTS_PAGE_BYTES; *ret_written is how many. */
+static bool write_page(struct follower *follower, const struct store_event *events, size_t count,
+                       size_t *ret_written)
 {
-    for (size_t i = 0; i < count; i++) {
+    size_t bytes = 0, i = 0;
+    for (; i < count && bytes < EVENTS_PAGE_BYTES; i++) {
         char *frame = make_frame(events[i].id, events[i].name, events[i].json);
         bool written = frame && follower_write(follower, frame);
+        bytes += frame ? strlen(frame) : 0;
         free(frame);
         if (!written)
             return false;
         follower->sent = events[i].id;
     }
+    *ret_written = i;
     return true;
 }
 
@@ -229,9 +236,10 @@ static bool missed_some(const struct follower *follower, size_t count)
 
 static bool take_page(struct follower *follower, const struct store_event *events, size_t count)
 {
-    if (!write_page(follower, events, count))
+    size_t written = 0;
+    if (!write_page(follower, events, count, &written))
         return false;
-    if (count == EVENTS_PAGE)
+    if (count == EVENTS_PAGE || written < count)
         http_stream_when_sent(follower->stream, page_sent);
     else if (missed_some(follower, count))
         query_page(follower);

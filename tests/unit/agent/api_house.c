@@ -18,7 +18,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#define PATIENCE_MS 5000
+#define PATIENCE_MS    5000
+#define HOUSE_ROWS_MAX 256 /* of the store's answers */
 
 /* --- doubles of the rooms behind the API ---------------------------------------------------- */
 
@@ -166,7 +167,7 @@ static void answer_events(struct held *held)
 {
     struct house *house = ((struct query_held *)held)->house;
     store_events_fn *done = (store_events_fn *)held->query.done;
-    struct store_event rows[64];
+    struct store_event rows[HOUSE_ROWS_MAX];
     size_t count = 0;
     for (size_t i = 0; i < house->event_count && count < held->query.limit; i++) {
         const struct house_event *event = &house->events[i];
@@ -190,7 +191,7 @@ int store_query_events(struct store *store, uint64_t after_id, size_t limit, sto
     held->query.done = (void (*)(void))done;
     held->query.after = after_id;
     held->query.limit = limit;
-    assert(limit <= 64);
+    assert(limit <= HOUSE_ROWS_MAX);
     return 0;
 }
 

@@ -82,25 +82,48 @@ static void test_replay(void **state)
         uint64_t first;
     } cases[] = {
         {"?after=0", "", 1},
-        {"?after=40", "", 41},
-        {"", "Last-Event-ID: 40\r\n", 41},
-        {"?after=3", "Last-Event-ID: 40\r\n", 41},
-        {"?after=100", "", 101},
-        {"?after=100", "Last-Event-ID: \r\n", 101},
-        {"?after=101", "", 1}, /* of a database that was set aside */
+        {"?after=400", "", 401},
+        {"", "Last-Event-ID: 400\r\n", 401},
+        {"?after=3", "Last-Event-ID: 400\r\n", 401},
+        {"?after=1000", "", 1001},
+        {"?after=1000", "Last-Event-ID: \r\n", 1001},
+        {"?after=1001", "", 1}, /* of a database that was set aside */
         {"?after=999999999999999999", "", 1},
     };
     (void)state;
     for (size_t i = 0; i < COUNT(cases); i++) {
         struct house *house = house_open();
-        happen_often(house, 100); /* more than a page */
+        happen_often(house, 1000); /* more than a page */
         int client = follow(house, cases[i].query, cases[i].headers);
         house_turn(house);
         happen_often(house, 2);
-        expect_frames(house, client, cases[i].first, 102);
+        expect_frames(house, client, cases[i].first, 1002);
         (void)close(client);
         house_close(house);
     }
+}
+
+/* Events so long that a page of them is sent in parts. */
+static void test_long_events(void **state)
+{
+    enum { EVENTS = 100, BYTES = 2000 };
+    struct house *house = house_open();
+    char json[BYTES + 1], id[32];
+    (void)state;
+    memset(json, 'x', BYTES);
+    json[BYTES] = '\0';
+    for (uint64_t i = 1; i <= EVENTS; i++)
+        house->events[house->event_count++] = (struct house_event){house->next_event_id++, "long", json};
+    int client = follow(house, "?after=0", "");
+    house_receive_some(house, client, &answer);
+    for (uint64_t i = 1; i <= EVENTS; i++) {
+        (void)snprintf(id, sizeof(id), "id: %llu\n", (unsigned long long)i);
+        const char *first = strstr(answer.body, id);
+        assert_non_null(first);
+        assert_null(strstr(first + 1, id));
+    }
+    (void)close(client);
+    house_close(house);
 }
 
 static void test_stored_only(void **state)
@@ -141,7 +164,7 @@ static void test_bad_cursor(void **state)
 /* Events come while the store is being read: some are in the page, some are not. */
 static void test_events_during_replay(void **state)
 {
-    static const unsigned during[] = {1, 31, 32, 33, 200, 256, 257, 300, 600};
+    static const unsigned during[] = {1, 200, 245, 246, 250, 256, 257, 300, 600};
     (void)state;
     for (size_t i = 0; i < COUNT(during); i++) {
         struct house *house = house_open();
@@ -270,6 +293,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_live),
         cmocka_unit_test(test_replay),
+        cmocka_unit_test(test_long_events),
         cmocka_unit_test(test_stored_only),
         cmocka_unit_test(test_bad_cursor),
         cmocka_unit_test(test_events_during_replay),
