@@ -82,7 +82,7 @@ struct sessions_listener agent_sessions_listener(struct agent *agent);
 farm_apply_fn agent_apply;
 void agent_accounts_changed(void *agent);
 
-/* What the API may ask (agent_answers.c). */
+/* What the API may ask (agent_asks.c). */
 struct api_agent agent_offers(struct agent *agent);
 
 /* Files of the gate, brought to where the verdict and the sessions stand (agent_gate.c). */
@@ -104,11 +104,9 @@ void agent_contact_close(struct agent *agent);
 /* SIGHUP: the whole new configuration, or none of it (agent_reload.c). */
 void agent_reload(struct agent *agent);
 
-/* An event of the agent's own. */
+/* How the agent speaks (agent_tell.c): an event of its own with one field (or none: NULL), and how a change
+ * ended, as the API answers it. agent_answer_commit takes what agent_answer_later made, and frees it. */
 void agent_say(struct agent *agent, enum log_event_code code, const char *name, const char *text);
-
-/* How a change ended, as the API answers it. `done` and `data` stand in a struct made by agent_answer_later.
- */
 struct agent_answer;
 struct agent_answer *agent_answer_later(api_done_fn *done, void *data);
 commit_done_fn agent_answer_commit;

@@ -81,14 +81,6 @@ static void hook_stepped(void *data)
     (void)uv_timer_start(&agent->due, on_due, wait_ms > 0 ? (uint64_t)wait_ms : 0, 0);
 }
 
-void agent_say(struct agent *agent, enum log_event_code code, const char *name, const char *text)
-{
-    struct log_event event = {.code = code, .at_ms = clock_now_ms(&agent->clock)};
-    if (name)
-        log_event_text(&event, name, text);
-    commit_log(agent->commit, &event);
-}
-
 struct commit_hooks agent_commit_hooks(struct agent *agent)
 {
     return (struct commit_hooks){.now_ms = hook_now_ms,
