@@ -738,6 +738,16 @@ static void reopen_live(struct tally *tally, uint32_t number, const struct names
     drop_holder_if_unused(tally, holder);
 }
 
+static void prefetch_holder(const struct tally *tally, uint32_t hash)
+{
+    if (tally->holder_index.slots == NULL)
+        return;
+    uint32_t position = hash_index_home(&tally->holder_index, hash),
+             number = hash_index_candidate(&tally->holder_index, hash, &position);
+    if (number != NONE)
+        __builtin_prefetch(holder_at(tally, number), 1);
+}
+
 static void prefetch_live(const struct tally *tally, uint32_t number)
 {
     if (number != NONE)
@@ -755,10 +765,11 @@ static void prefetch_company(const struct tally *tally, const struct live *live)
 int tally_put(struct tally *tally, const struct connection *connection, uint32_t tag)
 {
     struct names names;
-    if (!measure_key(tally, connection->host, connection->id, &names) ||
-        !measure_user(tally, connection->user, &names))
+    if (!measure_user(tally, connection->user, &names) ||
+        !measure_key(tally, connection->host, connection->id, &names))
         return CORE_INVALID;
     names.host_number = find_host(tally, &names);
+    prefetch_holder(tally, names.user_hash);
     if (names.host_number != NONE)
         prefetch_live(tally, host_at(tally, names.host_number)->first);
     uint32_t number = find_live(tally, &names);

@@ -66,8 +66,8 @@ void tally_destroy(struct tally *tally);
 
 /* Opens a connection, or changes the live one with the same (host, id): kind, route, state and administrator
  * apply at once, the connect time is replaced; another user is an end and a connect. `tag` is kept for the
- * caller (roster uses it for who reported the connection). CORE_FULL at a limit, CORE_NO_MEMORY; then nothing
- * has changed. */
+ * caller (roster uses it for who reported the connection). CORE_FULL at a limit, CORE_NO_MEMORY, CORE_INVALID
+ * for a name that is empty or too long; then nothing has changed. The strings may be the tally's own. */
 int tally_put(struct tally *tally, const struct connection *connection, uint32_t tag);
 
 /* Ends a connection. CORE_UNKNOWN if it is not live. */
@@ -110,10 +110,14 @@ typedef bool tally_visit_host_fn(void *data, const char *host, uint32_t connecti
 void tally_each_host(const struct tally *tally, tally_visit_host_fn *visit, void *data);
 
 /* New counting settings on the live set (a reload): the level afterwards is that of the same set under the
- * new rules. O(n). Without memory nothing has changed. */
+ * new rules, the strings are new ones. O(n). CORE_NO_MEMORY, or CORE_FULL where the live set passes a new
+ * limit: then nothing has changed. */
 int tally_reconfigure(struct tally *tally, const struct tally_settings *settings);
 
-/* Bytes held by tables and records, strings apart: what TALLY_CONNECTION_BYTES_MAX is checked against. */
+/* Bytes held: slabs of records (free ones and the unused part of their room for strings too), hash tables,
+ * desktops' heaps. Left out are the strings themselves, wherever they lie. Records are kept for reuse: the
+ * peak of connections tells the memory. What TALLY_CONNECTION_BYTES_MAX is checked against, from about
+ * 100,000 connections on, below which whole slabs weigh more. */
 size_t tally_bytes(const struct tally *tally);
 
 #endif
