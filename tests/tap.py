@@ -33,6 +33,15 @@ def read_tap(text):
     return passed, failed, skipped
 
 
+def telling_lines(output):
+    """What explains a failure: each "not ok" with the comments behind it, and the last lines."""
+    lines, told = output.splitlines(), []
+    for number, line in enumerate(lines[:-40]):
+        if line.lstrip().startswith("not ok") or (told and line.startswith("#") and told[-1] is lines[number - 1]):
+            told.append(line)
+    return told + lines[-40:]
+
+
 def record(results, name, code, output):
     passed, failed, skipped = read_tap(output)
     if not failed and code != 0:
@@ -44,7 +53,7 @@ def record(results, name, code, output):
     if failed:
         for line in failed:
             print("      not ok: " + line)
-        print("\n".join("      | " + line for line in output.splitlines()[-60:]), flush=True)
+        print("\n".join("      | " + line for line in telling_lines(output)), flush=True)
     with open(results, "a", encoding="utf-8") as file:
         json.dump({"name": name, "passed": passed, "failed": failed, "skipped": skipped}, file)
         file.write("\n")

@@ -317,7 +317,7 @@ def bad_requests():
         ("/v1/activations", "[]", "", "an array"),
         ("/v1/activations", "null", "", "null"),
         ("/v1/activations", '{"a":' * 20000, "", "a depth bomb"),
-        ("/v1/activations", b'{"installation_id":"\xff","trial":true}', "", "bad UTF-8"),
+        ("/v1/activations", b'{"installation_id":"\xff","trial":true}', "installation_id", "bad UTF-8"),
         ("/v1/activations", nul, "installation_id", "NUL in a text"),
         ("/v1/activations", dict(good, trial=None), "trial", "null for a boolean"),
         ("/v1/activations", dict(good, trial="yes"), "trial", "a text for a boolean"),

@@ -36,7 +36,7 @@ static void refresh_fake(struct source *source)
 static void stop_fake(struct source *source)
 {
     for (size_t i = 0; i < COUNT(fakes); i++)
-        if (source == &fakes[i]->source)
+        if ((struct fake *)source == fakes[i])
             fakes[i] = NULL;
     free(source);
 }
