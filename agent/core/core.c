@@ -384,6 +384,8 @@ void core_status(const struct core *core, struct core_status *ret_status)
         .started = core->started,
         .sessions_revision = core->sessions_revision,
     };
+    ret_status->window.users_at_end =
+        ret_status->level.concurrent_users; /* it ends now, as far as is known */
 }
 
 const struct tally *core_tally(const struct core *core)

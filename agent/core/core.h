@@ -203,7 +203,7 @@ struct core_status {
     struct standing standing;
     const char *farm_id; /* NULL before activation and after a release */
     struct tally_level level;
-    struct window window; /* the running one */
+    struct window window; /* the running one; users_at_end: now */
     struct peak_mark today, ever;
     int64_t next_report_ms; /* INT64_MAX: none */
     size_t windows_queued;

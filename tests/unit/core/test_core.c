@@ -428,6 +428,7 @@ static void a_lease_ends_at_its_own_instant_however_late_the_timer(void **state)
     simple(&f, EVENT_TIMER, lapses_ms - 1);
     assert_int_equal(core_due_ms(f.core), lapses_ms);
     assert_int_equal(status_of(&f).level.connections, 1);
+    assert_int_equal(status_of(&f).window.users_at_end, 1);
     simple(&f, EVENT_TIMER, lapses_ms + 2 * WINDOW_MS); /* two windows late */
     assert_int_equal(status_of(&f).level.connections, 0);
     assert_int_equal(persists(&f, PERSIST_WINDOW), 2);
