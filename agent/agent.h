@@ -66,6 +66,7 @@ struct agent {
     struct report_waiter *report_waiters; /* who asked for POST /v1/report */
     uint64_t present_revision;            /* of the sessions that `present` was last written for */
     bool gate_failed;                     /* said once */
+    bool reload_refused;                  /* the last one */
     bool ready, stopping;
     unsigned open_rooms; /* that have yet to say they are closed */
     int exit_code;
@@ -89,6 +90,9 @@ struct api_agent agent_offers(struct agent *agent);
 void agent_gate_apply(struct agent *agent);
 /* After a step: if the sessions changed, `present` must follow, at once while the gate is closed. */
 void agent_gate_follow(struct agent *agent);
+
+/* One line of how things stand, to service_ready or service_status. */
+void agent_show_status(const struct agent *agent, void (*show)(const char *line));
 
 /* The authority: what the core or an administrator wants of it, and what its answers become
  * (agent_contact.c). */

@@ -1,11 +1,15 @@
-/* agent_gate.c - the gate's files follow the verdict and this host's sessions. */
+/* agent_gate.c - the gate's files, and the service manager's status line, follow the verdict and this host's
+ * sessions. */
 #include "agent.h"
+
+#include "agent/service/service.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define CLOSED_TEXT_BYTES 1024
+#define STATUS_LINE_BYTES 160
 
 /* Names of users with a live session on this host, as the host spells them. */
 struct present {
@@ -56,6 +60,19 @@ static void report_failure(struct agent *agent, int error, const struct error_de
         (void)uv_timer_start(&agent->present, retry, AGENT_GATE_RETRY_MS, 0);
 }
 
+void agent_show_status(const struct agent *agent, void (*show)(const char *line))
+{
+    struct core_status status;
+    char line[STATUS_LINE_BYTES];
+    core_status(agent->core, &status);
+    bool open = status.verdict.open;
+    (void)snprintf(line, sizeof(line), "The gate is %s%s, %u concurrent users%s",
+                   open ? "open" : "closed: ", open ? "" : verdict_reason_name(status.verdict.reason),
+                   status.level.concurrent_users,
+                   agent->reload_refused ? "; the last reload was refused" : "");
+    show(line);
+}
+
 void agent_gate_apply(struct agent *agent)
 {
     struct core_status status;
@@ -75,6 +92,7 @@ void agent_gate_apply(struct agent *agent)
     present_free(&present);
     agent->present_revision = status.sessions_revision;
     report_failure(agent, error, &detail);
+    agent_show_status(agent, service_status);
 }
 
 void agent_gate_follow(struct agent *agent)

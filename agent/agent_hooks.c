@@ -112,15 +112,10 @@ static void on_host_set(void *data, const char *host, const struct connection *c
 static void on_started(void *data, int error, const char *detail)
 {
     struct agent *agent = data;
-    char text[256];
     (void)error; /* a store that fails has said so; the gate stands all the same */
     (void)detail;
     agent->ready = true;
-    struct core_status status;
-    core_status(agent->core, &status);
-    (void)snprintf(text, sizeof(text), "the gate is %s, %u concurrent users",
-                   status.verdict.open ? "open" : "closed", status.level.concurrent_users);
-    service_ready(text);
+    agent_show_status(agent, service_ready);
     struct log_event event = {.code = LOG_agent_started, .at_ms = clock_now_ms(&agent->clock)};
     log_event_text(&event, "version", FARMGATE_VERSION);
     log_event_text(&event, "host", agent->host);

@@ -91,5 +91,6 @@ void agent_reload(struct agent *agent)
         agent_gate_apply(agent);
     }
     fresh_free(&fresh);
-    service_ready(error ? "the last reload was refused" : "reloaded");
+    agent->reload_refused = error != 0;
+    agent_show_status(agent, service_ready);
 }
