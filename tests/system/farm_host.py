@@ -118,7 +118,15 @@ class FarmHost:
                        check=True, stdout=subprocess.DEVNULL)
         subprocess.run([MACHINE, "install", tree], env=self.env, check=True, stdin=subprocess.DEVNULL)
         self.run("systemd-sysusers")
+        self.run("systemd-tmpfiles", "--create", "farmgate.conf", "farmgate-cloud.conf")
         self.run("systemctl", "daemon-reload")
+
+    def reboot(self):
+        subprocess.run([MACHINE, "reboot"], env=self.env, check=True, stdin=subprocess.DEVNULL)
+
+    def unit(self, unit, name):
+        """A property of a unit, as systemd tells it."""
+        return self.run("systemctl", "show", "--property", name, "--value", unit).strip()
 
     # --- people ---------------------------------------------------------------------------------------------------
     def client(self, name, *command):
