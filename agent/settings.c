@@ -251,7 +251,8 @@ static const struct config_setting all_settings[] = {
      .default_text = "(\"logind\", \"api\")",
      .check = check_source,
      .needs_restart = true,
-     .what = "where sessions are learnt from"},
+     .what = "where sessions are learnt from: \"logind\" or \"utmp\" (this host's own), \"wts\" (Windows), "
+             "\"api\" (brokers and hooks), \"scripted\" (a file of events)"},
     {.path = "sessions.scripted_file",
      TEXT(scripted_file),
      .default_text = "\"\"",

@@ -12,7 +12,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define ALLOWED_BYTES  256
 #define NAMES_MAX      256 /* that an unknown one is compared with */
 #define WORD_BYTES_MAX 64  /* longer words are near nothing */
 
@@ -195,39 +194,41 @@ static void format_duration(int64_t ms, char ret[32])
         (void)snprintf(ret, 32, "%" PRId64 "%s", ms / units[i].ms, units[i].name);
 }
 
-static void describe_allowed(const struct config_setting *setting, char ret[ALLOWED_BYTES])
+void config_describe_allowed(const struct config_setting *setting, char ret[CONFIG_ALLOWED_BYTES])
 {
     char least_text[32], most_text[32];
     ret[0] = '\0';
     switch (setting->type) {
     case CONFIG_TEXT:
-        append(ret, ALLOWED_BYTES, "a text of %" PRId64 " to %" PRId64 " bytes", setting->min, setting->max);
+        append(ret, CONFIG_ALLOWED_BYTES, "a text of %" PRId64 " to %" PRId64 " bytes", setting->min,
+               setting->max);
         break;
     case CONFIG_INTEGER:
-        append(ret, ALLOWED_BYTES, "an integer from %" PRId64 " to %" PRId64, setting->min, setting->max);
+        append(ret, CONFIG_ALLOWED_BYTES, "an integer from %" PRId64 " to %" PRId64, setting->min,
+               setting->max);
         break;
     case CONFIG_DURATION:
         format_duration(setting->min, least_text);
         format_duration(setting->max, most_text);
-        append(ret, ALLOWED_BYTES,
+        append(ret, CONFIG_ALLOWED_BYTES,
                "a duration from \"%s\" to \"%s\", like \"90s\", \"5min\", \"24h\", \"7d\"", least_text,
                most_text);
         break;
     case CONFIG_BOOLEAN:
-        append(ret, ALLOWED_BYTES, "true or false");
+        append(ret, CONFIG_ALLOWED_BYTES, "true or false");
         break;
     case CONFIG_CHOICE:
         for (size_t i = 0; setting->choices[i]; i++)
-            append(ret, ALLOWED_BYTES, "%s\"%s\"", i > 0 ? ", " : "", setting->choices[i]);
+            append(ret, CONFIG_ALLOWED_BYTES, "%s\"%s\"", i > 0 ? ", " : "", setting->choices[i]);
         break;
     case CONFIG_TEXTS:
-        append(ret, ALLOWED_BYTES,
+        append(ret, CONFIG_ALLOWED_BYTES,
                "a list of at most %zu texts of %" PRId64 " to %" PRId64 " bytes, like (\"a\", \"b\")",
                setting->count_max, setting->min, setting->max);
         break;
     case CONFIG_LIST:
-        append(ret, ALLOWED_BYTES, "a list of at most %zu groups, like ({ \xE2\x80\xA6 }, { \xE2\x80\xA6 })",
-               setting->count_max);
+        append(ret, CONFIG_ALLOWED_BYTES,
+               "a list of at most %zu groups, like ({ \xE2\x80\xA6 }, { \xE2\x80\xA6 })", setting->count_max);
         break;
     }
 }
@@ -235,8 +236,8 @@ static void describe_allowed(const struct config_setting *setting, char ret[ALLO
 static int refuse_value(const struct place *place, const struct config_setting *setting,
                         const config_setting_t *at, const char *path, const char *what)
 {
-    char allowed[ALLOWED_BYTES];
-    describe_allowed(setting, allowed);
+    char allowed[CONFIG_ALLOWED_BYTES];
+    config_describe_allowed(setting, allowed);
     return refuse(place->reading, at, path, "%s; allowed: %s", what, allowed);
 }
 

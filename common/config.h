@@ -69,6 +69,10 @@ void config_compare(const struct config_table *table, const void *old, const voi
 /* Takes the settings marked needs_restart from `old` over into `new`: a reload does not apply them. */
 void config_keep_until_restart(const struct config_table *table, const void *old, void *new);
 
+/* What a value may be, in words: "an integer from 1 to 4096". */
+#define CONFIG_ALLOWED_BYTES 256
+void config_describe_allowed(const struct config_setting *setting, char ret[CONFIG_ALLOWED_BYTES]);
+
 /* The nearest name by edit distance, NULL if none is near (also for unknown subcommands). */
 const char *config_nearest(const char *word, const char *const *names, size_t count);
 

@@ -36,7 +36,7 @@ static int answer_no(const struct local_client_answer *answer, bool quiet)
 int gate_command(int argc, char **argv)
 {
     static const char help[] =
-        "usage: farmgate gate --user NAME [--host NAME] [--kind KIND] [--quiet]\n"
+        "usage: farmgate gate --user NAME [--host NAME] [--kind KIND] [--quiet] [--socket PATH]\n"
         "\n"
         "May this user list and start resources, or come back to a session?\n"
         "\n"

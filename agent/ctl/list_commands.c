@@ -159,6 +159,7 @@ int connections_command(int argc, char **argv)
 {
     static const char help[] =
         "usage: farmgate connections [--user NAME] [--host NAME] [--state STATE] [--json]\n"
+        "                            [--socket PATH]\n"
         "\n"
         "Every live connection, and why it counts or not; then this host's sessions that "
         "are ignored.\n"
@@ -349,12 +350,13 @@ static int print_explanation(const void *data)
 int explain_command(int argc, char **argv)
 {
     static const char help[] =
-        "usage: farmgate explain [USER] [--json] [--socket PATH]\n"
+        "usage: farmgate explain [[--user] NAME] [--json] [--socket PATH]\n"
         "\n"
         "Why the number is what it is: of every user, or of one, which connection counts "
         "and which does not.\n"
         "\n"
         "options:\n"
+        "  --user NAME    of this user only\n"
         "  --json         the agent's answer as it is\n"
         "  --socket PATH  another agent's socket\n"
         "  --help         print this\n";

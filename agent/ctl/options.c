@@ -54,6 +54,18 @@ static int check_operands(const struct options_form *form, int count)
     return COMMAND_USAGE;
 }
 
+/* What a command takes and what its --help tells are two lists of one thing. */
+static bool help_has_all(const struct options_form *form)
+{
+    char option[64];
+    for (size_t i = 0; i < form->count; i++) {
+        (void)snprintf(option, sizeof(option), "\n  --%s ", form->specs[i].name);
+        if (!strstr(form->help, option))
+            return false;
+    }
+    return true;
+}
+
 int options_parse(const struct options_form *form, int argc, char **argv, char ***ret_operands,
                   int *ret_count)
 {
@@ -69,6 +81,7 @@ int options_parse(const struct options_form *form, int argc, char **argv, char *
     optind = 0; /* begins anew, also where another command was parsed before */
     while (code == OPTIONS_GO_ON && (found = getopt_long(argc, argv, ":h", options, NULL)) != -1) {
         if (found == HELP_INDEX || found == 'h') {
+            assert(help_has_all(form));
             (void)fputs(form->help, stdout);
             return COMMAND_OK;
         }

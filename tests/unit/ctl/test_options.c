@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #define WORDS_MAX 8
+#define HELP      "usage: farmgate try\n\n  --json       so\n  --user NAME  who\n"
 
 struct words {
     bool json;
@@ -19,7 +20,7 @@ struct words {
 static int parse(const char *const *argv, struct words *ret, int *ret_count, char *ret_said, size_t bytes)
 {
     const struct option_spec specs[] = {{"json", OPTION_FLAG, &ret->json}, {"user", OPTION_TEXT, &ret->user}};
-    const struct options_form form = {"try", "usage: farmgate try\n", specs, 2, 0, 1};
+    const struct options_form form = {"try", HELP, specs, 2, 0, 1};
     char *copy[WORDS_MAX + 2] = {(char *)(uintptr_t) "try"}, **operands;
     int count = 1;
     for (; argv[count - 1]; count++)
@@ -55,8 +56,8 @@ static void test_words(void **state)
         {{"--", "--json"}, OPTIONS_GO_ON, 1, false, NULL, ""},
         {{"-"}, OPTIONS_GO_ON, 1, false, NULL, ""},
         {{"--js"}, OPTIONS_GO_ON, 0, true, NULL, ""},
-        {{"--help"}, COMMAND_OK, 0, false, NULL, "usage: farmgate try\n"},
-        {{"-h"}, COMMAND_OK, 0, false, NULL, "usage: farmgate try\n"},
+        {{"--help"}, COMMAND_OK, 0, false, NULL, HELP},
+        {{"-h"}, COMMAND_OK, 0, false, NULL, HELP},
         {{"--jsno"}, COMMAND_USAGE, 0, false, NULL, "farmgate try: no option --jsno; did you mean --json?\n"},
         {{"--quux=1"},
          COMMAND_USAGE,
