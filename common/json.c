@@ -32,6 +32,7 @@ struct json_reader {
     size_t depth;   /* frames in use */
     size_t skipped; /* open objects and arrays inside an unknown field, not in frames */
     bool complete;  /* the object has been closed */
+    size_t end;     /* the byte behind it */
     int error;      /* the first, 0 if none */
     struct error_detail detail;
     char path[ERROR_DETAIL_BYTES]; /* of the field in error */
@@ -352,6 +353,7 @@ static int pop(struct json_reader *reader)
     reader->depth--;
     if (reader->depth == 0) {
         reader->complete = true;
+        reader->end = yajl_get_bytes_consumed(reader->handle);
         return 1;
     }
     return placed(reader);
@@ -458,6 +460,19 @@ static void refuse_syntax(struct json_reader *reader, size_t at)
         yajl_free_error(reader->handle, words);
 }
 
+/* A text that breaks off behind the object (an open string, say) is nothing that yajl would mind: it waits
+ * for more. */
+static void refuse_rest(struct json_reader *reader, const char *text, size_t bytes)
+{
+    for (size_t at = reader->end; at < bytes; at++) {
+        if (!strchr(" \t\r\n", text[at]) || text[at] == '\0') {
+            reader->error = ERROR_INVALID;
+            error_detail_set(&reader->detail, "more follows after the object at byte %zu", at);
+            return;
+        }
+    }
+}
+
 static void parse(struct json_reader *reader, const unsigned char *text, size_t bytes)
 {
     const char *lone = find_lone_surrogate((const char *)text, bytes);
@@ -479,6 +494,8 @@ static void parse(struct json_reader *reader, const unsigned char *text, size_t 
         refuse_syntax(reader, at);
     else if (!reader->complete)
         (void)refuse_value(reader, ERROR_INVALID, "not an object");
+    else
+        refuse_rest(reader, (const char *)text, bytes);
 }
 
 static bool prepare_handle(struct json_reader *reader)

@@ -200,6 +200,7 @@ static void refuses_by_name(void **state)
         {"{\"name\":\"ab\"}{}", ERROR_INVALID, "", "more follows after the object"},
         {"{\"name\":\"ab\"}[]", ERROR_INVALID, "", "more follows after the object"},
         {"{\"name\":\"ab\"} 7", ERROR_INVALID, "", "more follows after the object"},
+        {"{\"name\":\"ab\"} \"7", ERROR_INVALID, "", "more follows after the object"},
     };
     for (size_t i = 0; i < COUNT(cases); i++) {
         struct document document;
