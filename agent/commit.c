@@ -34,7 +34,9 @@ struct commit {
     bool retrying;     /* what flies is a whole copy */
     bool report_waits; /* an ACTION_REPORT that must not go before the state is whole */
     bool identity_lost;
-    bool acting; /* carrying out actions: new steps gather, do not fly */
+    bool acting;                 /* carrying out actions: new steps gather, do not fly */
+    bool tried_last;             /* while draining: the store had its last chance */
+    struct core_actions *missed; /* log events that were told but not stored: the whole copy brings them */
     char why[ERROR_DETAIL_BYTES];
     void (*drained)(void *data);
     void *drained_data;
@@ -60,6 +62,9 @@ struct commit *commit_create(uv_loop_t *loop, struct core *core, struct store *s
         if (!commit->batches[i].actions)
             goto fail;
     }
+    commit->missed = core_actions_create();
+    if (!commit->missed)
+        goto fail;
     (void)uv_timer_init(loop, &commit->retry);
     commit->retry.data = commit;
     return commit;
@@ -110,6 +115,19 @@ static void batch_answer(struct batch *batch, int error, const char *detail)
     free(waiters);
 }
 
+/* Tells an event that cannot be stored now: without an id, so that nobody's cursor passes what the store may
+ * yet give out. It is stored, and gets its id, with the whole copy. */
+static void tell_unstored(struct commit *commit, const struct log_event *event)
+{
+    struct log_event told = *event;
+    size_t missed;
+    (void)core_actions_all(commit->missed, &missed);
+    told.id = 0;
+    if (missed < COMMIT_MISSED_MAX)
+        (void)core_actions_log(commit->missed, &told); /* without memory it is told at least */
+    commit->hooks.log(commit->hooks.data, &told);
+}
+
 /* Carries out what a batch decided, in order. `durable` false: the store has failed, so reports wait. */
 static void batch_act(struct commit *commit, struct batch *batch, bool durable)
 {
@@ -129,8 +147,11 @@ static void batch_act(struct commit *commit, struct batch *batch, bool durable)
             break;
         case ACTION_LOG: {
             struct log_event event = actions[i].log;
-            event.id = durable ? event_id++ : 0; /* no id that a stored event will have */
-            commit->hooks.log(commit->hooks.data, &event);
+            event.id = event_id++;
+            if (durable)
+                commit->hooks.log(commit->hooks.data, &event);
+            else
+                tell_unstored(commit, &event);
             break;
         }
         case ACTION_PERSIST:
@@ -141,19 +162,22 @@ static void batch_act(struct commit *commit, struct batch *batch, bool durable)
     }
 }
 
-static void say(struct commit *commit, enum log_event_code code, const char *detail)
+static bool fly_whole(struct commit *commit);
+
+/* What a failing store lacks is offered to it once more before the end: the disk may have room again. */
+static bool last_try(struct commit *commit)
 {
-    struct log_event event = {.code = code, .at_ms = commit->hooks.now_ms(commit->hooks.data)};
-    if (detail)
-        log_event_text(&event, "detail", detail);
-    commit->hooks.log(commit->hooks.data, &event);
+    if (commit->failures == 0 || commit->tried_last)
+        return false;
+    commit->tried_last = true;
+    return fly_whole(commit);
 }
 
 static void fly_on(struct commit *commit)
 {
     if (!batch_empty(commit->open) && !commit->flying)
         fly(commit);
-    if (!commit->flying && commit->drained && batch_empty(commit->open)) {
+    if (!commit->flying && commit->drained && batch_empty(commit->open) && !last_try(commit)) {
         void (*drained)(void *) = commit->drained;
         commit->drained = NULL;
         drained(commit->drained_data);
@@ -170,17 +194,23 @@ static void failed(struct commit *commit, const char *detail)
         commit->failures++;
     unsigned shift = commit->failures - 1 < 6 ? commit->failures - 1 : 6;
     uint64_t wait_ms = (uint64_t)COMMIT_RETRY_FIRST_MS << shift;
-    (void)uv_timer_start(&commit->retry, retry_due,
-                         wait_ms < COMMIT_RETRY_LAST_MS ? wait_ms : COMMIT_RETRY_LAST_MS, 0);
-    if (first)
-        say(commit, LOG_store_failed, detail);
+    if (!commit->drained)
+        (void)uv_timer_start(&commit->retry, retry_due,
+                             wait_ms < COMMIT_RETRY_LAST_MS ? wait_ms : COMMIT_RETRY_LAST_MS, 0);
+    if (!first)
+        return;
+    struct log_event event = {.code = LOG_store_failed, .at_ms = commit->hooks.now_ms(commit->hooks.data)};
+    log_event_text(&event, "detail", detail);
+    tell_unstored(commit, &event);
 }
 
 static void recovered(struct commit *commit)
 {
     commit->failures = 0;
     commit->identity_lost = false;
-    say(commit, LOG_store_recovered, NULL);
+    core_actions_clear(commit->missed);
+    struct log_event event = {.code = LOG_store_recovered, .at_ms = commit->hooks.now_ms(commit->hooks.data)};
+    commit_log(commit, &event);
     if (commit->report_waits) {
         commit->report_waits = false;
         commit->hooks.report(commit->hooks.data);
@@ -255,9 +285,9 @@ static void fly(struct commit *commit)
     struct store_identity identity;
     struct store_licence licence;
     commit->hooks.files(commit->hooks.data, &identity, &licence);
-    const struct core_actions *lists[] = {batch->actions};
+    const struct core_actions *lists[] = {batch->actions, commit->missed};
     struct store_batch written = {.actions = lists,
-                                  .count = 1,
+                                  .count = commit->retrying ? 2 : 1,
                                   .identity = batch->identity ? &identity : NULL,
                                   .licence = licence_file ? &licence : NULL};
     int error = store_commit(commit->store, &written, landed, commit);
@@ -265,23 +295,28 @@ static void fly(struct commit *commit)
         landed(commit, error, error_text(error));
 }
 
-/* A whole copy of the state goes first; steps that arrive meanwhile gather behind it as ever. */
-static void retry_due(uv_timer_t *timer)
+/* A whole copy of the state goes first; steps that arrive meanwhile gather behind it as ever. False: there is
+ * no memory for the copy. */
+static bool fly_whole(struct commit *commit)
 {
-    struct commit *commit = timer->data;
-    if (commit->flying) {
-        (void)uv_timer_start(&commit->retry, retry_due, COMMIT_RETRY_FIRST_MS, 0);
-        return;
-    }
     int error = core_snapshot(commit->core, commit->open->actions);
     if (error) {
-        core_actions_clear(commit->open->actions);
         failed(commit, core_error_text(error));
-        return;
+        return false;
     }
     commit->open->identity |= commit->identity_lost;
     commit->retrying = true;
     fly(commit);
+    return true;
+}
+
+static void retry_due(uv_timer_t *timer)
+{
+    struct commit *commit = timer->data;
+    if (commit->flying)
+        (void)uv_timer_start(&commit->retry, retry_due, COMMIT_RETRY_FIRST_MS, 0);
+    else
+        (void)fly_whole(commit);
 }
 
 /* ACTION_CLOCK moves time for every later step, so it cannot wait for the commit; the licence file of that
@@ -350,6 +385,7 @@ static void timer_closed(uv_handle_t *handle)
         core_actions_destroy(commit->batches[i].actions);
         free(commit->batches[i].waiters);
     }
+    core_actions_destroy(commit->missed);
     free(commit);
     closed(data);
 }

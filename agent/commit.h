@@ -3,7 +3,8 @@
  * steps that arrive gather for the next.
  *
  * When the store fails, senders of changes are told so, reports wait, gate and log events go on from memory,
- * and a whole copy of the state is tried again with growing waits until it is written. */
+ * and a whole copy of the state is tried again with growing waits until it is written. Log events of that time
+ * are told without an id; the copy brings them into the store, where they get one. */
 #ifndef FARMGATE_AGENT_COMMIT_H
 #define FARMGATE_AGENT_COMMIT_H
 
@@ -14,6 +15,7 @@
 
 #define COMMIT_RETRY_FIRST_MS 1000
 #define COMMIT_RETRY_LAST_MS  60000
+#define COMMIT_MISSED_MAX     4096 /* log events kept for a failing store; later ones are told but not stored */
 
 struct commit;
 
@@ -53,8 +55,8 @@ void commit_log(struct commit *commit, const struct log_event *event);
  * says why. */
 bool commit_healthy(const struct commit *commit, const char **ret_why);
 
-/* No further steps; calls `drained` once nothing is under way (at once if so). A failing store is not waited
- * for. */
+/* No further steps; calls `drained` once nothing is under way (at once if so). A failing store is tried once
+ * more, and not waited for. */
 void commit_drain(struct commit *commit, void (*drained)(void *data), void *data);
 
 /* After drained. */

@@ -13,7 +13,7 @@
 static struct {
     store_done_fn *done;
     void *data;
-    size_t connections, cleared; /* persist actions of the commit under way */
+    size_t connections, cleared, events; /* of the commit under way */
     unsigned commits;
     uint64_t next_id;
 } stand_in;
@@ -31,17 +31,18 @@ int store_commit(struct store *store, const struct store_batch *batch, store_don
     stand_in.done = done;
     stand_in.data = data;
     stand_in.commits++;
-    stand_in.connections = stand_in.cleared = 0;
-    size_t count;
-    const struct action *actions = core_actions_all(batch->actions[0], &count);
-    for (size_t i = 0; i < count; i++) {
-        if (actions[i].type == ACTION_LOG)
-            stand_in.next_id++;
-        if (actions[i].type != ACTION_PERSIST)
-            continue;
-        stand_in.connections += actions[i].persist.type == PERSIST_CONNECTION;
-        stand_in.cleared += actions[i].persist.type == PERSIST_CLEAR;
+    stand_in.connections = stand_in.cleared = stand_in.events = 0;
+    for (size_t list = 0; list < batch->count; list++) {
+        size_t count;
+        const struct action *actions = core_actions_all(batch->actions[list], &count);
+        for (size_t i = 0; i < count; i++) {
+            bool persists = actions[i].type == ACTION_PERSIST;
+            stand_in.events += actions[i].type == ACTION_LOG;
+            stand_in.connections += persists && actions[i].persist.type == PERSIST_CONNECTION;
+            stand_in.cleared += persists && actions[i].persist.type == PERSIST_CLEAR;
+        }
     }
+    stand_in.next_id += stand_in.events;
     return 0;
 }
 
@@ -60,7 +61,8 @@ struct world {
     struct core *core;
     struct commit *commit;
     char order[256]; /* what was carried out: g gate, r report, l log, d done, e error */
-    unsigned failed_said, recovered_said;
+    unsigned failed_said, recovered_said, logged, unnumbered;
+    uint64_t last_id;
     int last_error;
     bool closed;
 };
@@ -99,6 +101,10 @@ static void on_log(void *data, const struct log_event *event)
     struct world *world = data;
     world->failed_said += event->code == LOG_store_failed;
     world->recovered_said += event->code == LOG_store_recovered;
+    world->logged++;
+    world->unnumbered += event->id == 0;
+    assert_true(event->id == 0 || event->id > world->last_id); /* never one twice */
+    world->last_id = event->id ? event->id : world->last_id;
     note(world, "l");
 }
 
@@ -259,10 +265,10 @@ static void recovery_writes_a_whole_copy(void **state)
     (void)put(world, "3", "carol"); /* waits behind the copy */
     land(0);
     assert_true(commit_healthy(world->commit, NULL));
-    assert_int_equal(world->recovered_said, 1);
     assert_int_equal(stand_in.connections, 1);
     assert_int_equal(stand_in.cleared, 0);
     land(0);
+    assert_int_equal(world->recovered_said, 1);
     assert_int_equal(world->last_error, 0);
 }
 
@@ -280,6 +286,32 @@ static void a_failing_copy_is_tried_again(void **state)
     assert_int_equal(stand_in.connections, 2);
     land(0);
     assert_true(commit_healthy(world->commit, NULL));
+}
+
+static void every_event_is_stored_once_and_no_id_is_told_twice(void **state)
+{
+    struct world *world = *state;
+    (void)put(world, "1", "alice");
+    land(0);
+    unsigned stored = world->logged;
+    assert_int_equal(world->unnumbered, 0);
+    (void)put(world, "2", "bob");
+    land(ERROR_FULL);
+    (void)put(world, "3", "carol");
+    unsigned told = world->logged - stored;
+    assert_true(told >= 3); /* two connections and the failure */
+    assert_int_equal(world->unnumbered, told);
+    await_commit(world);
+    assert_int_equal(stand_in.events, told); /* they come with the copy, */
+    land(0);
+    assert_int_equal(world->logged, stored + told); /* and are not told again */
+    land(0);
+    assert_int_equal(world->recovered_said, 1);
+    assert_int_equal(world->last_id, stand_in.next_id - 1);
+    (void)put(world, "4", "dave");
+    assert_int_equal(world->unnumbered, told);
+    land(0);
+    assert_int_equal(world->unnumbered, told);
 }
 
 static bool drained;
@@ -304,6 +336,35 @@ static void draining_waits_for_what_is_under_way(void **state)
     assert_true(drained);
 }
 
+static void draining_tries_a_failing_store_once_more(void **state)
+{
+    struct world *world = *state;
+    drained = false;
+    (void)put(world, "1", "alice");
+    land(ERROR_FULL);
+    (void)put(world, "2", "bob");
+    commit_drain(world->commit, on_drained, world);
+    assert_false(drained);
+    assert_int_equal(stand_in.cleared, 1);
+    assert_int_equal(stand_in.connections, 2);
+    land(0);
+    land(0); /* that it works again is kept too */
+    assert_true(drained);
+}
+
+static void draining_does_not_wait_for_a_dead_store(void **state)
+{
+    struct world *world = *state;
+    drained = false;
+    (void)put(world, "1", "alice");
+    commit_drain(world->commit, on_drained, world);
+    land(ERROR_IO);
+    assert_false(drained);
+    land(ERROR_IO);
+    assert_true(drained);
+    assert_null(stand_in.done);
+}
+
 #define COMMIT_TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -316,7 +377,10 @@ int main(void)
         COMMIT_TEST(a_failing_store_is_said_once_and_answers_come_from_memory),
         COMMIT_TEST(recovery_writes_a_whole_copy),
         COMMIT_TEST(a_failing_copy_is_tried_again),
+        COMMIT_TEST(every_event_is_stored_once_and_no_id_is_told_twice),
         COMMIT_TEST(draining_waits_for_what_is_under_way),
+        COMMIT_TEST(draining_tries_a_failing_store_once_more),
+        COMMIT_TEST(draining_does_not_wait_for_a_dead_store),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
