@@ -36,6 +36,7 @@ struct json_reader {
     int error;      /* the first, 0 if none */
     struct error_detail detail;
     char path[ERROR_DETAIL_BYTES]; /* of the field in error */
+    bool in_value;                 /* a field's name was read, its value not yet */
 };
 
 static void append(char *text, size_t room, const char *format, ...) __attribute__((format(printf, 3, 4)));
@@ -126,6 +127,7 @@ static char *place(struct json_reader *reader, const struct json_field *field)
 static int placed(struct json_reader *reader)
 {
     struct frame *top = &reader->frames[reader->depth - 1];
+    reader->in_value = false;
     if (!top->shape)
         *top->count = ++top->next;
     return 1;
@@ -336,6 +338,7 @@ static int on_map_key(void *context, const unsigned char *key, size_t bytes)
     if (reader->skipped > 0)
         return 1;
     top->field = find_field(top, (const char *)key, bytes);
+    reader->in_value = top->field;
     if (!top->field)
         return 1;
     uint64_t bit = UINT64_C(1) << (top->field - top->shape->fields);
@@ -446,16 +449,28 @@ static const char *find_lone_surrogate(const char *text, size_t bytes)
     return NULL;
 }
 
+/* What is wrong with the text itself; if it stands in a field's value, the field is named. */
+static void refuse_text(struct json_reader *reader, const char *what)
+{
+    if (reader->in_value)
+        (void)refuse_value(reader, ERROR_INVALID, "%s", what);
+    reader->error = ERROR_INVALID;
+    if (!reader->in_value)
+        error_detail_set(&reader->detail, "%s", what);
+}
+
 /* yajl's words for what it could not read at byte `at`. */
 static void refuse_syntax(struct json_reader *reader, size_t at)
 {
+    char what[200];
     unsigned char *words = yajl_get_error(reader->handle, 0, NULL, 0);
     const char *text = words ? (const char *)words : "";
     size_t length = strcspn(text, "\n");
     while (length > 0 && text[length - 1] == ' ')
         length--;
-    reader->error = ERROR_INVALID;
-    error_detail_set(&reader->detail, "not JSON at byte %zu: %.*s", at, (int)length, text);
+    (void)snprintf(what, sizeof(what), "not JSON at byte %zu: %.*s", at, (int)(length < 120 ? length : 120),
+                   text);
+    refuse_text(reader, what);
     if (words)
         yajl_free_error(reader->handle, words);
 }
@@ -473,13 +488,23 @@ static void refuse_rest(struct json_reader *reader, const char *text, size_t byt
     }
 }
 
+/* Reads up to half a surrogate pair, to name the field that it stands in. */
+static void refuse_surrogate(struct json_reader *reader, const unsigned char *text, size_t at)
+{
+    char what[64];
+    yajl_status status = yajl_parse(reader->handle, text, at);
+    (void)snprintf(what, sizeof(what), "half a surrogate pair at byte %zu", at);
+    if (reader->error == 0 && status == yajl_status_ok)
+        refuse_text(reader, what);
+    else if (reader->error == 0)
+        refuse_syntax(reader, yajl_get_bytes_consumed(reader->handle));
+}
+
 static void parse(struct json_reader *reader, const unsigned char *text, size_t bytes)
 {
     const char *lone = find_lone_surrogate((const char *)text, bytes);
     if (lone) {
-        reader->error = ERROR_INVALID;
-        error_detail_set(&reader->detail, "half a surrogate pair at byte %zu",
-                         (size_t)(lone - (const char *)text));
+        refuse_surrogate(reader, text, (size_t)(lone - (const char *)text));
         return;
     }
     yajl_status status = yajl_parse(reader->handle, text, bytes);
@@ -537,7 +562,7 @@ int json_reader_read(struct json_reader *reader, const struct json_shape *shape,
     reader->shape = shape;
     reader->ret = ret;
     reader->depth = reader->skipped = 0;
-    reader->complete = false;
+    reader->complete = reader->in_value = false;
     reader->error = 0;
     reader->path[0] = '\0';
     if (!prepare_handle(reader)) {

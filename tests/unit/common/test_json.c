@@ -254,6 +254,27 @@ static void refuses_what_is_no_json(void **state)
     assert_string_equal(document.name, "\xF0\x9F\x98\x80\\ud8");
 }
 
+static void names_the_field_of_a_text_that_is_none(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *field;
+    } cases[] = {
+        {"{\"name\":\"\\ud800\"}", "name"},
+        {"{\"name\":\"a\nb\"}", "name"},
+        {"{\"name\":\"ab\",\"\\ud800\":1}", ""}, /* in a name it is nobody's value */
+        {"{\"name\":\"ab\",", ""},
+        {"x\"\\ud800\"", ""},
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct document document;
+        struct error_detail detail = {""};
+        char field[JSON_PATH_BYTES] = "untouched";
+        assert_int_equal(read_document(cases[i].text, &document, &detail, field), ERROR_INVALID);
+        assert_string_equal(field, cases[i].field);
+    }
+}
+
 static void refuses_depth_bombs(void **state)
 {
     (void)state;
@@ -388,6 +409,7 @@ int main(void)
         cmocka_unit_test(skips_unknown_fields_at_any_depth),
         cmocka_unit_test(refuses_by_name),
         cmocka_unit_test(refuses_what_is_no_json),
+        cmocka_unit_test(names_the_field_of_a_text_that_is_none),
         cmocka_unit_test(refuses_depth_bombs),
         cmocka_unit_test(one_reader_reads_many),
         cmocka_unit_test(writes_what_it_is_told),
