@@ -26,6 +26,47 @@ static void say_damage(struct agent *agent, const struct store_loaded *loaded)
         agent_say(agent, LOG_licence_damaged, "file", loaded->licence_set_aside);
 }
 
+static int restore_core(struct agent *agent, const struct store_loaded *loaded)
+{
+    core_destroy(agent->core);
+    agent->core = core_create(&agent->words->core);
+    return agent->core ? core_restore(agent->core, &loaded->core, clock_now_ms(&agent->clock))
+                       : CORE_NO_MEMORY;
+}
+
+/* A row that the core will not have costs history, as any damage does; it must not keep the gate from
+ * standing. */
+static int restore(struct agent *agent, struct store_loaded *loaded, int64_t wall_ms,
+                   struct error_detail *ret_detail)
+{
+    int error = restore_core(agent, loaded);
+    if (error == CORE_INVALID) {
+        error = store_begin_anew(agent->store, wall_ms, loaded, ret_detail);
+        if (error)
+            return error;
+        error = restore_core(agent, loaded);
+    }
+    if (error)
+        error_detail_set(ret_detail, "%s: the stored state: %s", agent->settings->state_directory,
+                         core_error_text(error));
+    return error;
+}
+
+static int open_commit(struct agent *agent, const struct store_loaded *loaded,
+                       struct error_detail *ret_detail)
+{
+    struct commit_hooks hooks = agent_commit_hooks(agent);
+    agent->commit = commit_create(&agent->loop, agent->core, agent->store, &hooks);
+    if (!agent->commit) {
+        error_detail_set(ret_detail, "out of memory");
+        return ERROR_NO_MEMORY;
+    }
+    if (loaded->database_error)
+        commit_identity_changed(agent->commit); /* perhaps only in memory yet */
+    say_damage(agent, loaded);
+    return 0;
+}
+
 static int open_store(struct agent *agent, struct error_detail *ret_detail)
 {
     struct clock_reading reading;
@@ -40,24 +81,10 @@ static int open_store(struct agent *agent, struct error_detail *ret_detail)
     agent->identity = loaded->identity;
     memcpy(agent->entitlement, loaded->licence.entitlement, sizeof(agent->entitlement));
     clock_start(&agent->clock, &loaded->licence.clock, boot_id, clock_system_read, NULL);
-    agent->core = core_create(&agent->words->core);
-    error =
-        agent->core ? core_restore(agent->core, &loaded->core, clock_now_ms(&agent->clock)) : CORE_NO_MEMORY;
-    if (error)
-        error_detail_set(ret_detail, "%s: the stored state: %s", agent->settings->state_directory,
-                         core_error_text(error));
-    struct commit_hooks hooks = agent_commit_hooks(agent);
+    error = restore(agent, loaded, reading.wall_ms, ret_detail);
     if (!error)
-        agent->commit = commit_create(&agent->loop, agent->core, agent->store, &hooks);
-    if (agent->commit && loaded->database_error)
-        commit_identity_changed(agent->commit); /* perhaps only in memory yet */
-    if (agent->commit)
-        say_damage(agent, loaded);
+        error = open_commit(agent, loaded, ret_detail);
     store_loaded_free(loaded);
-    if (!error && !agent->commit) {
-        error_detail_set(ret_detail, "out of memory");
-        error = ERROR_NO_MEMORY;
-    }
     return error;
 }
 
@@ -249,6 +276,37 @@ static void commit_drained(void *data)
     commit_destroy(agent->commit, commit_closed, agent);
 }
 
+/* Nothing is asked or answered outside any more: what came in becomes durable. */
+static void inlet_closed(void *data)
+{
+    struct agent *agent = data;
+    if (--agent->open_inlets > 0)
+        return;
+    if (agent->commit)
+        commit_drain(agent->commit, commit_drained, agent);
+    else
+        commit_closed(agent);
+}
+
+static void close_inlets(struct agent *agent)
+{
+    agent->open_inlets = 1;
+    sessions_stop(agent->sessions);
+    agent->sessions = NULL;
+    agent_contact_close(agent);
+    if (agent->uplink) {
+        agent->open_inlets++;
+        uplink_close(agent->uplink, inlet_closed, agent);
+        agent->uplink = NULL;
+    }
+    if (agent->accounts) {
+        agent->open_inlets++;
+        accounts_close(agent->accounts, inlet_closed, agent);
+        agent->accounts = NULL;
+    }
+    inlet_closed(agent);
+}
+
 /* No more comes in, then what came in becomes durable, then the rest closes. Half-opened agents come this way
  * too. */
 static void stop(struct agent *agent)
@@ -259,29 +317,15 @@ static void stop(struct agent *agent)
     if (agent->ready)
         agent_say(agent, LOG_agent_stopping, NULL, NULL);
     agent->stopping = true;
+    (void)uv_timer_stop(&agent->due);
+    (void)uv_timer_stop(&agent->present);
     agent->open_rooms = 1;
-    sessions_stop(agent->sessions);
-    agent->sessions = NULL;
-    agent_contact_close(agent);
     if (agent->api) {
         agent->open_rooms++;
         api_close(agent->api, AGENT_STOP_GRACE_MS, room_closed, agent);
         agent->api = NULL;
     }
-    if (agent->uplink) {
-        agent->open_rooms++;
-        uplink_close(agent->uplink, room_closed, agent);
-        agent->uplink = NULL;
-    }
-    if (agent->accounts) {
-        agent->open_rooms++;
-        accounts_close(agent->accounts, room_closed, agent);
-        agent->accounts = NULL;
-    }
-    if (agent->commit)
-        commit_drain(agent->commit, commit_drained, agent);
-    else
-        commit_closed(agent);
+    close_inlets(agent);
 }
 
 static void finish(struct agent *agent)

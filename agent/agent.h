@@ -68,7 +68,8 @@ struct agent {
     bool gate_failed;                     /* said once */
     bool reload_refused;                  /* the last one */
     bool ready, stopping;
-    unsigned open_rooms; /* that have yet to say they are closed */
+    unsigned open_rooms;  /* that have yet to say they are closed */
+    unsigned open_inlets; /* of them those that may still step the core */
     int exit_code;
 };
 
@@ -115,5 +116,7 @@ struct agent_answer;
 struct agent_answer *agent_answer_later(api_done_fn *done, void *data);
 commit_done_fn agent_answer_commit;
 void agent_answer(api_done_fn *done, void *data, int status, const char *code, const char *detail);
+/* True: answered, because no change can be taken now. */
+bool agent_refuses(const struct agent *agent, api_done_fn *done, void *data);
 
 #endif

@@ -58,11 +58,8 @@ static enum administrator ask_administrator(void *data, const struct account *ac
 static void ask_change(void *data, const struct core_event *event, api_done_fn *done, void *done_data)
 {
     struct agent *agent = data;
-    const char *why;
-    if (!commit_healthy(agent->commit, &why)) {
-        agent_answer(done, done_data, 503, "store_unavailable", why);
+    if (agent_refuses(agent, done, done_data))
         return;
-    }
     struct agent_answer *answer = agent_answer_later(done, done_data);
     if (answer)
         farm_offer(agent->farm, event, agent_answer_commit, answer);

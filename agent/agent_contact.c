@@ -10,18 +10,22 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Who asked for a report. It lives until both its step is durable and it is answered, in whichever order. */
 struct report_waiter {
     struct report_waiter *next;
-    api_done_fn *done;
+    struct agent *agent;
+    api_done_fn *done; /* NULL: answered */
     void *data;
+    bool decided;
 };
 
-/* One activation or release under way. */
+/* One activation, release or report under way. */
 struct errand {
     struct agent *agent;
     api_done_fn *done;
     void *data;
     char installation_id[GRANT_ID_BYTES_MAX + 1];
+    char farm_id[GRANT_ID_BYTES_MAX + 1]; /* the farm's when it was sent */
 };
 
 static struct errand *errand_create(struct agent *agent, api_done_fn *done, void *data)
@@ -32,6 +36,7 @@ static struct errand *errand_create(struct agent *agent, api_done_fn *done, void
     *errand = (struct errand){.agent = agent, .done = done, .data = data};
     (void)snprintf(errand->installation_id, sizeof(errand->installation_id), "%s",
                    agent->identity.installation_id);
+    (void)snprintf(errand->farm_id, sizeof(errand->farm_id), "%s", agent->identity.farm_id);
     return errand;
 }
 
@@ -73,64 +78,139 @@ static void keep_keys(struct agent *agent, const struct uplink_result *result)
 
 /* --- reports -------------------------------------------------------------------------------------------- */
 
+/* How the API calls an error of the authority's; NULL for none. */
+static const char *failure_code(int error)
+{
+    switch (error) {
+    case 0:
+        return NULL;
+    case ERROR_REFUSED:
+        return "authority_refused";
+    case ERROR_UNREACHABLE:
+    case ERROR_TIMEOUT:
+    case ERROR_CANCELLED:
+    case ERROR_NO_MEMORY:
+        return "authority_unreachable";
+    default:
+        return "authority_answer_invalid";
+    }
+}
+
+static void answer_report_waiter(struct report_waiter *waiter, int status, const char *code,
+                                 const char *detail)
+{
+    agent_answer(waiter->done, waiter->data, status, code, detail);
+    waiter->done = NULL;
+    if (waiter->decided)
+        free(waiter);
+}
+
 static void answer_report_waiters(struct agent *agent, const struct uplink_result *result)
 {
     struct report_waiter *waiter = agent->report_waiters;
+    const char *code = failure_code(result->error);
     agent->report_waiters = NULL;
     while (waiter) {
         struct report_waiter *next = waiter->next;
-        if (!result->error)
-            agent_answer(waiter->done, waiter->data, 200, NULL, NULL);
-        else
-            agent_answer(waiter->done, waiter->data, 502,
-                         result->error == ERROR_REFUSED ? "authority_refused" : "authority_unreachable",
-                         result->detail);
-        free(waiter);
+        answer_report_waiter(waiter, code ? 502 : 200, code, code ? result->detail : NULL);
         waiter = next;
     }
 }
 
+/* A report that could not be decided for good is not sent before the store works again: nobody waits for
+ * that. */
+static void report_decided(void *data, int error, const char *detail)
+{
+    struct report_waiter *waiter = data;
+    struct report_waiter **link = &waiter->agent->report_waiters;
+    waiter->decided = true;
+    while (*link && *link != waiter)
+        link = &(*link)->next;
+    if (!waiter->done) {
+        free(waiter);
+    } else if (error) {
+        *link = waiter->next;
+        answer_report_waiter(waiter, 503, "store_unavailable", detail);
+    }
+}
+
 /* The text of an entitlement is kept only if the core takes what it says. */
-static void apply_entitlement(struct agent *agent, const struct uplink_result *result)
+static int apply_entitlement(struct agent *agent, const struct uplink_result *result)
 {
     char *before = strdup(agent->entitlement);
     if (!before)
-        return; /* the next report brings it again */
+        return CORE_NO_MEMORY; /* the next report brings it again */
     (void)snprintf(agent->entitlement, sizeof(agent->entitlement), "%s", result->entitlement);
     struct core_event event = {.type = EVENT_ENTITLEMENT, .grant = &result->grant};
-    if (commit_step(agent->commit, &event, NULL, NULL) < 0)
+    int error = commit_step(agent->commit, &event, NULL, NULL);
+    if (error < 0)
         (void)snprintf(agent->entitlement, sizeof(agent->entitlement), "%s", before);
     free(before);
+    return error;
+}
+
+static void report_failed(struct agent *agent, const struct uplink_result *result)
+{
+    bool unreachable = result->error == ERROR_UNREACHABLE || result->error == ERROR_TIMEOUT;
+    struct core_event event = {.type = EVENT_REPORT_FAILED,
+                               .failed = {.refused = !unreachable,
+                                          .retry_after_ms = result->retry_after_ms,
+                                          .detail = result->detail}};
+    (void)commit_step(agent->commit, &event, NULL, NULL);
+    answer_report_waiters(agent, result);
+}
+
+/* The entitlement first: whose entitlement does not hold is believed nothing else either. */
+static void take_report_answer(struct agent *agent, const struct uplink_result *result)
+{
+    keep_keys(agent, result); /* an older key of ours has signed them */
+    int refused = result->has_grant ? apply_entitlement(agent, result) : 0;
+    if (refused < 0) {
+        struct uplink_result failed = {.error = ERROR_INVALID,
+                                       .detail = core_error_text(refused),
+                                       .retry_after_ms = result->retry_after_ms};
+        report_failed(agent, &failed);
+        return;
+    }
+    struct core_event event = {.type = EVENT_REPORT_ACCEPTED,
+                               .accepted = {.through = result->accepted_through,
+                                            .refused = result->refused,
+                                            .refused_count = result->refused_count}};
+    (void)commit_step(agent->commit, &event, NULL, NULL);
+    answer_report_waiters(agent, result);
+}
+
+/* The farm was activated anew while the report was under way: of the other farm's answer nothing counts, but
+ * that it came. */
+static void forget_report_answer(struct agent *agent)
+{
+    struct uplink_result result = {.error = ERROR_CANCELLED,
+                                   .detail = "the farm was activated anew meanwhile; ask again"};
+    struct core_event event = {.type = EVENT_REPORT_ACCEPTED};
+    (void)commit_step(agent->commit, &event, NULL, NULL);
+    answer_report_waiters(agent, &result);
 }
 
 static void report_done(void *data, const struct uplink_result *result)
 {
-    struct agent *agent = data;
-    if (result->error) {
-        bool unreachable = result->error == ERROR_UNREACHABLE || result->error == ERROR_TIMEOUT;
-        struct core_event event = {.type = EVENT_REPORT_FAILED,
-                                   .failed = {.refused = !unreachable,
-                                              .retry_after_ms = result->retry_after_ms,
-                                              .detail = result->detail}};
-        (void)commit_step(agent->commit, &event, NULL, NULL);
-    } else {
-        struct core_event event = {.type = EVENT_REPORT_ACCEPTED,
-                                   .accepted = {.through = result->accepted_through,
-                                                .refused = result->refused,
-                                                .refused_count = result->refused_count}};
-        keep_keys(agent, result);
-        (void)commit_step(agent->commit, &event, NULL, NULL);
-        if (result->has_grant)
-            apply_entitlement(agent, result);
-    }
-    answer_report_waiters(agent, result);
+    struct errand *errand = data;
+    struct agent *agent = errand->agent;
+    if (agent->stopping)
+        ; /* the answer was given up for the end: the next start reports again */
+    else if (strcmp(errand->farm_id, agent->identity.farm_id) != 0)
+        forget_report_answer(agent);
+    else if (result->error)
+        report_failed(agent, result);
+    else
+        take_report_answer(agent, result);
+    free(errand);
 }
 
 static void report_failed_here(struct agent *agent, const char *detail)
 {
     struct uplink_result result = {
         .error = ERROR_UNREACHABLE, .code = "", .detail = detail, .retry_after_ms = -1};
-    report_done(agent, &result);
+    report_failed(agent, &result);
 }
 
 void agent_contact_report(struct agent *agent)
@@ -139,10 +219,14 @@ void agent_contact_report(struct agent *agent)
     const struct window *windows = core_report_batch(agent->core, &count);
     if (agent->stopping)
         return;
-    int error = uplink_report(agent->uplink, agent->identity.farm_id, agent->identity.farm_token, windows,
-                              count, report_done, agent);
-    if (error)
-        report_failed_here(agent, error_text(error));
+    struct errand *errand = errand_create(agent, NULL, NULL);
+    int error = errand ? uplink_report(agent->uplink, agent->identity.farm_id, agent->identity.farm_token,
+                                       windows, count, report_done, errand)
+                       : ERROR_NO_MEMORY;
+    if (!error)
+        return;
+    free(errand);
+    report_failed_here(agent, error_text(error));
 }
 
 void agent_contact_report_now(void *data, api_done_fn *done, void *done_data)
@@ -150,25 +234,23 @@ void agent_contact_report_now(void *data, api_done_fn *done, void *done_data)
     struct agent *agent = data;
     struct core_status status;
     core_status(agent->core, &status);
-    if (status.standing.activation == ACTIVATION_NONE) {
+    if (!status.farm_id) {
         agent_answer(done, done_data, 409, "not_activated",
                      "there is no farm to report for; activate it first");
         return;
     }
-    const char *why;
-    if (!commit_healthy(agent->commit, &why)) {
-        agent_answer(done, done_data, 503, "store_unavailable", why);
+    if (agent_refuses(agent, done, done_data))
         return;
-    }
-    struct report_waiter *waiter = calloc(1, sizeof(*waiter));
+    struct report_waiter *waiter = malloc(sizeof(*waiter));
     if (!waiter) {
         agent_answer(done, done_data, 503, "out_of_memory", "no memory to wait for the authority");
         return;
     }
-    *waiter = (struct report_waiter){.next = agent->report_waiters, .done = done, .data = done_data};
+    *waiter = (struct report_waiter){
+        .next = agent->report_waiters, .agent = agent, .done = done, .data = done_data};
     agent->report_waiters = waiter;
     struct core_event event = {.type = EVENT_REPORT_NOW};
-    (void)commit_step(agent->commit, &event, NULL, NULL);
+    (void)commit_step(agent->commit, &event, report_decided, waiter);
 }
 
 void agent_contact_close(struct agent *agent)
@@ -179,21 +261,21 @@ void agent_contact_close(struct agent *agent)
 
 /* --- activation ----------------------------------------------------------------------------------------- */
 
-/* The authority's refusals are passed on as they are; what is no proper answer is the authority's fault: 502.
- */
+/* The authority's refusals are passed on as they are, but only what it says with a code of its own: a proxy's
+ * 401 must not read as ours. What is no proper answer is the authority's fault: 502. */
 static void answer_failure(struct errand *errand, const struct uplink_result *result)
 {
     struct api_outcome outcome = {.status = 502,
-                                  .code = "authority_unreachable",
+                                  .code = failure_code(result->error),
                                   .detail = result->detail,
                                   .moves_left = result->moves_left};
-    if (result->error == ERROR_REFUSED && result->http_status >= 400 && result->http_status < 500) {
+    if (result->error == ERROR_REFUSED && *result->code && result->http_status >= 400 &&
+        result->http_status < 500) {
         outcome.status = result->http_status == 404 ? 409 : result->http_status;
-        outcome.code = *result->code ? result->code : "authority_refused";
-    } else if (result->error != ERROR_UNREACHABLE && result->error != ERROR_TIMEOUT) {
-        outcome.code = "authority_answer_invalid";
+        outcome.code = result->code;
     }
-    agent_say(errand->agent, LOG_activation_refused, "detail", result->detail);
+    if (!errand->agent->stopping)
+        agent_say(errand->agent, LOG_activation_refused, "detail", result->detail);
     errand->done(errand->data, &outcome);
 }
 
@@ -259,7 +341,6 @@ void agent_contact_activate(void *data, const char *licence_key_or_null, bool mo
 {
     struct agent *agent = data;
     char key[LICENCE_KEY_TEXT_BYTES];
-    const char *why;
     if (licence_key_or_null && !licence_key_parse(licence_key_or_null, key)) {
         agent_answer(done, done_data, 400, "invalid_key", "this is no licence key: look for a typing error");
         return;
@@ -269,10 +350,8 @@ void agent_contact_activate(void *data, const char *licence_key_or_null, bool mo
                      "set authority.url and authority.key in the configuration");
         return;
     }
-    if (!commit_healthy(agent->commit, &why)) {
-        agent_answer(done, done_data, 503, "store_unavailable", why);
+    if (agent_refuses(agent, done, done_data))
         return;
-    }
     struct errand *errand = errand_create(agent, done, done_data);
     if (!errand) {
         agent_answer(done, done_data, 503, "out_of_memory", "activate again");
@@ -311,15 +390,12 @@ static void release_done(void *data, const struct uplink_result *result)
 void agent_contact_release(void *data, api_done_fn *done, void *done_data)
 {
     struct agent *agent = data;
-    const char *why;
     if (!*agent->identity.farm_token) {
         agent_answer(done, done_data, 409, "not_activated", "there is no key to give back");
         return;
     }
-    if (!commit_healthy(agent->commit, &why)) {
-        agent_answer(done, done_data, 503, "store_unavailable", why);
+    if (agent_refuses(agent, done, done_data))
         return;
-    }
     struct errand *errand = errand_create(agent, done, done_data);
     int error = ERROR_NO_MEMORY;
     if (errand)

@@ -24,6 +24,18 @@ void agent_answer(api_done_fn *done, void *data, int status, const char *code, c
     done(data, &outcome);
 }
 
+bool agent_refuses(const struct agent *agent, api_done_fn *done, void *data)
+{
+    const char *why;
+    if (agent->stopping)
+        agent_answer(done, data, 503, "stopping", "the agent is stopping");
+    else if (!commit_healthy(agent->commit, &why))
+        agent_answer(done, data, 503, "store_unavailable", why);
+    else
+        return false;
+    return true;
+}
+
 void agent_answer_commit(void *data, int error, const char *detail)
 {
     struct agent_answer *answer = data;

@@ -80,6 +80,12 @@ int store_open(uv_loop_t *loop, const char *directory, int64_t wall_ms, struct s
                struct store_loaded **ret_loaded, struct error_detail *ret_detail);
 void store_loaded_free(struct store_loaded *loaded);
 
+/* What the database holds can be read, but the core will not have it: it is damage all the same. Sets the
+ * database aside and begins anew, as store_open does; *loaded then has the licence and no rows. Before the
+ * first commit only. */
+int store_begin_anew(struct store *store, int64_t wall_ms, struct store_loaded *loaded,
+                     struct error_detail *ret_detail);
+
 /* One commit: the persist actions of `actions` (others are skipped, log events are stored and given ids), and
  * the files where not NULL; a PERSIST_STANDING comes with its licence. Everything is copied before this
  * returns. `done` is called once, from the loop: 0, or why it is not written (ERROR_FULL, ERROR_IO,

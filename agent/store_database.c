@@ -8,7 +8,8 @@
 #include <string.h>
 
 #define STORE_APPLICATION_ID 0x46474174 /* "FGAt" */
-#define WINDOW_COLUMNS       7          /* that are a struct window's, first in both tables */
+#define COUNTED_MAX          (INT64_C(1) << 53)
+#define WINDOW_COLUMNS       7 /* that are a struct window's, first in both tables */
 
 /* Enums are stored as numbers: a new value goes last in its enum. */
 static_assert(KIND_MAX == 2 && ROUTE_MAX == 5 && CONNECTION_STATE_MAX == 2 && ADMINISTRATOR_MAX == 3,
@@ -56,8 +57,11 @@ int store_database_open(struct store_database *database, struct error_detail *re
                         sizeof(migrations) / sizeof(migrations[0]), &database->db, ret_detail);
     if (error != 0)
         return error;
-    for (int i = 0; i < STATEMENT_MAX && error == 0; i++)
+    for (int i = 0; i < STATEMENT_MAX && error == 0; i++) {
         error = db_prepare(&database->db, statement_sql[i], &database->statements[i], ret_detail);
+        if (error != 0 && sqlite3_errcode(database->db.handle) == SQLITE_ERROR)
+            error = ERROR_DAMAGED; /* of our version, but not with our tables */
+    }
     database->open = error == 0;
     if (error != 0)
         store_database_close(database);
@@ -256,6 +260,16 @@ static int read_running(struct reading *reading, sqlite3_stmt *row)
     return 0;
 }
 
+/* What is counted up one by one stays far below this. */
+static int row_number(sqlite3_stmt *row, int column, uint64_t *ret)
+{
+    int64_t number = sqlite3_column_int64(row, column);
+    if (number < 0 || number > COUNTED_MAX)
+        return ERROR_DAMAGED;
+    *ret = (uint64_t)number;
+    return 0;
+}
+
 static int read_farm(struct reading *reading, sqlite3_stmt *row)
 {
     struct store_memory *memory = reading->loaded->memory;
@@ -265,14 +279,12 @@ static int read_farm(struct reading *reading, sqlite3_stmt *row)
     memory->farms = array;
     struct store_farm *farm = &memory->farms[memory->farm_count++];
     (void)snprintf(farm->farm_id, sizeof(farm->farm_id), "%s", store_row_text(row, 0));
-    farm->next_sequence = (uint64_t)sqlite3_column_int64(row, 1);
-    return 0;
+    return row_number(row, 1, &farm->next_sequence);
 }
 
 static int read_event_id(struct reading *reading, sqlite3_stmt *row)
 {
-    reading->loaded->last_event_id = (uint64_t)sqlite3_column_int64(row, 0);
-    return 0;
+    return row_number(row, 0, &reading->loaded->last_event_id);
 }
 
 int store_database_load(struct store_database *database, struct store_loaded *loaded,

@@ -174,16 +174,20 @@ static int open_and_load(struct store *store, struct store_loaded *loaded, struc
     return error;
 }
 
+static int replace_database(struct store *store, int64_t wall_ms, struct store_loaded *loaded,
+                            struct error_detail *ret_detail)
+{
+    loaded->database_was_damaged = true;
+    int error =
+        db_set_aside(store->database.path, wall_ms, loaded->set_aside, sizeof(loaded->set_aside), ret_detail);
+    return error == 0 ? open_and_load(store, loaded, ret_detail) : error;
+}
+
 static int load_database(struct store *store, int64_t wall_ms, struct store_loaded *loaded,
                          struct error_detail *ret_detail)
 {
     int error = open_and_load(store, loaded, ret_detail);
-    if (error != ERROR_DAMAGED)
-        return error;
-    loaded->database_was_damaged = true;
-    error =
-        db_set_aside(store->database.path, wall_ms, loaded->set_aside, sizeof(loaded->set_aside), ret_detail);
-    return error == 0 ? open_and_load(store, loaded, ret_detail) : error;
+    return error == ERROR_DAMAGED ? replace_database(store, wall_ms, loaded, ret_detail) : error;
 }
 
 /* Sequences count windows: one a second since 1970 is past whatever 20-minute windows can have used. */
@@ -288,4 +292,22 @@ fail:
     free(store);
     store_loaded_free(loaded);
     return error;
+}
+
+int store_begin_anew(struct store *store, int64_t wall_ms, struct store_loaded *loaded,
+                     struct error_detail *ret_detail)
+{
+    forget_rows(loaded);
+    store_database_close(&store->database);
+    free(store->farms);
+    store->farms = NULL;
+    store->farm_count = 0;
+    int error = replace_database(store, wall_ms, loaded, ret_detail);
+    if (error == ERROR_NO_MEMORY)
+        return error;
+    if (error != 0) {
+        loaded->database_error = error;
+        loaded->database_detail = *ret_detail;
+    }
+    return finish_loading(store, wall_ms, loaded);
 }

@@ -248,6 +248,11 @@ bool http_header(const struct http_exchange *exchange, const char *name, struct 
     return line != NULL;
 }
 
+bool http_body_follows(const struct http_exchange *exchange)
+{
+    return exchange->connection && !exchange->connection->complete;
+}
+
 const char *http_peer(const struct http_exchange *exchange)
 {
     return exchange->connection ? exchange->connection->peer : exchange->peer;

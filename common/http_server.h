@@ -101,6 +101,9 @@ int http_listen_tcp(const char *address, int *ret_fd);
  * handler; of another that is repeated this is the last line. */
 bool http_header(const struct http_exchange *exchange, const char *name, struct http_text *ret);
 
+/* Inside on_head: whether a body follows. */
+bool http_body_follows(const struct http_exchange *exchange);
+
 /* A parameter of the query string, percent- and plus-decoded into ret (NUL-terminated). 1 found, 0 absent,
  * negative: malformed, given twice, too long for ret_bytes, or holds NUL, control characters or invalid
  * UTF-8. */

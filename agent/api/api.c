@@ -217,14 +217,17 @@ static const struct route *admit(struct http_exchange *exchange, const struct ht
     return route;
 }
 
-/* Who may not pass is told before he sends a body. */
+/* Who may not pass is told before he sends a body, and nobody keeps one here that nothing reads. */
 static const struct http_body_lines *on_head(void *data, struct http_exchange *exchange,
                                              const struct http_request *request)
 {
     struct api_entrance *entrance = data;
     enum method method;
-    if (find_method(request->method, true) == METHOD_GET)
+    if (find_method(request->method, true) == METHOD_GET) {
+        if (http_body_follows(exchange))
+            http_problem(exchange, 413, "body_not_taken", "this method takes no body", NULL);
         return NULL;
+    }
     const struct route *route = admit(exchange, request, &method);
     return route && route->takes_bulk ? bulk_begin(entrance->api, exchange) : NULL;
 }
