@@ -3,8 +3,8 @@
  * steps that arrive gather for the next.
  *
  * When the store fails, senders of changes are told so, reports wait, gate and log events go on from memory,
- * and a whole copy of the state is tried again with growing waits until it is written. Log events of that time
- * are told without an id; the copy brings them into the store, where they get one. */
+ * and a whole copy of the state is tried again with growing waits until it is written. Log events of that
+ * time are told without an id; the copy brings them into the store, where they get one. */
 #ifndef FARMGATE_AGENT_COMMIT_H
 #define FARMGATE_AGENT_COMMIT_H
 

@@ -482,7 +482,7 @@ static void refuse_rest(struct json_reader *reader, const char *text, size_t byt
     for (size_t at = reader->end; at < bytes; at++) {
         if (!strchr(" \t\r\n", text[at]) || text[at] == '\0') {
             reader->error = ERROR_INVALID;
-            error_detail_set(&reader->detail, "more follows after the object at byte %zu", at);
+            error_detail_set(&reader->detail, "more follows after the object");
             return;
         }
     }
