@@ -129,7 +129,7 @@ const char *term_span(int64_t ms, char ret[TERM_TIME_BYTES])
             return ret;
         }
     }
-    (void)snprintf(ret, TERM_TIME_BYTES, "now");
+    (void)snprintf(ret, TERM_TIME_BYTES, "a moment");
     return ret;
 }
 

@@ -39,7 +39,7 @@ const char *term_bar(uint64_t value, uint64_t maximum, unsigned columns, char re
 /* "2026-01-05 08:00" in local time; "-" for 0. */
 #define TERM_TIME_BYTES 32
 const char *term_time(int64_t unix_ms, char ret[TERM_TIME_BYTES]);
-/* "3 days", "25 minutes", "now": a span without its sign. */
+/* "3 days", "25 minutes", "a moment": a span without its sign. */
 const char *term_span(int64_t ms, char ret[TERM_TIME_BYTES]);
 
 /* A table with aligned columns; every column but the last as wide as its widest cell. */

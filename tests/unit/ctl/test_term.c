@@ -68,8 +68,8 @@ static void test_time_and_span(void **state)
         int64_t ms;
         const char *span;
     } spans[] = {
-        {0, "now"},
-        {999, "now"},
+        {0, "a moment"},
+        {999, "a moment"},
         {1000, "1 second"},
         {119000, "119 seconds"},
         {120000, "2 minutes"},
