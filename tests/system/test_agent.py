@@ -34,6 +34,8 @@ done
 for file in $FILES; do
     echo "## $file"; cat $file 2>&1; echo $?
 done
+echo "## journal"; journalctl -q --no-pager -u farmgated -u farmgate-cloud 2>&1; echo $?
+echo "## status"; systemctl status --no-pager farmgated farmgate-cloud 2>&1; echo $?
 """
 PATHS = ("/ /healthz /readyz /metrics /v1/status /v1/connections /v1/users /v1/explain /v1/explain?user=alice /v1/windows "
          "/v1/days /v1/gate?user=nobody /v1/resources?user=nobody /v1/events /v1/farm /v1/version /v1/farms /v1/reports "
@@ -318,6 +320,7 @@ def test_nobody_learns_names(tap, site):
     tap.ok(not any(let_in for _, let_in, _ in files.values()), "no file lets him read", files)
     tap.equal({name: text for name, (_, _, text) in found.items() if any(person in text for person in PEOPLE)}, {},
               "nothing that answers him names anybody")
+    tap.ok("The gate is open" in found["status"][2], "(systemd does answer)", found["status"])
     tap.equal([found["8620/healthz"][0], found["8620/metrics"][0], found["8640/healthz"][0]], [200, 200, 200],
               "(the ports do answer)")
     # The same probe by somebody who may: it would have found the names.
