@@ -128,7 +128,7 @@ static void report_decided(void *data, int error, const char *detail)
         link = &(*link)->next;
     if (!waiter->done) {
         free(waiter);
-    } else if (error) {
+    } else if (error && *link == waiter) { /* else its answer is being made durable */
         *link = waiter->next;
         answer_report_waiter(waiter, 503, "store_unavailable", detail);
     }
@@ -147,6 +147,18 @@ static int apply_entitlement(struct agent *agent, const struct uplink_result *re
         (void)snprintf(agent->entitlement, sizeof(agent->entitlement), "%s", before);
     free(before);
     return error;
+}
+
+/* What the authority said is durable, or was for a farm that is no more: now whoever asked may rely on it. */
+static void report_kept(void *data, int error, const char *detail)
+{
+    struct report_waiter *waiter = data;
+    bool kept = error == 0 || error == CORE_UNKNOWN;
+    while (waiter) {
+        struct report_waiter *next = waiter->next;
+        answer_report_waiter(waiter, kept ? 200 : 503, kept ? NULL : "store_unavailable", detail);
+        waiter = next;
+    }
 }
 
 static void report_failed(struct agent *agent, const struct uplink_result *result)
@@ -176,8 +188,9 @@ static void take_report_answer(struct agent *agent, const struct uplink_result *
                                .accepted = {.through = result->accepted_through,
                                             .refused = result->refused,
                                             .refused_count = result->refused_count}};
-    (void)commit_step(agent->commit, &event, NULL, NULL);
-    answer_report_waiters(agent, result);
+    struct report_waiter *waiters = agent->report_waiters;
+    agent->report_waiters = NULL;
+    (void)commit_step(agent->commit, &event, report_kept, waiters);
 }
 
 /* The farm was activated anew while the report was under way: of the other farm's answer nothing counts, but

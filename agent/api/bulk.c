@@ -167,7 +167,6 @@ static void hand_on(struct bulk_line *line)
         event = (struct core_event){.type = EVENT_BROKER_END,
                                     .end = {.host = line->put.host, .id = line->put.id}};
     } else {
-        change_connect_time(api, &line->put, line->put.host);
         event =
             (struct core_event){.type = EVENT_BROKER_PUT, .put = put_connection(&line->put, line->put.host)};
     }

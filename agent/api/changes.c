@@ -2,8 +2,6 @@
 #include "change.h"
 #include "reply.h"
 
-#include "agent/core/identity.h"
-
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,25 +12,6 @@ void change_account(const struct api *api, struct put *put, const struct account
     enum administrator administrator = api->agent.administrator(api->agent.agent, account);
     if (administrator != ADMINISTRATOR_UNKNOWN)
         put->administrator = administrator == ADMINISTRATOR_YES;
-}
-
-static bool same_user(const char *left, const char *right)
-{
-    char left_key[IDENTITY_KEY_BYTES_MAX], right_key[IDENTITY_KEY_BYTES_MAX];
-    (void)identity_key(left, NULL, 0, left_key);
-    (void)identity_key(right, NULL, 0, right_key);
-    return strcmp(left_key, right_key) == 0;
-}
-
-void change_connect_time(const struct api *api, struct put *put, const char *host)
-{
-    struct tally_entry entry;
-    if (put->connected_at_ms != 0)
-        return;
-    put->connected_at_ms = api->agent.now_ms(api->agent.agent);
-    if (tally_find(core_tally(api->agent.core(api->agent.agent)), host, put->id, &entry) &&
-        same_user(entry.connection.user, put->user))
-        put->connected_at_ms = entry.connection.connected_at_ms;
 }
 
 static void reply_fault(struct http_exchange *exchange, int error, const struct put_fault *fault)
@@ -90,7 +69,6 @@ struct put_call {
 static void apply_put(struct put_call *put_call)
 {
     struct api *api = put_call->call.api;
-    change_connect_time(api, &put_call->put, put_call->put.host);
     struct core_event event = {.type = EVENT_BROKER_PUT,
                                .put = put_connection(&put_call->put, put_call->put.host)};
     api->agent.change(api->agent.agent, &event, changed, put_call);
@@ -182,10 +160,8 @@ static void apply_set(struct set_call *set_call)
         set_call_end(set_call);
         return;
     }
-    for (size_t i = 0; i < set->count; i++) {
-        change_connect_time(api, &set->puts[i], set_call->host);
+    for (size_t i = 0; i < set->count; i++)
         connections[i] = put_connection(&set->puts[i], set_call->host);
-    }
     struct core_event event = {
         .type = EVENT_BROKER_SET,
         .set = {.host = set_call->host, .connections = connections, .count = set->count}};

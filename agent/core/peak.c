@@ -58,13 +58,13 @@ static void open_window(struct peak *peak, int64_t start_ms)
         .start_ms = start_ms,
         .end_ms = window_start(start_ms) + WINDOW_MS,
         .peak_at_ms = start_ms,
+        .users_at_end = peak->level_users,
     };
     (void)raise_marks(peak, start_ms);
 }
 
 static void close_window(struct peak *peak, peak_closed_fn *closed, void *data)
 {
-    peak->window.users_at_end = peak->level_users;
     if (closed != NULL)
         closed(data, &peak->window);
 }
@@ -74,6 +74,7 @@ static void hold_level(struct peak *peak, const struct tally_level *level)
     peak->level_users = level->concurrent_users;
     peak->level_exempt = level->exempt;
     peak->level_hosts = level->hosts;
+    peak->window.users_at_end = peak->level_users;
 }
 
 /* The restored level was held when the state was saved; should it pass the saved marks all the same (other

@@ -21,9 +21,9 @@ struct window {
     int64_t start_ms, end_ms;
     int64_t peak_at_ms; /* the first instant of the peak */
     uint32_t peak_users;
-    uint32_t users_at_end;
-    uint32_t exempt_peak; /* most exempt connections at an instant */
-    uint32_t hosts;       /* most hosts with a live connection at an instant */
+    uint32_t users_at_end; /* of the running window: now */
+    uint32_t exempt_peak;  /* most exempt connections at an instant */
+    uint32_t hosts;        /* most hosts with a live connection at an instant */
 };
 
 struct peak_mark {

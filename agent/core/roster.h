@@ -59,7 +59,8 @@ void roster_destroy(struct roster *roster);
 int roster_host_set(struct roster *roster, const char *host, const struct connection *sessions, size_t count,
                     int64_t now_ms);
 
-/* One broker's record; again for the same (host, id) renews its lease. CORE_FULL, CORE_NO_MEMORY,
+/* One broker's record; again for the same (host, id) renews its lease. A connect time of 0 is not told: it
+ * stays what it was for a live connection of the same user, else it is now_ms. CORE_FULL, CORE_NO_MEMORY,
  * CORE_INVALID: it is not live, nor is another user's connection whose id it takes; else nothing changed. */
 int roster_broker_put(struct roster *roster, const struct connection *connection, int64_t now_ms);
 

@@ -125,11 +125,13 @@ class Program:
         self.log_path = place.join(name + ".log")
         self.env = dict(os.environ, **(env or {}))
         self.process = None
+        self.prepare = None  # called in the new process before the program is: other clocks, other file systems
         place.programs.append(self)
 
     def start(self):
         with open(self.log_path, "ab") as log:
-            self.process = subprocess.Popen(self.command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=self.env)
+            self.process = subprocess.Popen(self.command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=self.env,
+                                            preexec_fn=self.prepare)
         return self
 
     def alive(self):

@@ -287,10 +287,13 @@ static enum administrator agent_administrator(void *agent, const struct account 
 
 static void note_connection(struct house *house, const struct connection *connection)
 {
-    note(house, "put %s %s %s %s %s %s admin=%s at=%lld\n", connection->host, connection->id,
-         connection->user, connection_kind_name(connection->kind), connection_route_name(connection->route),
-         connection_state_name(connection->state), administrator_name(connection->administrator),
-         (long long)((connection->connected_at_ms - HOUSE_NOW_MS) / 1000));
+    char at[32] = "untold";
+    if (connection->connected_at_ms != 0)
+        (void)snprintf(at, sizeof(at), "%lld",
+                       (long long)((connection->connected_at_ms - HOUSE_NOW_MS) / 1000));
+    note(house, "put %s %s %s %s %s %s admin=%s at=%s\n", connection->host, connection->id, connection->user,
+         connection_kind_name(connection->kind), connection_route_name(connection->route),
+         connection_state_name(connection->state), administrator_name(connection->administrator), at);
 }
 
 static void answer_change(struct held *held)

@@ -431,26 +431,24 @@ static void test_put(void **state)
     static const struct {
         const char *path, *body, *wanted;
     } cases[] = {
-        {"/v1/connections/h9/1", ALICE, "put h9 1 alice desktop broker active admin=no at=0\n"},
+        {"/v1/connections/h9/1", ALICE, "put h9 1 alice desktop broker active admin=no at=untold\n"},
         {"/v1/connections/h9/2", "{\"user\":\"admin\",\"kind\":\"application\",\"route\":\"rdp-tunnel\"}",
-         "put h9 2 admin application rdp-tunnel active admin=yes at=0\n"},
+         "put h9 2 admin application rdp-tunnel active admin=yes at=untold\n"},
         {"/v1/connections/h9/3", "{\"user\":\"admin\",\"kind\":\"desktop\",\"administrator\":false}",
-         "put h9 3 admin desktop broker active admin=no at=0\n"},
+         "put h9 3 admin desktop broker active admin=no at=untold\n"},
         {"/v1/connections/h9/4", "{\"user\":\"alice\",\"kind\":\"desktop\",\"administrator\":true}",
-         "put h9 4 alice desktop broker active admin=yes at=0\n"},
+         "put h9 4 alice desktop broker active admin=yes at=untold\n"},
         {"/v1/connections/h9/5", "{\"user\":\"nobody-knows\",\"kind\":\"desktop\",\"administrator\":null}",
-         "put h9 5 nobody-knows desktop broker active admin=unknown at=0\n"},
+         "put h9 5 nobody-knows desktop broker active admin=unknown at=untold\n"},
         {"/v1/connections/h9/6",
          "{\"connected_at\":\"2026-01-05T07:59:30.000Z\",\"user\":\"alice\",\"kind\":\"desktop\","
          "\"state\":\"disconnected\",\"unknown\":{\"x\":[1]}}",
          "put h9 6 alice desktop broker disconnected admin=no at=-30\n"},
         {"/v1/connections/h%209/a%2Fb/%C3%A4%25", ALICE,
-         "put h 9 a/b/\xc3\xa4% alice desktop broker active admin=no at=0\n"},
-        /* a live connection keeps its connect time, another user's begins now */
+         "put h 9 a/b/\xc3\xa4% alice desktop broker active admin=no at=untold\n"},
+        /* what a time that is not told means for a live connection is the roster's to know */
         {"/v1/connections/h1/1", "{\"user\":\"alice\",\"kind\":\"application\"}",
-         "put h1 1 alice application broker active admin=no at=-60\n"},
-        {"/v1/connections/h1/2", "{\"user\":\"zoe\",\"kind\":\"application\"}",
-         "put h1 2 zoe application broker active admin=no at=0\n"},
+         "put h1 1 alice application broker active admin=no at=untold\n"},
     };
     struct house *house = house_open();
     (void)state;
@@ -526,9 +524,9 @@ static void test_set(void **state)
     assert_true(house_receive(house, client, &answer));
     expect("a set", 204, NULL, NULL);
     assert_string_equal(house->log, "set h1 3\n"
-                                    "put h1 1 slow-admin desktop broker active admin=yes at=0\n"
-                                    "put h1 2 slow application broker active admin=yes at=0\n"
-                                    "put h1 3 alice desktop broker active admin=no at=0\n");
+                                    "put h1 1 slow-admin desktop broker active admin=yes at=untold\n"
+                                    "put h1 2 slow application broker active admin=yes at=untold\n"
+                                    "put h1 3 alice desktop broker active admin=no at=untold\n");
     (void)close(client);
     ask(house, API_DOOR_ADMIN, "PUT", "/v1/connections/h1", NULL, "{\"connections\":[]}");
     expect("an empty set", 204, NULL, NULL);
@@ -582,7 +580,7 @@ static void test_bulk(void **state)
     expect_body("\"line\":8,\"code\":\"invalid\",\"detail\":\"user: missing\",\"field\":\"user\"");
     expect_body("\"line\":9,\"code\":\"invalid\",\"detail\":\"kind: missing\",\"field\":\"kind\"");
     expect_body("\"line\":10,\"code\":\"invalid\",\"detail\":\"host: a slash in a host's name\"");
-    assert_string_equal(house->log, "put h1 1 alice desktop broker active admin=no at=0\n"
+    assert_string_equal(house->log, "put h1 1 alice desktop broker active admin=no at=untold\n"
                                     "end h1 1\nend h1 1\nend h1 3\n");
     ask(house, API_DOOR_ADMIN, "POST", "/v1/connections", NULL, NULL);
     expect("nothing", 200, NULL, NULL);
@@ -613,8 +611,8 @@ static void test_bulk_keeps_order(void **state)
     house_release(house, &first, 1);
     assert_true(house_receive(house, client, &answer));
     expect_body("\"accepted\":3,\"failed\":0");
-    assert_string_equal(house->log, "put h1 1 slow-admin desktop broker active admin=yes at=0\n"
-                                    "put h1 1 slow desktop broker active admin=no at=0\nend h1 1\n");
+    assert_string_equal(house->log, "put h1 1 slow-admin desktop broker active admin=yes at=untold\n"
+                                    "put h1 1 slow desktop broker active admin=no at=untold\nend h1 1\n");
     (void)close(client);
     house_close(house);
 }

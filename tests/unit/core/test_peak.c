@@ -94,6 +94,7 @@ static void who_came_and_left_between_reports_is_in_the_peak(void **state)
     begin(&peak, &closed, 1, T0);
     assert_true(step(&peak, &closed, 9, T0 + 10));
     assert_false(step(&peak, &closed, 2, T0 + 11));
+    assert_int_equal(peak.window.users_at_end, 2);
     step(&peak, &closed, 2, T0 + WINDOW_MS);
     assert_int_equal(closed.windows[0].peak_users, 9);
     assert_int_equal(closed.windows[0].peak_at_ms, T0 + 10);
@@ -125,7 +126,9 @@ static void the_level_carried_in_counts(void **state)
     step(&peak, &closed, 2, T0 + WINDOW_MS); /* falls at the very start of the next */
     assert_int_equal(peak.window.peak_users, 7);
     assert_int_equal(peak.window.peak_at_ms, T0 + WINDOW_MS);
+    assert_int_equal(peak.window.users_at_end, 2);
     step(&peak, &closed, 2, T0 + 2 * WINDOW_MS);
+    assert_int_equal(peak.window.users_at_end, 2);
     assert_int_equal(closed.windows[1].peak_users, 7);
     assert_int_equal(closed.windows[1].users_at_end, 2);
     assert_int_equal(peak.window.peak_users, 2);

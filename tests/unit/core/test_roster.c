@@ -219,6 +219,44 @@ static void one_session_of_broker_and_host_is_one_connection(void **state)
     }
 }
 
+static void a_connect_time_that_is_not_told_changes_none(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *broker_id;
+        bool seen_by_host;
+        const char *user_again;
+        int64_t connected_at_ms;
+    } rows[] = {
+        {"5", false, "CORP\\alice", T0},
+        {"5", false, "corp\\ALICE", T0}, /* another spelling is the same user */
+        {"5", false, "CORP\\bob", T0 + HOUR},
+        {"5", true, "CORP\\alice", T0},
+        {"b1", true, "CORP\\alice", T0}, /* under the broker's own id */
+        {"b1", true, "Alice@corp.example", T0},
+    };
+    struct identity_alias alias = {.dns_domain = "corp.example", .domain = "CORP"};
+    struct tally_settings settings = {.count_disconnected = true,
+                                      .routes_counted = ROUTES_COUNTED_DEFAULT,
+                                      .aliases = &alias,
+                                      .alias_count = 1};
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct fixture f;
+        open_fixture(&f, 0);
+        assert_int_equal(tally_reconfigure(f.tally, &settings), 0);
+        struct connection record = told(rows[i].broker_id, "CORP\\alice", T0);
+        struct connection session = seen("5", "CORP\\alice", T0 + 60000);
+        assert_int_equal(roster_broker_put(f.roster, &record, T0), 0);
+        if (rows[i].seen_by_host)
+            assert_int_equal(host_set(&f, &session, 1, T0 + 60000), 0);
+        record.user = rows[i].user_again;
+        record.connected_at_ms = 0;
+        assert_int_equal(roster_broker_put(f.roster, &record, T0 + HOUR), 0);
+        assert_int_equal(live(&f, "5").connection.connected_at_ms, rows[i].connected_at_ms);
+        close_fixture(&f);
+    }
+}
+
 static void other_users_and_other_times_are_two_connections(void **state)
 {
     (void)state;
@@ -528,6 +566,7 @@ int main(void)
         cmocka_unit_test(live_changes_apply_and_an_unknown_connect_time_is_the_arrival),
         cmocka_unit_test(of_two_with_one_id_the_last_holds),
         cmocka_unit_test(one_session_of_broker_and_host_is_one_connection),
+        cmocka_unit_test(a_connect_time_that_is_not_told_changes_none),
         cmocka_unit_test(other_users_and_other_times_are_two_connections),
         cmocka_unit_test(a_brokers_end_leaves_the_hosts_session_as_the_host_sees_it),
         cmocka_unit_test(a_record_told_under_both_ids_is_one),
