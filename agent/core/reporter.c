@@ -12,6 +12,7 @@ struct reporter {
     char farm_id[GRANT_ID_BYTES_MAX + 1]; /* "" before the first start; kept while stopped */
     bool running;
     int64_t phase_ms, due_ms;
+    int64_t last_tick_ms; /* the phase at or after which the last report went out; 0: none yet */
     uint64_t random;
     unsigned failures;
 
@@ -77,6 +78,14 @@ static int64_t next_tick(const struct reporter *reporter, int64_t t_ms)
     return window_start(t_ms - reporter->phase_ms) + reporter->phase_ms + WINDOW_MS;
 }
 
+/* The same, but not the one that was reported at just before the clock was set back a little. */
+static int64_t next_new_tick(const struct reporter *reporter, int64_t t_ms)
+{
+    int64_t tick_ms = next_tick(reporter, t_ms);
+    bool again = tick_ms == reporter->last_tick_ms && tick_ms - t_ms <= REPORTER_REST_MS;
+    return again ? tick_ms + WINDOW_MS : tick_ms;
+}
+
 static void stop(struct reporter *reporter)
 {
     reporter->running = false;
@@ -97,6 +106,7 @@ int reporter_start(struct reporter *reporter, const char *farm_id, uint64_t next
         memcpy(reporter->farm_id, farm_id, strlen(farm_id) + 1);
         reporter->first = reporter->count = 0;
         reporter->next_sequence = 1;
+        reporter->last_tick_ms = 0;
     }
     if (next_sequence > reporter->next_sequence)
         reporter->next_sequence = next_sequence;
@@ -208,7 +218,7 @@ int64_t reporter_due_ms(const struct reporter *reporter)
 
 void reporter_sent(struct reporter *reporter, int64_t now_ms)
 {
-    (void)now_ms;
+    reporter->last_tick_ms = next_tick(reporter, now_ms) - WINDOW_MS;
     (void)reporter_batch(reporter, &reporter->flight_count);
     reporter->in_flight = true;
     reporter->flight_full = reporter->flight_count == REPORTER_BATCH_MAX;
@@ -278,7 +288,7 @@ void reporter_hurry(struct reporter *reporter, int64_t now_ms)
 void reporter_corrected(struct reporter *reporter, int64_t now_ms)
 {
     if (reporter->running && !reporter->in_flight)
-        reporter->due_ms = next_tick(reporter, now_ms + REPORTER_REST_MS);
+        reporter->due_ms = next_new_tick(reporter, now_ms);
 }
 
 size_t reporter_queued(const struct reporter *reporter)

@@ -15,9 +15,7 @@
 #define REPORTER_BACKOFF_LEAST_MS 1000
 #define REPORTER_BACKOFF_FIRST_MS 5000
 #define REPORTER_BACKOFF_LAST_MS  1200000
-#define REPORTER_REST_MS                                                                             \
-    60000 /* least time to the next regular report: an answer that sets the clock back a little must \
-             not bring the same phase twice */
+#define REPORTER_REST_MS          60000 /* a clock set back by less does not bring the same phase twice */
 
 struct reporter;
 
@@ -66,7 +64,8 @@ bool reporter_succeeded(struct reporter *reporter, int64_t now_ms);
 bool reporter_failed(struct reporter *reporter, int64_t retry_after_ms, int64_t now_ms);
 /* Report as soon as possible (the administrator asked). */
 void reporter_hurry(struct reporter *reporter, int64_t now_ms);
-/* Licence time was corrected to now_ms: the next report is due at the phase in the new time. */
+/* Licence time was corrected to now_ms: the next report is due at the phase in the new time; the phase that
+ * was just reported at, coming again within REPORTER_REST_MS, is passed over. */
 void reporter_corrected(struct reporter *reporter, int64_t now_ms);
 
 size_t reporter_queued(const struct reporter *reporter);

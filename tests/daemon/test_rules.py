@@ -737,10 +737,11 @@ def reports():
         agent.activate()
         first = agent.status()["clocks"]["next_report"]
         now = unix(agent.status()["now"])
-        tap.ok(now < unix(first) <= now + WINDOW_S, "§3.3 the next report is within 1200 s", first)
+        tap.ok(now < unix(first) <= now + WINDOW_S, "§3.3 the next report is within 1200 s", (first, now))
         agent.call("POST", "/v1/report")
-        tap.equal(unix(agent.status()["clocks"]["next_report"]) % WINDOW_S, unix(first) % WINDOW_S, "§3.3 at a fixed phase")
+        second = agent.status()["clocks"]["next_report"]
         phase = unix(first) % WINDOW_S
+        tap.ok(second == first or unix(second) - unix(first) == WINDOW_S, "§3.3 every 1200 s at a fixed phase", (first, second))
         restart(agent)
         tap.equal(unix(agent.status()["clocks"]["next_report"]) % WINDOW_S, phase, "§3.3 of the farm, over a restart")
 

@@ -138,7 +138,8 @@ static void a_long_queue_goes_on_at_once_while_it_gets_shorter(void **state)
     assert_int_equal(reporter_due_ms(reporter), T0 + 5);
     reporter_sent(reporter, T0 + 5);
     reporter_succeeded(reporter, T0 + 6); /* accepts nothing: wait for the phase */
-    assert_true(reporter_due_ms(reporter) > T0 + 6 + REPORTER_REST_MS);
+    assert_true(reporter_due_ms(reporter) > T0 + 6);
+    assert_int_equal((reporter_due_ms(reporter) - reporter_phase("farm")) % WINDOW_MS, 0);
     reporter_destroy(reporter);
 }
 
@@ -242,6 +243,24 @@ static void a_clock_set_back_by_the_answer_brings_no_second_report(void **state)
     reporter_destroy(reporter);
 }
 
+static void a_report_between_phases_passes_over_none(void **state)
+{
+    (void)state;
+    struct reporter *reporter = reporter_for("farm", T0);
+    int64_t tick_ms = reporter_due_ms(reporter);
+    reporter_corrected(reporter, tick_ms - 1000); /* an activation shortly before the phase */
+    assert_int_equal(reporter_due_ms(reporter), tick_ms);
+    reporter_hurry(reporter, tick_ms - 500);
+    reporter_sent(reporter, tick_ms - 500);
+    reporter_succeeded(reporter, tick_ms - 400);
+    assert_int_equal(reporter_due_ms(reporter), tick_ms);
+    reporter_sent(reporter, tick_ms);
+    reporter_succeeded(reporter, tick_ms + 400);
+    reporter_corrected(reporter, tick_ms - REPORTER_REST_MS - 1); /* long enough to be reported again */
+    assert_int_equal(reporter_due_ms(reporter), tick_ms);
+    reporter_destroy(reporter);
+}
+
 static void the_same_farm_goes_on_and_another_begins_anew(void **state)
 {
     (void)state;
@@ -331,6 +350,7 @@ int main(void)
         cmocka_unit_test(the_same_seed_gives_the_same_instants),
         cmocka_unit_test(hurry_is_now_but_not_twice),
         cmocka_unit_test(a_clock_set_back_by_the_answer_brings_no_second_report),
+        cmocka_unit_test(a_report_between_phases_passes_over_none),
         cmocka_unit_test(the_same_farm_goes_on_and_another_begins_anew),
         cmocka_unit_test(an_answer_for_the_old_farm_says_nothing),
         cmocka_unit_test(a_full_queue_drops_the_oldest),
