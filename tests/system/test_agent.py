@@ -5,7 +5,7 @@ $1 is the build directory."""
 import os
 import sys
 
-from farm_host import FarmHost, Tap, wait_until
+from farm_host import SOURCE, FarmHost, Tap, wait_until
 
 CONF = """
 farm: { host = "farmtest"; };
@@ -142,6 +142,27 @@ def test_sessions(tap, site):
     del everybody["bob"]
     site.expect("a log-off frees the licence", 1, everybody)
     return clients
+
+
+def test_shapes(tap, site):
+    """How logind's sessions look in the answers, ignored ones included, is as agent/openapi.yaml says."""
+    try:
+        from openapi_check import OpenApi
+    except ImportError as error:
+        tap.skip("answers fit agent/openapi.yaml", "python3-yaml and python3-jsonschema are missing: %s" % error)
+        return
+    api = OpenApi(os.path.join(SOURCE, "agent", "openapi.yaml"))
+    ssh = site.host.ssh("carol", "sleep", "600")
+
+    def ignored():
+        return [one for one in site.host.json("farmgate", "connections", "--json")["ignored"] if one["user"] == "carol"]
+    shown = wait_until(ignored, 15, every=0.2)
+    tap.equal([(one["service"], one["reason"]) for one in shown], [("sshd", "ignored by rule 5")],
+              "a session by ssh is shown with the rule that ignores it")
+    faults = [api.check("GET", "/v1/" + call, 200, "application/json", site.host.run("farmgate", call, "--json"))
+              for call in ("status", "connections", "users", "explain", "windows")]
+    ssh.close()
+    tap.equal([fault for fault in faults if fault], [], "answers fit agent/openapi.yaml")
 
 
 def test_windows(tap, site):
@@ -342,6 +363,7 @@ def main():
             site.set_up()
             test_activation(tap, site)
             clients = test_sessions(tap, site)
+            test_shapes(tap, site)
             test_windows(tap, site)
             test_service(tap, site)
             test_reload(tap, site)
