@@ -59,10 +59,16 @@ def record(results, name, code, output):
         file.write("\n")
 
 
+def hear_signals():
+    """What nohup, or a shell in the background, has this runner ignore is not to be ignored by what is tested."""
+    for number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT):
+        signal.signal(number, signal.SIG_DFL)
+
+
 def run_program(results, seconds, command):
     name = os.path.basename(command[1] if command[0].startswith("python") else command[0])
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
-                               start_new_session=True)
+                               start_new_session=True, preexec_fn=hear_signals)
     try:
         output, _ = process.communicate(timeout=float(seconds))
         code = process.returncode
@@ -78,7 +84,7 @@ def run_meson(results, build, suite):
     if os.path.exists(log):
         os.unlink(log)
     subprocess.run(["meson", "test", "-C", build, "--no-rebuild", "--suite", suite], stdout=subprocess.DEVNULL,
-                   stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL, check=False)
+                   stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL, check=False, preexec_fn=hear_signals)
     if not os.path.exists(log):
         record(results, "meson suite " + suite, "no log", "")
         return

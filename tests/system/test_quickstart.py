@@ -22,8 +22,10 @@ LIMIT_SECONDS = 180
 # What installing packages and running any program touches; all else must be as it was.
 EXPECTED = ("usr", "etc", "var/lib", "var/cache", "var/log", "bin", "sbin", "lib", "lib64", "proc", "sys", "dev", "boot", "opt",
             "source")
-# Mounts what programs need below the new root $1, in a namespace of its own: outside nothing is ever mounted there.
+# Mounts what programs need below the new root $1, in a namespace of its own: outside nothing is ever mounted there. The root
+# is a mount point, as a container's is.
 IN_ROOT = """set -e
+mount --bind "$1" "$1"
 mount --rbind /proc "$1/proc"
 mount --rbind /dev "$1/dev"
 exec chroot "$1" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LC_ALL=C sh -c "$2"

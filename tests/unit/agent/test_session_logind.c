@@ -53,16 +53,9 @@ static struct source *start(struct heard *heard)
 #define BOB   "8 bob sshd tty user active remote\n"
 #define CAROL "c1 carol xrdp-sesman x11 user active\n"
 
-static void begin(void)
-{
-    if (!private_run_entered())
-        skip();
-}
-
 static void follows_the_recorded_steps(void **state)
 {
     (void)state;
-    begin();
     struct heard heard;
     struct source *source = start(&heard);
 
@@ -89,7 +82,6 @@ static void follows_the_recorded_steps(void **state)
 static void closing_is_said(void **state)
 {
     (void)state;
-    begin();
     struct heard heard;
     struct source *source = start(&heard);
 
@@ -104,7 +96,6 @@ static void closing_is_said(void **state)
 static void a_user_nobody_knows_is_his_number(void **state)
 {
     (void)state;
-    begin();
     struct heard heard;
     struct source *source = start(&heard);
 
@@ -117,7 +108,6 @@ static void a_user_nobody_knows_is_his_number(void **state)
 static void fifos_are_left_alone(void **state)
 {
     (void)state;
-    begin();
     struct heard heard;
 
     lay_recorded("01-two-ssh", "6");
@@ -131,7 +121,6 @@ static void fifos_are_left_alone(void **state)
 static void waits_for_logind(void **state)
 {
     (void)state;
-    begin();
     struct heard heard;
 
     assert_int_equal(rmdir(PRIVATE_SESSIONS), 0);
@@ -150,7 +139,6 @@ static void waits_for_logind(void **state)
 static void a_refresh_heals_a_dead_watch(void **state)
 {
     (void)state;
-    begin();
     struct heard heard;
     struct source *source = start(&heard);
 
@@ -184,7 +172,6 @@ static int listen_at(const char *path)
 static void a_bus_that_says_nothing_is_not_waited_for(void **state)
 {
     (void)state;
-    begin();
     struct heard heard;
     int bus = listen_at(PRIVATE_BUS);
     struct source *source = start(&heard);
@@ -208,7 +195,6 @@ static void on_bus_client(uv_poll_t *poll, int status, int events)
 static void a_bus_that_hangs_up_is_done_without(void **state)
 {
     (void)state;
-    begin();
     struct heard heard;
     int bus = listen_at(PRIVATE_BUS);
     struct source *source = start(&heard);
@@ -244,7 +230,6 @@ static int connect_to(const char *path)
 static void the_client_of_xrdp_comes_and_goes(void **state)
 {
     (void)state;
-    begin();
     struct heard heard;
     struct source *source = start(&heard);
     const char *chansrv = "/run/xrdp/sockdir/xrdp_chansrv_socket_10";
@@ -277,7 +262,6 @@ static void the_client_of_xrdp_comes_and_goes(void **state)
 static void may_be_stopped_at_any_time(void **state)
 {
     (void)state;
-    begin();
     lay_recorded("02-two-ssh-one-rdp", "6");
     lay_recorded("02-two-ssh-one-rdp", "c1");
     for (unsigned turns = 0; turns < 6; turns++) {
@@ -309,5 +293,9 @@ int main(void)
     };
 
     private_run_enter();
+    if (!private_run_entered()) {
+        (void)puts("1..1\nok 1 - the logind source # SKIP this kernel allows no mount namespace here");
+        return 0;
+    }
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
