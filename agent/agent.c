@@ -391,24 +391,33 @@ static int exit_code_of(int error)
     return error == ERROR_BUSY ? AGENT_BUSY : AGENT_FAILED;
 }
 
+static int open_all(struct agent *agent, struct error_detail *ret_detail)
+{
+    int error = entitlement_init();
+    if (error)
+        error_detail_set(ret_detail, "libsodium cannot be started");
+    if (!error)
+        error = choose_host(agent, ret_detail);
+    if (!error)
+        error = settings_core_create(agent->settings, &agent->words, ret_detail);
+    if (!error)
+        error = open_store(agent, ret_detail);
+    return error ? error : open_rest(agent, ret_detail);
+}
+
 int agent_run(const char *settings_path, struct settings *settings)
 {
     struct agent agent = {.settings_path = settings_path, .settings = settings};
     struct error_detail detail = {""};
     choose_log(&agent);
-    (void)uv_loop_init(&agent.loop);
+    int error = uv_loop_init(&agent.loop);
+    if (error) {
+        log_line(&agent.log, SEVERITY_ERROR, "the event loop cannot be made: %s", error_text(error));
+        free(settings);
+        return AGENT_FAILED;
+    }
     init_handles(&agent);
-    int error = entitlement_init();
-    if (error)
-        error_detail_set(&detail, "libsodium cannot be started");
-    if (!error)
-        error = choose_host(&agent, &detail);
-    if (!error)
-        error = settings_core_create(settings, &agent.words, &detail);
-    if (!error)
-        error = open_store(&agent, &detail);
-    if (!error)
-        error = open_rest(&agent, &detail);
+    error = open_all(&agent, &detail);
     if (error) {
         log_line(&agent.log, SEVERITY_ERROR, "%s", detail.text);
         agent.exit_code = exit_code_of(error);

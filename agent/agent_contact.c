@@ -78,22 +78,21 @@ static void keep_keys(struct agent *agent, const struct uplink_result *result)
 
 /* --- reports -------------------------------------------------------------------------------------------- */
 
+/* Whether nothing of an authority's came: then none has refused either. */
+static bool is_unreachable(int error)
+{
+    return error == ERROR_UNREACHABLE || error == ERROR_TIMEOUT || error == ERROR_CANCELLED ||
+           error == ERROR_NO_MEMORY;
+}
+
 /* How the API calls an error of the authority's; NULL for none. */
 static const char *failure_code(int error)
 {
-    switch (error) {
-    case 0:
+    if (error == 0)
         return NULL;
-    case ERROR_REFUSED:
+    if (error == ERROR_REFUSED)
         return "authority_refused";
-    case ERROR_UNREACHABLE:
-    case ERROR_TIMEOUT:
-    case ERROR_CANCELLED:
-    case ERROR_NO_MEMORY:
-        return "authority_unreachable";
-    default:
-        return "authority_answer_invalid";
-    }
+    return is_unreachable(error) ? "authority_unreachable" : "authority_answer_invalid";
 }
 
 static void answer_report_waiter(struct report_waiter *waiter, int status, const char *code,
@@ -163,9 +162,8 @@ static void report_kept(void *data, int error, const char *detail)
 
 static void report_failed(struct agent *agent, const struct uplink_result *result)
 {
-    bool unreachable = result->error == ERROR_UNREACHABLE || result->error == ERROR_TIMEOUT;
     struct core_event event = {.type = EVENT_REPORT_FAILED,
-                               .failed = {.refused = !unreachable,
+                               .failed = {.refused = !is_unreachable(result->error),
                                           .retry_after_ms = result->retry_after_ms,
                                           .detail = result->detail}};
     (void)commit_step(agent->commit, &event, NULL, NULL);

@@ -266,7 +266,7 @@ static void act(struct http_client *client, curl_socket_t fd, int what)
     CURLMsg *message = NULL;
     if (!client->multi)
         return;
-    (void)curl_multi_socket_action(client->multi, fd, what, &count);
+    CURLMcode code = curl_multi_socket_action(client->multi, fd, what, &count);
     while ((message = curl_multi_info_read(client->multi, &count))) {
         if (message->msg != CURLMSG_DONE)
             continue;
@@ -275,6 +275,11 @@ static void act(struct http_client *client, curl_socket_t fd, int what)
         (void)curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &private);
         finish((struct transfer *)(void *)private, result);
     }
+    /* A socket could not be watched: libcurl takes its transfers for dead, but says so only at their next
+     * timeout. */
+    if (code == CURLM_ABORTED_BY_CALLBACK)
+        for (struct transfer *each = client->transfers; each; each = each->next)
+            finish(each, CURLE_ABORTED_BY_CALLBACK);
 }
 
 static void on_timer(uv_timer_t *timer)
@@ -364,7 +369,7 @@ static int on_curl_socket(CURL *easy, curl_socket_t fd, int what, void *data, vo
     if (!watched)
         watched = watch(client, fd);
     if (!watched)
-        return -1; /* libcurl ends its transfers */
+        return -1; /* see act */
     int events = what & CURL_POLL_IN ? UV_READABLE : 0;
     events |= what & CURL_POLL_OUT ? UV_WRITABLE : 0;
     return uv_poll_start(&watched->poll, events, on_poll) < 0 ? -1 : 0;

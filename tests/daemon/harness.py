@@ -103,10 +103,13 @@ class Place:
     def __enter__(self):
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, kind, *_):
         for program in self.programs:
             program.stop()
+        accused = [program.accused() for program in self.programs]
         shutil.rmtree(self.path, ignore_errors=True)
+        if kind is None and any(accused):
+            raise RuntimeError("a sanitizer has something to say:\n" + "\n".join(filter(None, accused)))
 
     def join(self, *names):
         return os.path.join(self.path, *names)
@@ -156,6 +159,18 @@ class Program:
     def log(self):
         with open(self.log_path, encoding="utf-8", errors="replace") as file:
             return file.read()
+
+    def accused(self):
+        """What a sanitizer said in the log, in a build that has them."""
+        text = self.log() if os.path.exists(self.log_path) else ""
+        found = [text.find(word) for word in ("ERROR: AddressSanitizer", "ERROR: LeakSanitizer", "runtime error: ") if word in text]
+        return text[min(found):][:4000] if found else ""
+
+    def forget_log(self):
+        accusation = self.accused()
+        if accusation:
+            raise RuntimeError(accusation)
+        open(self.log_path, "w", encoding="utf-8").close()
 
 
 class Authority(Program):

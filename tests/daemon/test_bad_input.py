@@ -818,7 +818,7 @@ def damaged_database():
         for damage, name in ways:
             put_back(agent.state, good)
             damage(agent)
-            open(agent.log_path, "w", encoding="utf-8").close()
+            agent.forget_log()
             agent.start(wait=False)
             serves = wait_until(lambda: agent.ready() or not agent.alive()) and agent.alive()
             if not tap.ok(serves, "%s: the agent starts" % name, agent.log()):
@@ -856,7 +856,7 @@ def damaged_files():
             for change, how in ways:
                 put_back(agent.state, good)
                 change_file(agent, name, change)
-                open(agent.log_path, "w", encoding="utf-8").close()
+                agent.forget_log()
                 agent.start(wait=False)
                 serves = wait_until(lambda: agent.ready() or not agent.alive()) and agent.alive()
                 if not tap.ok(serves, "%s %s: the agent starts" % (name, how), agent.log()):
@@ -891,7 +891,7 @@ def newer_state():
             put_back(agent.state, good)
             make(agent)
             before = snapshot(agent.state)
-            open(agent.log_path, "w", encoding="utf-8").close()
+            agent.forget_log()
             agent.start(wait=False)
             tap.equal(agent.process.wait(10), 1, "%s of a newer version: refused" % name)
             said = agent.log()
