@@ -154,7 +154,11 @@ def terminal(agent):
             if select.select([master], [], [], 0.2)[0]:
                 shown += os.read(master, 65536)
         child.send_signal(signal.SIGINT)
-        code = child.wait(5)
+        try:
+            code = child.wait(5)
+        except subprocess.TimeoutExpired:
+            child.kill()
+            code = child.wait()
         os.close(master)
         tap.ok((b"\x1b[32m" in shown) == coloured and shown.count(b"agent") >= 2, "status --watch with %s" % (env or "colours"), shown)
         tap.equal(code, -signal.SIGINT, "and ^C ends it")
