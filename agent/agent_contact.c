@@ -274,7 +274,8 @@ void agent_contact_close(struct agent *agent)
 
 /* The authority's refusals are passed on as they are, but only what it says with a code of its own: a proxy's
  * 401 must not read as ours. What is no proper answer is the authority's fault: 502. */
-static void answer_failure(struct errand *errand, const struct uplink_result *result)
+static void answer_failure(struct errand *errand, enum log_event_code code,
+                           const struct uplink_result *result)
 {
     struct api_outcome outcome = {.status = 502,
                                   .code = failure_code(result->error),
@@ -286,7 +287,7 @@ static void answer_failure(struct errand *errand, const struct uplink_result *re
         outcome.code = result->code;
     }
     if (!errand->agent->stopping)
-        agent_say(errand->agent, LOG_activation_refused, "detail", result->detail);
+        agent_say(errand->agent, code, "detail", result->detail);
     errand->done(errand->data, &outcome);
 }
 
@@ -329,7 +330,7 @@ static void activate_done(void *data, const struct uplink_result *result)
 {
     struct errand *errand = data;
     if (result->error)
-        answer_failure(errand, result);
+        answer_failure(errand, LOG_activation_refused, result);
     else
         take_activation(errand, result);
     free(errand);
@@ -379,13 +380,27 @@ void agent_contact_activate(void *data, const char *licence_key_or_null, bool mo
 
 /* --- the key given back --------------------------------------------------------------------------------- */
 
-static void release_done(void *data, const struct uplink_result *result)
+/* Why this is no answer to the release of this farm; NULL if it is one. */
+static const char *release_fault(const struct errand *errand, const struct uplink_result *result)
 {
-    struct errand *errand = data;
+    if (strcmp(errand->farm_id, errand->agent->identity.farm_id) != 0)
+        return "the farm was activated anew meanwhile";
+    if (!result->has_grant)
+        return NULL;
+    if (strcmp(result->grant.farm_id, errand->farm_id) != 0)
+        return "the entitlement is another farm's";
+    return result->grant.status == GRANT_ACTIVE ? "the entitlement still stands: the key was not taken back"
+                                                : NULL;
+}
+
+static void take_release(struct errand *errand, const struct uplink_result *result)
+{
     struct agent *agent = errand->agent;
-    struct agent_answer *answer = result->error ? NULL : agent_answer_later(errand->done, errand->data);
-    if (result->error) {
-        answer_failure(errand, result);
+    const char *fault = release_fault(errand, result);
+    struct agent_answer *answer = fault ? NULL : agent_answer_later(errand->done, errand->data);
+    if (fault) {
+        struct uplink_result failed = {.error = ERROR_INVALID, .code = "", .detail = fault, .moves_left = -1};
+        answer_failure(errand, LOG_release_refused, &failed);
     } else if (!answer) {
         agent_answer(errand->done, errand->data, 503, "out_of_memory", "release again");
     } else {
@@ -395,6 +410,15 @@ static void release_done(void *data, const struct uplink_result *result)
         commit_identity_changed(agent->commit);
         (void)commit_step(agent->commit, &event, agent_answer_commit, answer);
     }
+}
+
+static void release_done(void *data, const struct uplink_result *result)
+{
+    struct errand *errand = data;
+    if (result->error)
+        answer_failure(errand, LOG_release_refused, result);
+    else
+        take_release(errand, result);
     free(errand);
 }
 

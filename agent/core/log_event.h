@@ -43,6 +43,7 @@ enum log_severity {
     X(farm_copied, ERROR,                                                                                   \
       "this state was made on another machine; activate with --move to move the farm here")                 \
     X(activation_refused, ERROR, "the activation failed: {detail}")                                         \
+    X(release_refused, ERROR, "the licence key could not be given back: {detail}")                          \
     X(entitlement_applied, INFO, "entitlement {serial}: limit {limit}, valid until {expires_at}")           \
     X(entitlement_refused, ERROR, "an entitlement was refused, the last good one stays: {detail}")          \
     X(report_accepted, INFO, "report accepted through window {sequence}")                                   \

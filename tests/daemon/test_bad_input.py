@@ -587,6 +587,15 @@ def authorities():
             tap.ok("refused" in said or "cannot be reached" in said, "%s: it is logged" % name, said)
             tap.equal(agent.call("POST", "/v1/report").status, 200, "%s: the next true answer is contact" % name)
 
+        standing = latest["told"]["entitlement"]
+        for answer, name in ((lambda data, target: page(b"200 OK", json.dumps({"entitlement": standing}).encode()), "an entitlement that stands"),
+                             (lambda data, target: page(b"200 OK", json.dumps({"entitlement": others_entitlement}).encode()), "another farm's"),
+                             (lambda data, target: page(b"200 OK", b"<html>"), "a portal's page"),
+                             (lambda data, target: page(b"404 Not Found", b"<html>"), "a proxy's 404")):
+            between.answer = answer
+            tap.equal(agent.call("DELETE", "/v1/activation").status, 502, "the key given back, answered by %s: 502" % name)
+            stand.unmoved("and it is not given back")
+
         between.answer = lambda data, target: None
         waiting = threading.Thread(target=lambda: agent.call("POST", "/v1/report", timeout=40), daemon=True)
         waiting.start()
