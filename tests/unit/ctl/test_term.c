@@ -68,16 +68,9 @@ static void test_time_and_span(void **state)
         int64_t ms;
         const char *span;
     } spans[] = {
-        {0, "a moment"},
-        {999, "a moment"},
-        {1000, "1 second"},
-        {119000, "119 seconds"},
-        {120000, "2 minutes"},
-        {7199000, "119 minutes"},
-        {7200000, "2 hours"},
-        {129600000, "36 hours"},
-        {172800000, "2 days"},
-        {-172800000, "2 days"},
+        {0, "a moment"},       {999, "a moment"},        {1000, "1 second"},   {119000, "119 seconds"},
+        {120000, "2 minutes"}, {7199000, "119 minutes"}, {7200000, "2 hours"}, {129600000, "36 hours"},
+        {172800000, "2 days"}, {-172800000, "2 days"},
     };
     char text[TERM_TIME_BYTES];
     (void)state;
