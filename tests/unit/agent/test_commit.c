@@ -65,6 +65,7 @@ struct world {
     uint64_t last_id;
     int last_error;
     bool closed;
+    bool steps_again; /* the next gate hook steps */
 };
 
 static void note(struct world *world, const char *letter)
@@ -86,9 +87,17 @@ static void on_clock(void *data, int64_t licence_ms)
     (void)licence_ms;
 }
 
+static int put(struct world *world, const char *id, const char *user);
+
 static void on_gate(void *data)
 {
-    note(data, "g");
+    struct world *world = data;
+    note(world, "g");
+    if (!world->steps_again)
+        return;
+    world->steps_again = false;
+    (void)put(world, "again", "zoe");
+    note(world, ".");
 }
 
 static void on_report(void *data)
@@ -314,6 +323,62 @@ static void every_event_is_stored_once_and_no_id_is_told_twice(void **state)
     assert_int_equal(world->unnumbered, told);
 }
 
+/* What a hook decides waits for its own commit, and comes behind all that was under way. */
+static void a_step_within_a_hook_gathers(void **state)
+{
+    struct world *world = *state;
+    struct core_event started = {.type = EVENT_STARTED};
+    world->steps_again = true;
+    (void)commit_step(world->commit, &started, on_done, world);
+    assert_int_equal(stand_in.commits, 1);
+    land(0);
+    assert_non_null(strstr(world->order, "g.")); /* nothing was carried out within the hook */
+    assert_int_equal(strlen(strchr(world->order, 'd')), 1);
+    assert_int_equal(stand_in.commits, 2);
+    assert_int_equal(stand_in.connections, 1);
+    land(0);
+    assert_null(stand_in.done);
+    assert_int_equal(tally_level(core_tally(world->core))->concurrent_users, 1);
+}
+
+static void activate(struct world *world)
+{
+    struct grant grant = {.farm_id = "f",
+                          .installation_id = "i",
+                          .serial = 1,
+                          .status = GRANT_ACTIVE,
+                          .limit = 5,
+                          .issued_at_ms = now_ms(NULL),
+                          .expires_at_ms = now_ms(NULL) + INT64_C(86400000),
+                          .refresh_by_ms = now_ms(NULL) + INT64_C(86400000)};
+    struct core_event event = {
+        .type = EVENT_ACTIVATED,
+        .activated = {.farm_id = "f", .installation_id = "i", .grant = &grant, .next_sequence = 1}};
+    assert_int_equal(commit_step(world->commit, &event, on_done, world), 0);
+    while (stand_in.done)
+        land(0);
+}
+
+/* A report goes only when what it says is on the disk: once, when the store works again. */
+static void a_report_waits_for_a_failing_store(void **state)
+{
+    struct world *world = *state;
+    struct core_event report = {.type = EVENT_REPORT_NOW};
+    activate(world);
+    (void)put(world, "1", "alice");
+    land(ERROR_FULL);
+    (void)commit_step(world->commit, &report, on_done, world);
+    assert_int_equal(world->last_error, ERROR_IO);
+    assert_null(strchr(world->order, 'r'));
+    await_commit(world);
+    land(ERROR_FULL);
+    assert_null(strchr(world->order, 'r'));
+    await_commit(world);
+    land(0);
+    assert_non_null(strchr(world->order, 'r'));
+    assert_ptr_equal(strchr(world->order, 'r'), strrchr(world->order, 'r'));
+}
+
 static bool drained;
 
 static void on_drained(void *data)
@@ -378,6 +443,8 @@ int main(void)
         COMMIT_TEST(recovery_writes_a_whole_copy),
         COMMIT_TEST(a_failing_copy_is_tried_again),
         COMMIT_TEST(every_event_is_stored_once_and_no_id_is_told_twice),
+        COMMIT_TEST(a_step_within_a_hook_gathers),
+        COMMIT_TEST(a_report_waits_for_a_failing_store),
         COMMIT_TEST(draining_waits_for_what_is_under_way),
         COMMIT_TEST(draining_tries_a_failing_store_once_more),
         COMMIT_TEST(draining_does_not_wait_for_a_dead_store),
