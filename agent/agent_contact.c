@@ -291,11 +291,38 @@ static void answer_failure(struct errand *errand, enum log_event_code code,
     errand->done(errand->data, &outcome);
 }
 
+static void former_released(void *data, const struct uplink_result *result)
+{
+    struct agent *agent = data;
+    if (result->error && !agent->stopping)
+        agent_say(agent, LOG_former_key_kept, "detail", result->detail);
+}
+
+/* Another key has taken the place of this farm's: the former one is given back, so that it can run elsewhere.
+ * A trial ends by itself. */
+static void release_former(struct agent *agent, const struct store_identity *former, bool former_had_key)
+{
+    if (!former_had_key || !*former->farm_token || strcmp(former->farm_id, agent->identity.farm_id) == 0)
+        return;
+    int error = uplink_release(agent->uplink, former->farm_id, former->farm_token, former_released, agent);
+    if (error)
+        agent_say(agent, LOG_former_key_kept, "detail", error_text(error));
+}
+
+/* Whether this farm runs on a key that it holds now. */
+static bool has_key(const struct agent *agent)
+{
+    struct core_status status;
+    core_status(agent->core, &status);
+    return status.standing.activation == ACTIVATION_ACTIVE && !status.standing.grant.trial;
+}
+
 /* Identity and entitlement become the farm's with one step, or stay as they were. */
 static void take_activation(struct errand *errand, const struct uplink_result *result)
 {
     struct agent *agent = errand->agent;
     struct store_identity before = agent->identity;
+    bool had_key = has_key(agent);
     char *entitlement = strdup(agent->entitlement);
     struct agent_answer *answer = agent_answer_later(errand->done, errand->data);
     if (!entitlement || !answer) {
@@ -322,6 +349,8 @@ static void take_activation(struct errand *errand, const struct uplink_result *r
         agent->identity = before;
         (void)snprintf(agent->entitlement, sizeof(agent->entitlement), "%s", entitlement);
         commit_identity_changed(agent->commit);
+    } else {
+        release_former(agent, &before, had_key);
     }
     free(entitlement);
 }
@@ -360,6 +389,11 @@ void agent_contact_activate(void *data, const char *licence_key_or_null, bool mo
     if (!*agent->settings->authority_url) {
         agent_answer(done, done_data, 409, "no_authority",
                      "set authority.url and authority.key in the configuration");
+        return;
+    }
+    if (!licence_key_or_null && has_key(agent)) {
+        agent_answer(done, done_data, 409, "already_activated",
+                     "the farm runs on a licence key; release that before a trial");
         return;
     }
     if (agent_refuses(agent, done, done_data))

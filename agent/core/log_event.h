@@ -40,6 +40,8 @@ enum log_severity {
     X(farm_deactivated, ERROR, "the authority deactivated this farm: {reason}")                             \
     X(farm_reactivated, NOTICE, "the authority activated this farm again")                                  \
     X(farm_released, NOTICE, "the licence key was given back")                                              \
+    X(former_key_kept, WARNING,                                                                             \
+      "the key used before could not be given back: {detail}; whoever issued it can free it")               \
     X(farm_copied, ERROR,                                                                                   \
       "this state was made on another machine; activate with --move to move the farm here")                 \
     X(activation_refused, ERROR, "the activation failed: {detail}")                                         \

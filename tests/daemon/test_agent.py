@@ -19,6 +19,10 @@ def farms(authority):
     return json.loads(authority.run("farm", "list", "--json").stdout)["farms"]
 
 
+def state_of(authority, key):
+    return next(k["state"] for k in json.loads(authority.run("key", "list", "--json").stdout)["keys"] if k["key"] == key)
+
+
 def life():
     with Place() as place:
         authority = Authority(place, BUILD).start()
@@ -33,6 +37,13 @@ def life():
         key = authority.new_key(2)
         tap.equal(agent.activate(key).status, 200, "a key may be activated over a trial")
         tap.equal(agent.status()["limit"], 2, "the key's limit holds")
+        answer = agent.activate()
+        tap.equal((answer.status, answer.json().get("code")), (409, "already_activated"), "but no trial over a key")
+        other = authority.new_key(2)
+        tap.equal(agent.activate(other).status, 200, "another key may take its place")
+        tap.ok(wait_until(lambda: state_of(authority, key) == "free"), "the former one is given back",
+               state_of(authority, key))
+        tap.equal(agent.activate(key).status, 200, "and can be used again")
         for user in ("alice", "bob", "carol"):
             tap.equal(agent.put("h1", user, user).status in (200, 201, 204), True, "%s connects" % user)
         tap.equal(agent.status()["concurrent_users"], 3, "three concurrent users")
