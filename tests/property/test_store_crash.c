@@ -7,6 +7,8 @@
 #include "agent/store.h"
 #include "crash_vfs.h"
 
+#include <dirent.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <sodium.h>
 #include <sqlite3.h>
@@ -279,15 +281,15 @@ static void tell(int number, bool ok, const char *what)
     (void)fflush(stdout);
 }
 
-static void remove_directory(const struct life *life)
+/* Also of what was set aside, under names of its own. */
+static void remove_directory(const char *path)
 {
-    static const char *const names[] = {"farmgate.db", "identity", "licence"};
-    char path[128];
-    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-        (void)snprintf(path, sizeof(path), "%s/%s", life->directory, names[i]);
-        (void)unlink(path);
-    }
-    (void)rmdir(life->directory);
+    DIR *directory = opendir(path);
+    for (struct dirent *entry; directory && (entry = readdir(directory));)
+        (void)unlinkat(dirfd(directory), entry->d_name, 0);
+    if (directory)
+        (void)closedir(directory);
+    (void)rmdir(path);
 }
 
 int main(int argc, char **argv)
@@ -315,7 +317,7 @@ int main(int argc, char **argv)
     struct findings all = run(&life, CRASH_ALL_LIE, CONTROL_SEEDS, first_seed);
     tell(3, all.lost + all.damaged > wal.lost, "control: a disk that never syncs is caught losing more");
 
-    remove_directory(&life);
+    remove_directory(life.directory);
     core_actions_destroy(life.actions);
     (void)uv_loop_close(&life.loop);
     crash_vfs_format(CRASH_HONEST);
