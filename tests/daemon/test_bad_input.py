@@ -5,8 +5,10 @@ state that is damaged. After each the agent stands where it stood, and others ar
     test_bad_input.py BUILD [STORY...]"""
 import base64
 import hashlib
+import http.client
 import json
 import os
+import random
 import resource
 import signal
 import socket
@@ -631,7 +633,7 @@ def ending_with_everything_broken():
 def quietly(call, *words):
     try:
         call(*words)
-    except OSError:
+    except (OSError, http.client.HTTPException):
         pass
 
 
@@ -909,8 +911,107 @@ def newer_state():
             tap.equal({each: after.get(each) for each in before}, before, "%s: nothing is touched" % name)
 
 
+# --- all at once --------------------------------------------------------------------------------------------------
+
+
+class Storm:
+    """What many clients do to one agent at once, each drawing from its own random numbers."""
+
+    def __init__(self, agent, key):
+        self.agent = agent
+        self.key = key
+
+    def change(self, draw):
+        if draw.random() < 0.7:
+            self.agent.put("h%d" % draw.randrange(3), "s%d" % draw.randrange(20), "u%d" % draw.randrange(30), draw.random() < 0.3)
+        else:
+            self.agent.end("h%d" % draw.randrange(3), "s%d" % draw.randrange(20))
+
+    def replace(self, draw):
+        self.agent.call("PUT", "/v1/connections/h1", {"connections": [
+            {"id": "s%d" % n, "user": "u%d" % draw.randrange(30), "kind": "desktop"} for n in range(draw.randrange(20))]})
+
+    def many(self, draw):
+        self.agent.call("POST", "/v1/connections", "".join(json.dumps(
+            {"event": draw.choice(["put", "end"]), "host": "h2", "id": "s%d" % draw.randrange(50), "user": "x%d" % draw.randrange(50),
+             "kind": "application"}) + "\n" for _ in range(300)))
+
+    def follow(self, draw):
+        client = connect(self.agent.socket)
+        client.settimeout(0.5)
+        client.sendall(b"GET /v1/events?after=%d HTTP/1.1\r\nHost: x\r\n\r\n" % draw.randrange(500))
+        for _ in range(draw.randrange(50)):
+            client.recv(65536)
+        client.close()
+
+    def cut(self, draw):
+        client = connect(self.agent.admin)
+        line = b'{"event":"put","host":"h2","id":"cut","user":"x","kind":"desktop"}\n{"ev'
+        text = b"POST /v1/connections HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\n" % (len(line), line)
+        client.sendall(text[:draw.randrange(1, len(text) + 1)])
+        client.close()
+        time.sleep(0.01)
+
+    def reload(self, _):
+        self.agent.process.send_signal(signal.SIGHUP)
+        time.sleep(0.05)
+
+    def report(self, _):
+        self.agent.call("POST", "/v1/report")
+
+    def move(self, draw):
+        if draw.random() < 0.5:
+            self.agent.call("DELETE", "/v1/activation")
+        self.agent.activate(self.key)
+        time.sleep(0.1)
+
+    def disk(self, draw):
+        time.sleep(draw.random() * 2)
+        resource.prlimit(self.agent.process.pid, resource.RLIMIT_FSIZE,
+                         (os.path.getsize(self.agent.log_path) + 200000, resource.RLIM_INFINITY))
+        time.sleep(draw.random())
+        take_writes(self.agent)
+
+
+def storm():
+    seed = int(time.time())
+    print("# the storm's seed: %d" % seed, flush=True)
+    with Place() as place:
+        authority = Authority(place, BUILD).start()
+        agent = Agent(place, BUILD, authority).start()
+        key = authority.new_key(5)
+        agent.activate(key)
+        weather = Storm(agent, key)
+        end = time.monotonic() + 8
+
+        def blow(what, number):
+            draw = random.Random(seed + number)
+            while time.monotonic() < end:
+                quietly(what, draw)
+
+        kinds = (weather.change, weather.change, weather.replace, weather.many, weather.follow, weather.follow, weather.cut, weather.reload,
+                 weather.report, weather.move, weather.disk)
+        threads = [threading.Thread(target=blow, args=(what, number), daemon=True) for number, what in enumerate(kinds)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        tap.ok(agent.alive(), "a storm of changes, cuts, reloads, moves and failing writes: the agent lives", agent.log()[-3000:])
+        take_writes(agent)
+        tap.ok(wait_until(lambda: agent.get("/healthz").status == 200, 70), "it is well when the storm is over", agent.log()[-3000:])
+        tap.equal(agent.put("h9", "1", "last").status, 204, "and takes changes")
+        stored = agent.get("/v1/events?after=0&follow=false", timeout=60).body.decode()
+        ids = [int(line[4:]) for line in stored.splitlines() if line.startswith("id: ")]
+        tap.ok(ids and ids == sorted(set(ids)), "every event has an id of its own, rising")
+        stand = Stand(agent)
+        tap.equal(agent.stop(), 0, "it stops")
+        agent.start()
+        stand.unmoved("and the next start has it all")
+        tap.equal(agent.stop(), 0, "for good")
+
+
 STORIES = (bad_http, slow_and_many, slow_follower, bad_json, doors, authorities, ending_with_everything_broken, disk_that_refuses, read_only_disk,
-           damaged_database, damaged_files, newer_state)
+           damaged_database, damaged_files, newer_state, storm)
 
 if __name__ == "__main__":
     for story in STORIES:
