@@ -295,7 +295,7 @@ int store_database_load(struct store_database *database, struct store_loaded *lo
         const char *sql, *farm_id;
         read_row_fn *read_row;
     } tables[] = {
-        {"SELECT * FROM connections", NULL, read_connection},
+        {"SELECT * FROM connections ORDER BY lease_at_ms, host, id", NULL, read_connection},
         {"SELECT * FROM hosts", NULL, read_host},
         {"SELECT * FROM windows WHERE farm_id=? AND state='c' AND sequence>0 ORDER BY sequence", farm_id,
          read_unsent},

@@ -158,7 +158,7 @@ int core_actions_log(struct core_actions *actions, const struct log_event *event
 
 /* What was saved, to go on from. Arrays and texts belong to the caller. */
 struct core_saved {
-    const struct roster_change *connections;
+    const struct roster_change *connections; /* best by lease_at_ms: see roster_restore */
     size_t connection_count;
     const char *const *hosts; /* with boot_ids, pairwise */
     const char *const *boot_ids;

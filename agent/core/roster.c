@@ -19,35 +19,60 @@ struct roster *roster_create(struct tally *tally, const uint8_t seed[16], roster
     return roster;
 }
 
+static bool is_alone(const struct tally_entry *entry)
+{
+    return roster_reporters(entry->tag) == REPORTED_BY_BROKER;
+}
+
+static bool is_paired(const struct tally_entry *entry)
+{
+    return roster_reporters(entry->tag) == (REPORTED_BY_HOST | REPORTED_BY_BROKER);
+}
+
+static bool give_paired(void *data, const struct tally_entry *entry)
+{
+    struct roster *roster = data;
+    if (is_paired(entry))
+        records_give(&roster->records, roster_record(entry->tag), false);
+    return true;
+}
+
 void roster_destroy(struct roster *roster)
 {
     if (roster == NULL)
         return;
+    tally_each(roster->tally, NULL, NULL, give_paired, roster);
     records_finish(&roster->records);
     free(roster);
 }
 
 size_t roster_bytes(const struct roster *roster)
 {
-    return sizeof(*roster) + slab_bytes(&roster->records.slab) + hash_index_bytes(&roster->records.aliases) +
-           roster->records.room * sizeof(uint32_t);
+    return sizeof(*roster) + records_bytes(&roster->records);
 }
 
 /* ---- what is told -------------------------------------------------------------------------------------- */
 
+static const union record *record_behind(const struct roster *roster, const struct tally_entry *entry)
+{
+    return record_at(&roster->records, roster_record(entry->tag));
+}
+
+const char *roster_broker_id(const struct roster *roster, const struct tally_entry *entry)
+{
+    const char *broker_id = is_paired(entry) ? record_behind(roster, entry)->paired.broker_id : NULL;
+    return broker_id != NULL ? broker_id : "";
+}
+
 static struct roster_change change_of(const struct roster *roster, const struct tally_entry *entry,
                                       enum roster_change_type type)
 {
-    uint32_t number = roster_record(entry->tag);
-    struct roster_change change = {.type = type,
-                                   .connection = entry->connection,
-                                   .reported_by = roster_reporters(entry->tag),
-                                   .broker_id = ""};
-    if (number != RECORD_NONE) {
-        change.broker_id = record_broker_id(record_at(&roster->records, number));
-        change.lease_at_ms = record_at(&roster->records, number)->lease_at_ms;
-    }
-    return change;
+    return (struct roster_change){.type = type,
+                                  .connection = entry->connection,
+                                  .reported_by = roster_reporters(entry->tag),
+                                  .broker_id = roster_broker_id(roster, entry),
+                                  .lease_at_ms =
+                                      is_alone(entry) ? record_behind(roster, entry)->alone.lease_at_ms : 0};
 }
 
 static void tell(struct roster *roster, const struct roster_change *change)
@@ -98,7 +123,7 @@ bool roster_is_same_user(const struct roster *roster, const char *live, const ch
            one.name == two.name;
 }
 
-static bool same_facts(const struct connection *a, const struct connection *b)
+bool roster_same_facts(const struct connection *a, const struct connection *b)
 {
     return a->connected_at_ms == b->connected_at_ms && a->kind == b->kind && a->route == b->route &&
            a->state == b->state && a->administrator == b->administrator && strcmp(a->user, b->user) == 0;
@@ -117,7 +142,7 @@ int roster_put_live(struct roster *roster, const struct connection *connection, 
     struct tally_entry before;
     enum roster_change_type type = ROSTER_OPENED;
     if (tally_find(roster->tally, connection->host, connection->id, &before)) {
-        bool same = same_facts(&before.connection, connection);
+        bool same = roster_same_facts(&before.connection, connection);
         if (same && before.tag == tag && (roster_reporters(tag) & REPORTED_BY_BROKER) == 0)
             return 0;
         type = same ? ROSTER_RENEWED : ROSTER_CHANGED;
@@ -128,11 +153,18 @@ int roster_put_live(struct roster *roster, const struct connection *connection, 
     return code;
 }
 
-void roster_give_record(struct roster *roster, uint32_t number, bool broker_only)
+/* Gives back the record of a connection (as it was, for it may have ended), if it has one. `host` is named
+ * apart: the entry's own strings may be gone. */
+static void drop_record(struct roster *roster, const struct tally_entry *entry, const char *host)
 {
-    records_give(&roster->records, number);
-    roster->record_count--;
-    roster->broker_only -= broker_only;
+    uint32_t record = roster_record(entry->tag);
+    if (record == RECORD_NONE)
+        return;
+    if (is_alone(entry))
+        records_unlease(&roster->records, roster->tally, record);
+    else
+        records_forget(&roster->records, host, record, entry->number);
+    records_give(&roster->records, record, is_alone(entry));
 }
 
 /* The tally's strings end with the connection, but whoever is told wants to read them. */
@@ -151,7 +183,7 @@ void roster_end_live(struct roster *roster, const struct tally_entry *entry, boo
 {
     struct ended kept;
     struct roster_change change = change_of(roster, entry, ROSTER_ENDED);
-    uint32_t number = roster_record(entry->tag);
+    struct tally_entry ended = *entry;
     keep_text(kept.host, entry->connection.host);
     keep_text(kept.id, entry->connection.id);
     keep_text(kept.user, entry->connection.user);
@@ -161,72 +193,73 @@ void roster_end_live(struct roster *roster, const struct tally_entry *entry, boo
     change.renamed = renamed;
     (void)tally_end(roster->tally, kept.host, kept.id);
     tell(roster, &change);
-    if (number != RECORD_NONE)
-        roster_give_record(roster, number, change.reported_by == REPORTED_BY_BROKER);
+    drop_record(roster, &ended, kept.host);
 }
 
 /* How the host itself sees a session that is live: without what its broker says. */
 struct connection roster_as_host_sees(const struct roster *roster, const struct tally_entry *entry)
 {
     struct connection connection = entry->connection;
-    uint32_t number = roster_record(entry->tag);
-    if (number != RECORD_NONE) {
-        const struct record *record = record_at(&roster->records, number);
-        connection.connected_at_ms = record->host_connected_at_ms;
-        connection.kind = (enum connection_kind)record->host_kind;
-        connection.route = (enum connection_route)record->host_route;
+    if (is_paired(entry)) {
+        struct hidden hidden = record_hidden(record_behind(roster, entry));
+        connection.kind = hidden.host_kind;
+        connection.route = hidden.host_route;
+        if (hidden.later_is_hosts)
+            connection.connected_at_ms = hidden.later_ms;
     }
     return connection;
+}
+
+struct broker_words roster_words(const struct roster *roster, const struct tally_entry *entry)
+{
+    struct broker_words words = {.connected_at_ms = entry->connection.connected_at_ms,
+                                 .kind = entry->connection.kind,
+                                 .route = entry->connection.route,
+                                 .broker_id = roster_broker_id(roster, entry)};
+    if (is_paired(entry)) {
+        struct hidden hidden = record_hidden(record_behind(roster, entry));
+        if (!hidden.later_is_hosts)
+            words.connected_at_ms = hidden.later_ms;
+    }
+    return words;
 }
 
 /* The broker no longer speaks of a paired session: it is what its host says again. */
 int roster_unpair(struct roster *roster, const struct tally_entry *entry)
 {
     struct connection connection = roster_as_host_sees(roster, entry);
-    uint32_t number = roster_record(entry->tag);
+    struct tally_entry paired = *entry;
     int code = roster_put_live(roster, &connection, roster_tag(REPORTED_BY_HOST, RECORD_NONE), false);
     if (code == 0)
-        roster_give_record(roster, number, false);
+        drop_record(roster, &paired, paired.connection.host);
     return code;
 }
 
-/* Makes a host's session and a broker's words one connection, and puts it. `host_view` is all the host's. The
- * record has its id already. */
-int roster_put_paired(struct roster *roster, const struct connection *host_view, enum connection_kind kind,
-                      enum connection_route route, uint32_t number, bool renamed)
+/* The new record is had first, so that a failure changes nothing, and the old one goes before the new one is
+ * known: a connection stands in the index once. */
+int roster_put_paired(struct roster *roster, const struct connection *host_view,
+                      const struct broker_words *words, bool renamed)
 {
-    struct record *record = record_at(&roster->records, number);
     struct connection connection = *host_view;
-    struct record before = *record;
-    connection.kind = kind;
-    connection.route = route;
-    connection.connected_at_ms = earlier(host_view->connected_at_ms, record->broker_connected_at_ms);
-    record->host_connected_at_ms = host_view->connected_at_ms;
-    record->host_kind = (uint8_t)host_view->kind;
-    record->host_route = (uint8_t)host_view->route;
-    int code = roster_put_live(roster, &connection, roster_tag(REPORTED_BY_HOST | REPORTED_BY_BROKER, number),
+    struct tally_entry before, after;
+    bool was_live = tally_find(roster->tally, host_view->host, host_view->id, &before);
+    uint32_t record = records_take_paired(&roster->records, host_view, words);
+    if (record == RECORD_NONE)
+        return CORE_NO_MEMORY;
+    connection.kind = words->kind;
+    connection.route = words->route;
+    connection.connected_at_ms = earlier(host_view->connected_at_ms, words->connected_at_ms);
+    int code = roster_put_live(roster, &connection, roster_tag(REPORTED_BY_HOST | REPORTED_BY_BROKER, record),
                                renamed);
     if (code < 0) {
-        record->host_connected_at_ms = before.host_connected_at_ms;
-        record->host_kind = before.host_kind;
-        record->host_route = before.host_route;
+        records_give(&roster->records, record, false);
+        return code;
     }
-    return code;
-}
-
-uint32_t roster_take_record(struct roster *roster, const char *host, const char *id, const char *broker_id,
-                            int64_t broker_connected_at_ms, int64_t lease_at_ms)
-{
-    uint32_t number = RECORD_NONE;
-    if (roster->record_count < ROSTER_RECORDS_MAX)
-        number = records_take(&roster->records, host, id, broker_id);
-    if (number == RECORD_NONE)
-        return RECORD_NONE;
-    struct record *record = record_at(&roster->records, number);
-    record->broker_connected_at_ms = broker_connected_at_ms;
-    record->lease_at_ms = lease_at_ms;
-    roster->record_count++;
-    return number;
+    if (was_live)
+        drop_record(roster, &before, host_view->host);
+    if (tally_find(roster->tally, host_view->host, host_view->id, &after))
+        records_know(&roster->records, host_view->host, record, after.number);
+    return 0;
 }
 
 /* ---- pairing by user and time -------------------------------------------------------------------------- */
@@ -262,8 +295,8 @@ bool roster_find_partner(const struct roster *roster, const struct connection *c
 {
     struct candidate best = {.reported_by = reported_by, .at_ms = at_ms};
     uint32_t among = reported_by == REPORTED_BY_BROKER
-                         ? roster->broker_only
-                         : tally_level(roster->tally)->connections - roster->record_count;
+                         ? roster->records.alone_count
+                         : tally_level(roster->tally)->connections - roster->records.count;
     if (among == 0)
         return false;
     tally_each(roster->tally, connection->host, connection->user, consider, &best);
@@ -272,52 +305,37 @@ bool roster_find_partner(const struct roster *roster, const struct connection *c
     return best.found;
 }
 
-/* A broker's record that stood alone becomes part of a session of its host, live or just beginning. The new
- * record is had first, so that a failure changes nothing. */
+/* A broker's record that stood alone becomes part of a session of its host, live or just beginning. */
 int roster_pair_with_record(struct roster *roster, const struct connection *host_view,
                             const struct tally_entry *alone)
 {
-    const struct record *old = record_at(&roster->records, roster_record(alone->tag));
     struct tally_entry entry;
     char broker_id[CONNECTION_ID_BYTES_MAX + 1];
+    struct broker_words words = roster_words(roster, alone);
     keep_text(broker_id, alone->connection.id);
-    uint32_t number = roster_take_record(roster, host_view->host, host_view->id, broker_id,
-                                         old->broker_connected_at_ms, old->lease_at_ms);
-    if (number == RECORD_NONE)
-        return CORE_NO_MEMORY;
-    int code =
-        roster_put_paired(roster, host_view, alone->connection.kind, alone->connection.route, number, true);
-    if (code < 0) {
-        roster_give_record(roster, number, false);
-        return code;
-    }
-    if (tally_find(roster->tally, host_view->host, broker_id, &entry))
+    words.broker_id = broker_id;
+    int code = roster_put_paired(roster, host_view, &words, true);
+    if (code == 0 && tally_find(roster->tally, host_view->host, broker_id, &entry))
         roster_end_live(roster, &entry, true);
-    return 0;
+    return code;
 }
 
 /* ---- ends by themselves -------------------------------------------------------------------------------- */
 
 int64_t roster_due_ms(const struct roster *roster, int64_t lease_ms)
 {
-    uint32_t number = records_oldest_lease(&roster->records);
+    uint32_t number = roster->records.oldest;
     if (lease_ms == 0 || number == RECORD_NONE)
         return INT64_MAX;
-    return record_at(&roster->records, number)->lease_at_ms + lease_ms;
+    uint32_t record = roster_record(tally_tag(roster->tally, number));
+    return record_at(&roster->records, record)->alone.lease_at_ms + lease_ms;
 }
 
 void roster_expire(struct roster *roster, int64_t lease_ms, int64_t now_ms)
 {
     while (roster_due_ms(roster, lease_ms) <= now_ms) {
-        uint32_t number = records_oldest_lease(&roster->records);
-        const struct record *record = record_at(&roster->records, number);
-        struct tally_entry entry;
-        bool live = tally_find(roster->tally, record_host(record), record_id(record), &entry);
-        assert(live);
-        if (live)
-            roster_end_live(roster, &entry, false);
-        else
-            roster_give_record(roster, number, true);
+        struct tally_entry entry = tally_at(roster->tally, roster->records.oldest);
+        roster_end_live(roster, &entry, false);
     }
 }
 
@@ -338,42 +356,40 @@ void roster_host_gone(struct roster *roster, const char *host)
 
 /* ---- kept over a restart ------------------------------------------------------------------------------- */
 
-static int restore_record(struct roster *roster, const struct roster_change *stored, uint32_t *ret_number)
+static uint32_t restore_record(struct roster *roster, const struct roster_change *stored)
 {
     const struct connection *connection = &stored->connection;
-    uint32_t number = roster_take_record(roster, connection->host, connection->id, stored->broker_id,
-                                         connection->connected_at_ms, stored->lease_at_ms);
-    if (number == RECORD_NONE)
-        return CORE_NO_MEMORY;
-    struct record *record = record_at(&roster->records, number);
-    record->host_connected_at_ms = connection->connected_at_ms;
-    record->host_kind = (uint8_t)connection->kind;
-    record->host_route = (uint8_t)connection->route;
-    *ret_number = number;
-    return 0;
+    if ((stored->reported_by & REPORTED_BY_HOST) == 0)
+        return records_take_alone(&roster->records, stored->lease_at_ms);
+    struct broker_words words = {.connected_at_ms = connection->connected_at_ms,
+                                 .broker_id = stored->broker_id};
+    return records_take_paired(&roster->records, connection, &words);
 }
 
 int roster_restore(struct roster *roster, const struct roster_change *stored)
 {
-    uint32_t number = RECORD_NONE;
+    const struct connection *connection = &stored->connection;
+    uint32_t record = RECORD_NONE;
     struct tally_entry entry;
     bool by_broker = (stored->reported_by & REPORTED_BY_BROKER) != 0;
     bool by_host = (stored->reported_by & REPORTED_BY_HOST) != 0;
-    if (!roster_is_valid(&stored->connection) || (!by_broker && !by_host) ||
-        tally_find(roster->tally, stored->connection.host, stored->connection.id, &entry))
+    if (!roster_is_valid(connection) || (!by_broker && !by_host) ||
+        tally_find(roster->tally, connection->host, connection->id, &entry))
         return CORE_INVALID;
-    int code = by_broker ? restore_record(roster, stored, &number) : 0;
-    if (code == 0)
-        code = tally_put(roster->tally, &stored->connection, roster_tag(stored->reported_by, number));
+    if (by_broker && (record = restore_record(roster, stored)) == RECORD_NONE)
+        return CORE_NO_MEMORY;
+    int code = tally_put(roster->tally, connection, roster_tag(stored->reported_by, record));
     if (code < 0) {
-        if (number != RECORD_NONE)
-            roster_give_record(roster, number, false);
+        if (by_broker)
+            records_give(&roster->records, record, !by_host);
         return code;
     }
-    if (by_broker && !by_host) {
-        records_lease(&roster->records, number, stored->lease_at_ms);
-        roster->broker_only++;
-    }
+    if (!by_broker || !tally_find(roster->tally, connection->host, connection->id, &entry))
+        return 0;
+    if (by_host)
+        records_know(&roster->records, connection->host, record, entry.number);
+    else
+        records_lease(&roster->records, roster->tally, entry.number);
     return 0;
 }
 

@@ -41,13 +41,13 @@ struct roster_change {
     struct connection connection; /* as it is now; for ENDED as it was */
     unsigned reported_by;         /* enum reporter_bit */
     const char *broker_id;        /* the broker's own id of a paired connection, "" if the same or none */
-    int64_t lease_at_ms;          /* last PUT by the broker; 0 without one */
+    int64_t lease_at_ms;          /* last PUT by the broker; 0 where its host sees it: no lease runs */
     bool renamed; /* OPENED and ENDED of one session that has got its host's id: nobody came or left */
 };
 typedef void roster_change_fn(void *data, const struct roster_change *change);
 
 /* `on_change` is called for every change, in order, while a function below runs; it may ask the tally, but
- * not change it. NULL without memory. */
+ * not change it. The tally outlives the roster. NULL without memory. */
 struct roster *roster_create(struct tally *tally, const uint8_t seed[16], roster_change_fn *on_change,
                              void *data);
 void roster_destroy(struct roster *roster);
@@ -82,13 +82,14 @@ int64_t roster_due_ms(const struct roster *roster, int64_t lease_ms);
 void roster_host_gone(struct roster *roster, const char *host);
 
 /* Puts back a stored connection at start, without on_change. How its host sees a paired one is not stored:
- * the host's next set tells it. */
+ * the host's next set tells it. In the order of their leases each takes its place without a search. */
 int roster_restore(struct roster *roster, const struct roster_change *stored);
 
 /* Visits every live connection as a ROSTER_OPENED change: what a whole copy of the state needs. */
 void roster_each(const struct roster *roster, roster_change_fn *visit, void *data);
 
-/* Bytes beside the tally's, strings apart: nothing for connections that only their host reports. */
+/* Bytes beside the tally's, strings apart: 16 for a connection that a broker reports, a place in an index
+ * besides where broker and host have different ids for it; nothing for one that only its host reports. */
 size_t roster_bytes(const struct roster *roster);
 
 #endif

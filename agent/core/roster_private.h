@@ -16,8 +16,6 @@ struct roster {
     roster_change_fn *on_change;
     void *data;
     struct records records;
-    uint32_t record_count;
-    uint32_t broker_only; /* of them those that no host sees */
 };
 
 static inline uint32_t roster_tag(unsigned reported_by, uint32_t record)
@@ -39,6 +37,10 @@ static inline uint32_t roster_record(uint32_t tag)
 bool roster_is_valid(const struct connection *connection);
 /* Whether two spellings are of one user; `live` has a connection. */
 bool roster_is_same_user(const struct roster *roster, const char *live, const char *other);
+/* Whether two views of one session say the same; the user's spelling counts. */
+bool roster_same_facts(const struct connection *a, const struct connection *b);
+/* The broker's own id of a connection; "" if it is the same or no broker speaks of it. */
+const char *roster_broker_id(const struct roster *roster, const struct tally_entry *entry);
 void roster_tell_refused(struct roster *roster, const struct connection *connection, unsigned reported_by);
 
 /* Puts a connection that is not live, or of the same user. Tells it unless nothing at all is new. */
@@ -48,10 +50,12 @@ void roster_end_live(struct roster *roster, const struct tally_entry *entry, boo
 
 /* How the host itself sees a session that is live: without what its broker says. */
 struct connection roster_as_host_sees(const struct roster *roster, const struct tally_entry *entry);
-/* Makes a host's session and a broker's words (kind, route, and the record, which has the session's id) one
- * connection, and puts it. `host_view` is all the host's. */
-int roster_put_paired(struct roster *roster, const struct connection *host_view, enum connection_kind kind,
-                      enum connection_route route, uint32_t number, bool renamed);
+/* What a broker says of a connection. */
+struct broker_words roster_words(const struct roster *roster, const struct tally_entry *entry);
+/* Makes a host's session (`host_view` is all the host's) and a broker's words one connection, and puts it,
+ * with a record of its own: the record that the session had is given back. */
+int roster_put_paired(struct roster *roster, const struct connection *host_view,
+                      const struct broker_words *words, bool renamed);
 /* The broker no longer speaks of a paired session: it is what its host says again. */
 int roster_unpair(struct roster *roster, const struct tally_entry *entry);
 /* The connection of this user on this host, told by `reported_by` alone, that began nearest to at_ms. */
@@ -60,10 +64,5 @@ bool roster_find_partner(const struct roster *roster, const struct connection *c
 /* A broker's record that stood alone becomes part of a session of its host, live or just beginning. */
 int roster_pair_with_record(struct roster *roster, const struct connection *host_view,
                             const struct tally_entry *alone);
-
-/* A record for the connection (host, id); RECORD_NONE without memory. */
-uint32_t roster_take_record(struct roster *roster, const char *host, const char *id, const char *broker_id,
-                            int64_t broker_connected_at_ms, int64_t lease_at_ms);
-void roster_give_record(struct roster *roster, uint32_t number, bool broker_only);
 
 #endif

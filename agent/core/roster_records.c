@@ -1,53 +1,120 @@
 #include "roster_records.h"
 
+#include "roster_private.h"
+
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
+static_assert(sizeof(union record) == 16, "memory is promised");
+static_assert(ROSTER_TIME_MS_MAX < INT64_C(1) << 48, "a connect time leaves room for the other words");
+
+#define HIDDEN_TIME_SHIFT  16
+#define HIDDEN_HOSTS_SHIFT 8
+#define HIDDEN_KIND_SHIFT  4
+#define HIDDEN_NIBBLE      UINT64_C(15)
+
+static_assert(KIND_MAX <= HIDDEN_NIBBLE && ROUTE_MAX <= HIDDEN_NIBBLE, "a word fits into its bits");
+
 void records_init(struct records *records, const uint8_t seed[KEYED_HASH_SEED_BYTES])
 {
-    *records = (struct records){0};
-    slab_init(&records->slab, sizeof(struct record));
+    *records = (struct records){.oldest = RECORD_NONE, .newest = RECORD_NONE};
+    slab_init(&records->slab, sizeof(union record));
     keyed_hash_expand(seed, &records->keys);
 }
 
 void records_finish(struct records *records)
 {
-    for (uint32_t number = 0; number < records->slab.used; number++)
-        free(record_at(records, number)->text);
-    hash_index_finish(&records->aliases);
+    hash_index_finish(&records->broker_ids);
     slab_finish(&records->slab);
-    free(records->leases);
 }
 
-struct record *record_at(const struct records *records, uint32_t number)
+size_t records_bytes(const struct records *records)
 {
-    return slab_at(&records->slab, number, sizeof(struct record));
+    return slab_bytes(&records->slab) + hash_index_bytes(&records->broker_ids);
 }
 
-static const char *next_text(const char *text)
+union record *record_at(const struct records *records, uint32_t record)
 {
-    return text + strlen(text) + 1;
+    return slab_at(&records->slab, record, sizeof(union record));
 }
 
-const char *record_host(const struct record *record)
+/* The record of the connection with this number. */
+static union record *record_of(const struct records *records, const struct tally *tally, uint32_t number)
 {
-    return record->text;
+    return record_at(records, roster_record(tally_tag(tally, number)));
 }
 
-const char *record_id(const struct record *record)
+/* ---- records ------------------------------------------------------------------------------------------- */
+
+static uint32_t take(struct records *records)
 {
-    return next_text(record->text);
+    if (records->count == ROSTER_RECORDS_MAX || !slab_reserve(&records->slab))
+        return RECORD_NONE;
+    records->count++;
+    return slab_take(&records->slab);
 }
 
-const char *record_broker_id(const struct record *record)
+uint32_t records_take_alone(struct records *records, int64_t lease_at_ms)
 {
-    return next_text(record_id(record));
+    uint32_t record = take(records);
+    if (record == RECORD_NONE)
+        return RECORD_NONE;
+    records->alone_count++;
+    *record_at(records, record) =
+        (union record){.alone = {.lease_at_ms = lease_at_ms, .older = RECORD_NONE, .newer = RECORD_NONE}};
+    return record;
 }
 
-static bool has_alias(const struct record *record)
+static uint64_t hide(const struct connection *host_view, const struct broker_words *words)
 {
-    return *record_broker_id(record) != '\0';
+    bool later_is_hosts = host_view->connected_at_ms > words->connected_at_ms;
+    int64_t later_ms = later_is_hosts ? host_view->connected_at_ms : words->connected_at_ms;
+    return (uint64_t)later_ms << HIDDEN_TIME_SHIFT | (uint64_t)later_is_hosts << HIDDEN_HOSTS_SHIFT |
+           (uint64_t)host_view->kind << HIDDEN_KIND_SHIFT | (uint64_t)host_view->route;
 }
+
+struct hidden record_hidden(const union record *paired)
+{
+    uint64_t hidden = paired->paired.hidden;
+    return (struct hidden){
+        .later_ms = (int64_t)(hidden >> HIDDEN_TIME_SHIFT),
+        .later_is_hosts = (hidden >> HIDDEN_HOSTS_SHIFT & 1) != 0,
+        .host_kind = (enum connection_kind)(hidden >> HIDDEN_KIND_SHIFT & HIDDEN_NIBBLE),
+        .host_route = (enum connection_route)(hidden & HIDDEN_NIBBLE),
+    };
+}
+
+uint32_t records_take_paired(struct records *records, const struct connection *host_view,
+                             const struct broker_words *words)
+{
+    char *broker_id = NULL;
+    if (*words->broker_id != '\0') {
+        size_t bytes = strlen(words->broker_id) + 1;
+        broker_id = hash_index_reserve(&records->broker_ids) ? malloc(bytes) : NULL;
+        if (broker_id == NULL)
+            return RECORD_NONE;
+        memcpy(broker_id, words->broker_id, bytes);
+    }
+    uint32_t record = take(records);
+    if (record == RECORD_NONE)
+        free(broker_id);
+    else
+        *record_at(records, record) =
+            (union record){.paired = {.hidden = hide(host_view, words), .broker_id = broker_id}};
+    return record;
+}
+
+void records_give(struct records *records, uint32_t record, bool alone)
+{
+    if (!alone)
+        free(record_at(records, record)->paired.broker_id);
+    records->alone_count -= alone;
+    records->count--;
+    slab_give(&records->slab, record);
+}
+
+/* ---- by the broker's id -------------------------------------------------------------------------------- */
 
 static uint32_t hash_of(const struct records *records, const char *host, const char *broker_id)
 {
@@ -57,139 +124,57 @@ static uint32_t hash_of(const struct records *records, const char *host, const c
     return keyed_hash_end(&records->keys, hash);
 }
 
-static char *text_create(const char *host, const char *id, const char *broker_id)
+void records_know(struct records *records, const char *host, uint32_t record, uint32_t number)
 {
-    size_t host_bytes = strlen(host) + 1, id_bytes = strlen(id) + 1, broker_bytes = strlen(broker_id) + 1;
-    char *text = malloc(host_bytes + id_bytes + broker_bytes);
-    if (text == NULL)
-        return NULL;
-    memcpy(text, host, host_bytes);
-    memcpy(text + host_bytes, id, id_bytes);
-    memcpy(text + host_bytes + id_bytes, broker_id, broker_bytes);
-    return text;
+    const char *broker_id = record_at(records, record)->paired.broker_id;
+    if (broker_id != NULL)
+        hash_index_add(&records->broker_ids, hash_of(records, host, broker_id), number);
 }
 
-/* Every record has a place in the heap waiting, so that a lease never fails. */
-static bool reserve(struct records *records)
+void records_forget(struct records *records, const char *host, uint32_t record, uint32_t number)
 {
-    if (!slab_reserve(&records->slab) || !hash_index_reserve(&records->aliases))
-        return false;
-    if (records->slab.used < records->room)
-        return true;
-    uint32_t room = records->room == 0 ? 16 : records->room * 2;
-    uint32_t *leases = realloc(records->leases, room * sizeof(*leases));
-    if (leases == NULL)
-        return false;
-    records->leases = leases;
-    records->room = room;
-    return true;
+    const char *broker_id = record_at(records, record)->paired.broker_id;
+    if (broker_id != NULL)
+        hash_index_remove(&records->broker_ids, hash_of(records, host, broker_id), number);
 }
 
-uint32_t records_take(struct records *records, const char *host, const char *id, const char *broker_id)
+uint32_t records_find(const struct records *records, const struct tally *tally, const char *host,
+                      const char *broker_id)
 {
-    char *text = reserve(records) ? text_create(host, id, broker_id) : NULL;
-    if (text == NULL)
-        return RECORD_NONE;
-    uint32_t number = slab_take(&records->slab);
-    struct record *record = record_at(records, number);
-    *record = (struct record){.place = RECORD_NONE, .text = text};
-    if (has_alias(record)) {
-        record->hash = hash_of(records, host, broker_id);
-        hash_index_add(&records->aliases, record->hash, number);
-    }
-    return number;
-}
-
-void records_give(struct records *records, uint32_t number)
-{
-    struct record *record = record_at(records, number);
-    records_unlease(records, number);
-    if (has_alias(record))
-        hash_index_remove(&records->aliases, record->hash, number);
-    free(record->text);
-    record->text = NULL;
-    slab_give(&records->slab, number);
-}
-
-uint32_t records_find(const struct records *records, const char *host, const char *broker_id)
-{
-    if (records->aliases.count == 0)
+    if (records->broker_ids.count == 0)
         return RECORD_NONE;
     uint32_t hash = hash_of(records, host, broker_id);
-    uint32_t position = hash_index_home(&records->aliases, hash), number;
-    while ((number = hash_index_candidate(&records->aliases, hash, &position)) != HASH_INDEX_NONE) {
-        const struct record *record = record_at(records, number);
-        if (strcmp(record_broker_id(record), broker_id) == 0 && strcmp(record_host(record), host) == 0)
+    uint32_t position = hash_index_home(&records->broker_ids, hash), number;
+    while ((number = hash_index_candidate(&records->broker_ids, hash, &position)) != HASH_INDEX_NONE) {
+        if (strcmp(record_of(records, tally, number)->paired.broker_id, broker_id) == 0 &&
+            strcmp(tally_at(tally, number).connection.host, host) == 0)
             return number;
     }
     return RECORD_NONE;
 }
 
-/* ---- the heap of leases -------------------------------------------------------------------------------- */
+/* ---- leases -------------------------------------------------------------------------------------------- */
 
-static int64_t lease_of(const struct records *records, uint32_t number)
+void records_lease(struct records *records, const struct tally *tally, uint32_t number)
 {
-    return record_at(records, number)->lease_at_ms;
-}
-
-static void set_place(struct records *records, uint32_t place, uint32_t number)
-{
-    records->leases[place] = number;
-    record_at(records, number)->place = place;
-}
-
-static void rise(struct records *records, uint32_t place, uint32_t number)
-{
-    for (; place > 0; place = (place - 1) / 2) {
-        uint32_t parent = records->leases[(place - 1) / 2];
-        if (lease_of(records, parent) <= lease_of(records, number))
+    union record *record = record_of(records, tally, number), *neighbour;
+    uint32_t older = records->newest, newer = RECORD_NONE;
+    while (older != RECORD_NONE) {
+        neighbour = record_of(records, tally, older);
+        if (neighbour->alone.lease_at_ms <= record->alone.lease_at_ms)
             break;
-        set_place(records, place, parent);
+        newer = older;
+        older = neighbour->alone.older;
     }
-    set_place(records, place, number);
+    record->alone.older = older;
+    record->alone.newer = newer;
+    *(older == RECORD_NONE ? &records->oldest : &record_of(records, tally, older)->alone.newer) = number;
+    *(newer == RECORD_NONE ? &records->newest : &record_of(records, tally, newer)->alone.older) = number;
 }
 
-static void sink(struct records *records, uint32_t place, uint32_t number)
+void records_unlease(struct records *records, const struct tally *tally, uint32_t record)
 {
-    for (;;) {
-        uint32_t child = place * 2 + 1;
-        if (child >= records->lease_count)
-            break;
-        if (child + 1 < records->lease_count &&
-            lease_of(records, records->leases[child + 1]) < lease_of(records, records->leases[child]))
-            child++;
-        if (lease_of(records, number) <= lease_of(records, records->leases[child]))
-            break;
-        set_place(records, place, records->leases[child]);
-        place = child;
-    }
-    set_place(records, place, number);
-}
-
-void records_unlease(struct records *records, uint32_t number)
-{
-    struct record *record = record_at(records, number);
-    uint32_t place = record->place;
-    if (place == RECORD_NONE)
-        return;
-    record->place = RECORD_NONE;
-    uint32_t last = records->leases[--records->lease_count];
-    if (last == number)
-        return;
-    if (place > 0 && lease_of(records, last) < lease_of(records, records->leases[(place - 1) / 2]))
-        rise(records, place, last);
-    else
-        sink(records, place, last);
-}
-
-void records_lease(struct records *records, uint32_t number, int64_t lease_at_ms)
-{
-    records_unlease(records, number);
-    record_at(records, number)->lease_at_ms = lease_at_ms;
-    rise(records, records->lease_count++, number);
-}
-
-uint32_t records_oldest_lease(const struct records *records)
-{
-    return records->lease_count > 0 ? records->leases[0] : RECORD_NONE;
+    uint32_t older = record_at(records, record)->alone.older, newer = record_at(records, record)->alone.newer;
+    *(older == RECORD_NONE ? &records->oldest : &record_of(records, tally, older)->alone.newer) = newer;
+    *(newer == RECORD_NONE ? &records->newest : &record_of(records, tally, newer)->alone.older) = older;
 }

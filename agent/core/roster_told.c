@@ -136,11 +136,8 @@ static bool compare(void *data, const struct tally_entry *entry)
     const char *id = entry->connection.id;
     if (batch->brokers && (reported_by & REPORTED_BY_BROKER) == 0)
         return true;
-    if (batch->brokers) {
-        const char *broker_id =
-            record_broker_id(record_at(&batch->roster->records, roster_record(entry->tag)));
-        id = *broker_id != '\0' ? broker_id : id;
-    }
+    if (batch->brokers && *roster_broker_id(batch->roster, entry) != '\0')
+        id = roster_broker_id(batch->roster, entry);
     struct item *item = batch_find(batch, id);
     if (item != NULL && roster_is_same_user(batch->roster, entry->connection.user, item->session->user)) {
         item->live = true;
@@ -175,27 +172,17 @@ static int refresh(struct roster *roster, struct item *item)
     item->live = tally_find(roster->tally, session.host, session.id, &entry);
     if (!item->live)
         return 0;
-    uint32_t number = roster_record(entry.tag);
-    bool seen_before = (roster_reporters(entry.tag) & REPORTED_BY_HOST) != 0;
+    unsigned reported_by = roster_reporters(entry.tag);
+    bool seen_before = (reported_by & REPORTED_BY_HOST) != 0;
     if (session.connected_at_ms == 0)
         session.connected_at_ms =
             seen_before ? roster_as_host_sees(roster, &entry).connected_at_ms : item->connected_at_ms;
-    if (number != RECORD_NONE) {
-        struct record *record = record_at(&roster->records, number);
-        bool same_host_view = seen_before && record->host_connected_at_ms == session.connected_at_ms &&
-                              record->host_kind == (uint8_t)session.kind &&
-                              record->host_route == (uint8_t)session.route;
-        if (same_host_view && session.state == entry.connection.state &&
-            session.administrator == entry.connection.administrator &&
-            strcmp(session.user, entry.connection.user) == 0)
+    if ((reported_by & REPORTED_BY_BROKER) != 0) {
+        struct connection host_view = roster_as_host_sees(roster, &entry);
+        struct broker_words words = roster_words(roster, &entry);
+        if (seen_before && roster_same_facts(&host_view, &session))
             return 0;
-        int code =
-            roster_put_paired(roster, &session, entry.connection.kind, entry.connection.route, number, false);
-        if (code == 0 && !seen_before) {
-            records_unlease(&roster->records, number);
-            roster->broker_only--;
-        }
-        return code;
+        return roster_put_paired(roster, &session, &words, false);
     }
     bool began_elsewhen = session.connected_at_ms != entry.connection.connected_at_ms;
     if (began_elsewhen &&
@@ -208,23 +195,14 @@ static int refresh(struct roster *roster, struct item *item)
  * witness, so the broker's words move here. */
 static int take_over(struct roster *roster, const struct connection *session, uint32_t number, bool *ret_done)
 {
-    struct tally_entry entry;
-    struct record record = *record_at(&roster->records, number);
-    if (!tally_find(roster->tally, session->host, record_id(&record), &entry))
-        return 0;
-    enum connection_kind kind = entry.connection.kind;
-    enum connection_route route = entry.connection.route;
+    struct tally_entry entry = tally_at(roster->tally, number);
+    struct broker_words words = roster_words(roster, &entry);
     bool same_user = roster_is_same_user(roster, entry.connection.user, session->user);
+    words.broker_id = "";
     int code = roster_unpair(roster, &entry);
     if (code < 0 || !same_user)
         return code;
-    number = roster_take_record(roster, session->host, session->id, "", record.broker_connected_at_ms,
-                                record.lease_at_ms);
-    if (number == RECORD_NONE)
-        return CORE_NO_MEMORY;
-    code = roster_put_paired(roster, session, kind, route, number, false);
-    if (code < 0)
-        roster_give_record(roster, number, false);
+    code = roster_put_paired(roster, session, &words, false);
     *ret_done = code == 0;
     return code;
 }
@@ -235,7 +213,7 @@ static int admit(struct roster *roster, const struct item *item)
     struct connection session = *item->session;
     struct tally_entry partner;
     session.connected_at_ms = item->connected_at_ms;
-    uint32_t number = records_find(&roster->records, session.host, session.id);
+    uint32_t number = records_find(&roster->records, roster->tally, session.host, session.id);
     if (number != RECORD_NONE) {
         bool done = false;
         int code = take_over(roster, &session, number, &done);
@@ -282,9 +260,10 @@ static bool find_told(const struct roster *roster, const char *host, const char 
 {
     if (tally_find(roster->tally, host, id, ret_entry))
         return true;
-    uint32_t number = records_find(&roster->records, host, id);
-    return number != RECORD_NONE &&
-           tally_find(roster->tally, host, record_id(record_at(&roster->records, number)), ret_entry);
+    uint32_t number = records_find(&roster->records, roster->tally, host, id);
+    if (number != RECORD_NONE)
+        *ret_entry = tally_at(roster->tally, number);
+    return number != RECORD_NONE;
 }
 
 /* The broker's words for a session that its host sees, told under the host's id or the broker's own; they
@@ -293,55 +272,51 @@ static int put_on_session(struct roster *roster, const struct tally_entry *entry
                           const struct connection *told, int64_t now_ms)
 {
     struct connection host_view = roster_as_host_sees(roster, entry);
-    uint32_t before = roster_record(entry->tag);
-    int64_t at_ms = told->connected_at_ms;
-    if (at_ms == 0)
-        at_ms = before != RECORD_NONE ? record_at(&roster->records, before)->broker_connected_at_ms : now_ms;
-    const char *broker_id = strcmp(host_view.id, told->id) == 0 ? "" : told->id;
-    uint32_t number = roster_take_record(roster, host_view.host, host_view.id, broker_id, at_ms, now_ms);
-    if (number == RECORD_NONE)
-        return CORE_NO_MEMORY;
-    int code = roster_put_paired(roster, &host_view, told->kind, told->route, number, false);
-    uint32_t unused = code < 0 ? number : before;
-    if (unused != RECORD_NONE)
-        roster_give_record(roster, unused, false);
-    return code;
+    struct broker_words words = {.connected_at_ms = told->connected_at_ms,
+                                 .kind = told->kind,
+                                 .route = told->route,
+                                 .broker_id = strcmp(host_view.id, told->id) == 0 ? "" : told->id};
+    bool told_before = (roster_reporters(entry->tag) & REPORTED_BY_BROKER) != 0;
+    if (words.connected_at_ms == 0)
+        words.connected_at_ms = told_before ? roster_words(roster, entry).connected_at_ms : now_ms;
+    return roster_put_paired(roster, &host_view, &words, false);
 }
 
 /* A record that no host sees, again. */
 static int put_alone_again(struct roster *roster, const struct tally_entry *entry,
                            const struct connection *told, int64_t now_ms)
 {
-    uint32_t number = roster_record(entry->tag);
-    struct record *record = record_at(&roster->records, number);
+    union record *record = record_at(&roster->records, roster_record(entry->tag));
     struct connection connection = *told;
-    int64_t lease_before_ms = record->lease_at_ms;
     if (connection.connected_at_ms == 0)
         connection.connected_at_ms = entry->connection.connected_at_ms;
-    records_lease(&roster->records, number, now_ms);
+    int64_t lease_before_ms = record->alone.lease_at_ms;
+    uint32_t number = entry->number;
+    record->alone.lease_at_ms = now_ms; /* who is told of the change is told of the lease */
     int code = roster_put_live(roster, &connection, entry->tag, false);
-    if (code < 0)
-        records_lease(&roster->records, number, lease_before_ms);
-    else
-        record->broker_connected_at_ms = connection.connected_at_ms;
-    return code;
+    if (code < 0) {
+        record->alone.lease_at_ms = lease_before_ms;
+        return code;
+    }
+    records_unlease(&roster->records, roster->tally, roster_record(entry->tag));
+    records_lease(&roster->records, roster->tally, number);
+    return 0;
 }
 
 static int put_alone(struct roster *roster, const struct connection *told, int64_t now_ms)
 {
     struct connection connection = *told;
+    struct tally_entry entry;
     if (connection.connected_at_ms == 0)
         connection.connected_at_ms = now_ms;
-    uint32_t number =
-        roster_take_record(roster, told->host, told->id, "", connection.connected_at_ms, now_ms);
-    if (number == RECORD_NONE)
+    uint32_t record = records_take_alone(&roster->records, now_ms);
+    if (record == RECORD_NONE)
         return CORE_NO_MEMORY;
-    records_lease(&roster->records, number, now_ms);
-    int code = roster_put_live(roster, &connection, roster_tag(REPORTED_BY_BROKER, number), false);
+    int code = roster_put_live(roster, &connection, roster_tag(REPORTED_BY_BROKER, record), false);
     if (code < 0)
-        roster_give_record(roster, number, false);
-    else
-        roster->broker_only++;
+        records_give(&roster->records, record, true);
+    else if (tally_find(roster->tally, told->host, told->id, &entry))
+        records_lease(&roster->records, roster->tally, entry.number);
     return code;
 }
 

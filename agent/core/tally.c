@@ -834,8 +834,9 @@ const struct tally_level *tally_level(const struct tally *tally)
     return &tally->level;
 }
 
-static struct tally_entry entry_of(const struct tally *tally, const struct live *live)
+static struct tally_entry entry_of(const struct tally *tally, uint32_t number)
 {
+    const struct live *live = live_at(tally, number);
     return (struct tally_entry){
         .connection =
             {
@@ -850,6 +851,7 @@ static struct tally_entry entry_of(const struct tally *tally, const struct live 
             },
         .reason = (enum tally_reason)live->reason,
         .tag = live->tag,
+        .number = number,
     };
 }
 
@@ -864,8 +866,18 @@ bool tally_find(const struct tally *tally, const char *host, const char *id, str
     uint32_t number = measure_key(tally, host, id, &names) ? find_live(tally, &names) : NONE;
     if (number == NONE)
         return false;
-    *ret_entry = entry_of(tally, live_at(tally, number));
+    *ret_entry = entry_of(tally, number);
     return true;
+}
+
+struct tally_entry tally_at(const struct tally *tally, uint32_t number)
+{
+    return entry_of(tally, number);
+}
+
+uint32_t tally_tag(const struct tally *tally, uint32_t number)
+{
+    return live_at(tally, number)->tag;
 }
 
 static uint32_t holder_of(const struct tally *tally, const char *user)
@@ -916,8 +928,8 @@ static void each_of_user(const struct tally *tally, uint32_t holder, uint32_t ho
 {
     for (uint32_t number = holder_at(tally, holder)->first; number != NONE;) {
         const struct live *live = live_at(tally, number);
+        struct tally_entry entry = entry_of(tally, number);
         number = live->user_next;
-        struct tally_entry entry = entry_of(tally, live);
         if ((host == NONE || live->host == host) && !visit(data, &entry))
             return;
     }
@@ -926,9 +938,8 @@ static void each_of_user(const struct tally *tally, uint32_t holder, uint32_t ho
 static void each_of_host(const struct tally *tally, uint32_t host, tally_visit_fn *visit, void *data)
 {
     for (uint32_t number = host_at(tally, host)->first; number != NONE;) {
-        const struct live *live = live_at(tally, number);
-        number = live->host_next;
-        struct tally_entry entry = entry_of(tally, live);
+        struct tally_entry entry = entry_of(tally, number);
+        number = live_at(tally, number)->host_next;
         if (!visit(data, &entry))
             return;
     }
@@ -937,10 +948,9 @@ static void each_of_host(const struct tally *tally, uint32_t host, tally_visit_f
 static void each_of_all(const struct tally *tally, tally_visit_fn *visit, void *data)
 {
     for (uint32_t number = 0; number < tally->lives.used; number++) {
-        const struct live *live = live_at(tally, number);
-        if (live->form == LIVE_FREE)
+        if (live_at(tally, number)->form == LIVE_FREE)
             continue;
-        struct tally_entry entry = entry_of(tally, live);
+        struct tally_entry entry = entry_of(tally, number);
         if (!visit(data, &entry))
             return;
     }
@@ -1044,27 +1054,46 @@ void tally_destroy(struct tally *tally)
     free(tally);
 }
 
-struct copying {
-    struct tally *to;
-    int code;
-};
-
-static bool copy_entry(void *data, const struct tally_entry *entry)
+/* Takes a number that is free in the original; what it names is free here, too. */
+static int skip_number(struct tally *tally, uint32_t *free_numbers)
 {
-    struct copying *copying = data;
-    copying->code = tally_put(copying->to, &entry->connection, entry->tag);
-    return copying->code == 0;
+    if (!slab_reserve(&tally->lives))
+        return CORE_NO_MEMORY;
+    uint32_t number = slab_take(&tally->lives);
+    *live_at(tally, number) = (struct live){.host_next = *free_numbers, .form = LIVE_FREE};
+    *free_numbers = number;
+    return 0;
+}
+
+/* Numbers are taken in order while none is given back, so that every connection gets the one that it had. */
+static int copy_lives(struct tally *to, const struct tally *from)
+{
+    uint32_t free_numbers = NONE;
+    int code = 0;
+    for (uint32_t number = 0; number < from->lives.used && code == 0; number++) {
+        if (live_at(from, number)->form == LIVE_FREE) {
+            code = skip_number(to, &free_numbers);
+        } else {
+            struct tally_entry entry = entry_of(from, number);
+            code = tally_put(to, &entry.connection, entry.tag);
+        }
+    }
+    while (free_numbers != NONE) {
+        uint32_t number = free_numbers;
+        free_numbers = live_at(to, number)->host_next;
+        slab_give(&to->lives, number);
+    }
+    return code;
 }
 
 int tally_reconfigure(struct tally *tally, const struct tally_settings *settings)
 {
     struct tally renewed;
     init(&renewed, settings);
-    struct copying copying = {&renewed, 0};
-    tally_each(tally, NULL, NULL, copy_entry, &copying);
-    if (copying.code < 0) {
+    int code = copy_lives(&renewed, tally);
+    if (code < 0) {
         finish(&renewed);
-        return copying.code;
+        return code;
     }
     finish(tally);
     *tally = renewed;

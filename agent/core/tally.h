@@ -55,7 +55,8 @@ const char *tally_reason_name(enum tally_reason reason);
 struct tally_entry {
     struct connection connection;
     enum tally_reason reason;
-    uint32_t tag; /* the caller's, kept beside the connection: see tally_put */
+    uint32_t tag;    /* the caller's, kept beside the connection: see tally_put */
+    uint32_t number; /* stays the connection's as long as it lives: see tally_at */
 };
 
 struct tally;
@@ -78,6 +79,11 @@ const struct tally_level *tally_level(const struct tally *tally);
 
 /* Fills *ret_entry for a live connection; false if there is none. */
 bool tally_find(const struct tally *tally, const char *host, const char *id, struct tally_entry *ret_entry);
+
+/* The live connection with this number (of a tally_entry). */
+struct tally_entry tally_at(const struct tally *tally, uint32_t number);
+/* No more than its tag. */
+uint32_t tally_tag(const struct tally *tally, uint32_t number);
 
 /* How a user stands; all zero if no connection is live. `user` in any spelling that identity.h holds equal.
  */
@@ -110,8 +116,8 @@ typedef bool tally_visit_host_fn(void *data, const char *host, uint32_t connecti
 void tally_each_host(const struct tally *tally, tally_visit_host_fn *visit, void *data);
 
 /* New counting settings on the live set (a reload): the level afterwards is that of the same set under the
- * new rules, the strings are new ones. O(n). CORE_NO_MEMORY, or CORE_FULL where the live set passes a new
- * limit: then nothing has changed. */
+ * new rules; numbers stay, the strings are new ones. O(n). CORE_NO_MEMORY, or CORE_FULL where the live set
+ * passes a new limit: then nothing has changed. */
 int tally_reconfigure(struct tally *tally, const struct tally_settings *settings);
 
 /* Bytes held: slabs of records (free ones and the unused part of their room for strings too), hash tables,

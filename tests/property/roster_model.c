@@ -37,7 +37,7 @@ struct roster_change roster_model_view(const struct roster_model_session *sessio
     view.connection = session->by_host ? session->host : session->broker;
     view.reported_by = (session->by_host ? (unsigned)REPORTED_BY_HOST : 0) |
                        (session->by_broker ? (unsigned)REPORTED_BY_BROKER : 0);
-    view.lease_at_ms = session->by_broker ? session->lease_at_ms : 0;
+    view.lease_at_ms = session->by_broker && !session->by_host ? session->lease_at_ms : 0;
     if (session->by_host && session->by_broker) {
         view.connection.kind = session->broker.kind;
         view.connection.route = session->broker.route;

@@ -306,8 +306,8 @@ static void test_everything_comes_back(void **state)
     const struct core_saved *core = &loaded->core;
     struct roster_change bob = connection_of("ts2", "c1", "bob");
     assert_int_equal(core->connection_count, 2);
-    assert_connection(&core->connections[0], &paired);
-    assert_connection(&core->connections[1], &bob);
+    assert_connection(&core->connections[0], &bob); /* by lease */
+    assert_connection(&core->connections[1], &paired);
     assert_int_equal(core->host_count, 2);
     assert_string_equal(core->hosts[1], "ts2");
     assert_string_equal(core->boot_ids[1], "boot-2");

@@ -532,30 +532,74 @@ static void what_is_stored_goes_on_after_a_restart(void **state)
     close_fixture(&g);
 }
 
-static void only_broker_reported_connections_cost_a_record(void **state)
+/* Every connection with a user of its own: the dearest case. */
+static void a_broker_reported_connection_costs_as_promised(void **state)
 {
     (void)state;
-    enum { MANY = 50000 };
+    enum { MANY = 100000 };
     struct tally_settings settings = {.count_disconnected = true, .routes_counted = ROUTES_COUNTED_DEFAULT};
-    struct tally *tally = tally_create(&settings);
-    struct roster *roster = roster_create(tally, settings.seed, NULL, NULL);
     struct connection *sessions = calloc(MANY, sizeof(*sessions));
-    char(*ids)[16] = calloc(MANY, sizeof(*ids));
-    assert_true(tally != NULL && roster != NULL && sessions != NULL && ids != NULL);
-    size_t empty = roster_bytes(roster);
+    char(*ids)[16] = calloc(MANY, sizeof(*ids)), (*users)[16] = calloc(MANY, sizeof(*users));
+    assert_true(sessions != NULL && ids != NULL && users != NULL);
     for (size_t i = 0; i < MANY; i++) {
         (void)snprintf(ids[i], sizeof(ids[i]), "%zu", i);
-        sessions[i] = seen(ids[i], ids[i], T0);
+        (void)snprintf(users[i], sizeof(users[i]), "user%06zu", i);
+        sessions[i] = seen(ids[i], users[i], T0);
     }
-    assert_int_equal(roster_host_set(roster, "h", sessions, MANY, T0), 0);
-    assert_int_equal(roster_bytes(roster), empty);
-    assert_int_equal(roster_broker_set(roster, "h", sessions, MANY, T0), 0);
-    assert_int_equal(tally_level(tally)->connections, MANY);
-    assert_true((roster_bytes(roster) - empty) / MANY <= 56);
-    roster_destroy(roster);
-    tally_destroy(tally);
+    for (int by_host = 0; by_host < 2; by_host++) {
+        struct tally *tally = tally_create(&settings);
+        struct roster *roster = roster_create(tally, settings.seed, NULL, NULL);
+        assert_true(tally != NULL && roster != NULL);
+        size_t empty = roster_bytes(roster);
+        if (by_host == 1)
+            assert_int_equal(roster_host_set(roster, "h", sessions, MANY, T0), 0);
+        assert_int_equal(roster_bytes(roster), empty);
+        assert_int_equal(roster_broker_set(roster, "h", sessions, MANY, T0), 0);
+        assert_int_equal(tally_level(tally)->connections, MANY);
+        size_t bytes = (tally_bytes(tally) + roster_bytes(roster)) / MANY;
+        print_message("# %d connections%s: %zu bytes each\n", MANY,
+                      by_host ? " that their host sees, too" : "", bytes);
+        assert_true(bytes <= TALLY_CONNECTION_BYTES_MAX);
+        roster_destroy(roster);
+        tally_destroy(tally);
+    }
     free(sessions);
+    free(users);
     free(ids);
+}
+
+static void leases_run_out_in_their_order_however_they_were_told(void **state)
+{
+    (void)state;
+    struct fixture f;
+    open_fixture(&f, 0);
+    static const char *const ids[] = {"a", "b", "c", "d", "e"};
+    static const int64_t restored_ms[] = {30, 10, 50, 20, 40};
+    for (size_t i = 0; i < 5; i++) {
+        struct roster_change stored = {.connection = told(ids[i], ids[i], T0),
+                                       .reported_by = REPORTED_BY_BROKER,
+                                       .broker_id = "",
+                                       .lease_at_ms = T0 + restored_ms[i]};
+        assert_int_equal(roster_restore(f.roster, &stored), 0);
+    }
+    struct connection again = told("d", "d", T0);
+    assert_int_equal(roster_broker_put(f.roster, &again, T0 + 60), 0);
+    assert_int_equal(roster_broker_end(f.roster, "h", "e", T0 + 60), 0);
+    assert_said(&f, "=d -e");
+    /* new counting settings leave the leases as they are */
+    struct tally_settings settings = {.routes_counted = ROUTE_BIT(ROUTE_SSH)};
+    assert_int_equal(tally_reconfigure(f.tally, &settings), 0);
+    struct connection late = told("f", "f", T0);
+    assert_int_equal(roster_broker_put(f.roster, &late, T0 + 70), 0);
+    assert_said(&f, "+f");
+    static const int64_t due_ms[] = {10, 30, 50, 60, 70};
+    for (size_t i = 0; i < 5; i++) {
+        assert_int_equal(roster_due_ms(f.roster, HOUR), T0 + due_ms[i] + HOUR);
+        roster_expire(f.roster, HOUR, T0 + due_ms[i] + HOUR);
+    }
+    assert_said(&f, "-b -a -c -d -f");
+    assert_int_equal(roster_due_ms(f.roster, HOUR), INT64_MAX);
+    close_fixture(&f);
 }
 
 int main(void)
@@ -580,7 +624,8 @@ int main(void)
         cmocka_unit_test(what_does_not_fit_is_left_out_and_told),
         cmocka_unit_test(names_that_are_none_are_refused),
         cmocka_unit_test(what_is_stored_goes_on_after_a_restart),
-        cmocka_unit_test(only_broker_reported_connections_cost_a_record),
+        cmocka_unit_test(a_broker_reported_connection_costs_as_promised),
+        cmocka_unit_test(leases_run_out_in_their_order_however_they_were_told),
     };
     return cmocka_run_group_tests_name("roster (RULES 2.4, 2.8, 2.9)", tests, NULL, NULL);
 }
