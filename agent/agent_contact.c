@@ -298,15 +298,35 @@ static void former_released(void *data, const struct uplink_result *result)
         agent_say(agent, LOG_former_key_kept, "detail", result->detail);
 }
 
+/* An activation on its way to the disk, and what it replaces. */
+struct changeover {
+    struct agent *agent;
+    struct agent_answer *answer;
+    char former_farm_id[GRANT_ID_BYTES_MAX + 1]; /* "": no key was held */
+    char former_token[STORE_TOKEN_BYTES_MAX + 1];
+};
+
 /* Another key has taken the place of this farm's: the former one is given back, so that it can run elsewhere.
  * A trial ends by itself. */
-static void release_former(struct agent *agent, const struct store_identity *former, bool former_had_key)
+static void release_former(const struct changeover *changeover)
 {
-    if (!former_had_key || !*former->farm_token || strcmp(former->farm_id, agent->identity.farm_id) == 0)
+    struct agent *agent = changeover->agent;
+    if (!*changeover->former_token || strcmp(changeover->former_farm_id, agent->identity.farm_id) == 0)
         return;
-    int error = uplink_release(agent->uplink, former->farm_id, former->farm_token, former_released, agent);
+    int error = uplink_release(agent->uplink, changeover->former_farm_id, changeover->former_token,
+                               former_released, agent);
     if (error)
         agent_say(agent, LOG_former_key_kept, "detail", error_text(error));
+}
+
+/* Only when the new farm is on the disk: after a crash before that the former one goes on, with its key. */
+static void changed_over(void *data, int error, const char *detail)
+{
+    struct changeover *changeover = data;
+    if (error == 0 && !changeover->agent->stopping)
+        release_former(changeover);
+    agent_answer_commit(changeover->answer, error, detail);
+    free(changeover);
 }
 
 /* Whether this farm runs on a key that it holds now. */
@@ -317,20 +337,26 @@ static bool has_key(const struct agent *agent)
     return status.standing.activation == ACTIVATION_ACTIVE && !status.standing.grant.trial;
 }
 
-/* Identity and entitlement become the farm's with one step, or stay as they were. */
-static void take_activation(struct errand *errand, const struct uplink_result *result)
+static struct changeover *changeover_create(const struct errand *errand)
 {
     struct agent *agent = errand->agent;
-    struct store_identity before = agent->identity;
-    bool had_key = has_key(agent);
-    char *entitlement = strdup(agent->entitlement);
+    struct changeover *changeover = calloc(1, sizeof(*changeover));
     struct agent_answer *answer = agent_answer_later(errand->done, errand->data);
-    if (!entitlement || !answer) {
-        free(entitlement);
+    if (!changeover || !answer) {
+        free(changeover);
         free(answer);
-        agent_answer(errand->done, errand->data, 503, "out_of_memory", "activate again");
-        return;
+        return NULL;
     }
+    *changeover = (struct changeover){.agent = agent, .answer = answer};
+    if (has_key(agent)) {
+        memcpy(changeover->former_farm_id, agent->identity.farm_id, sizeof(changeover->former_farm_id));
+        memcpy(changeover->former_token, agent->identity.farm_token, sizeof(changeover->former_token));
+    }
+    return changeover;
+}
+
+static void become(struct agent *agent, const struct errand *errand, const struct uplink_result *result)
+{
     struct store_identity *identity = &agent->identity;
     memcpy(identity->installation_id, errand->installation_id, sizeof(identity->installation_id));
     service_machine_id(identity->machine_id, sizeof(identity->machine_id));
@@ -339,18 +365,31 @@ static void take_activation(struct errand *errand, const struct uplink_result *r
     (void)snprintf(agent->entitlement, sizeof(agent->entitlement), "%s", result->entitlement);
     commit_identity_changed(agent->commit);
     keep_keys(agent, result);
+}
+
+/* Identity and entitlement become the farm's with one step, or stay as they were. */
+static void take_activation(struct errand *errand, const struct uplink_result *result)
+{
+    struct agent *agent = errand->agent;
+    struct store_identity before = agent->identity;
+    char *entitlement = strdup(agent->entitlement);
+    struct changeover *changeover = entitlement ? changeover_create(errand) : NULL;
+    if (!changeover) {
+        free(entitlement);
+        agent_answer(errand->done, errand->data, 503, "out_of_memory", "activate again");
+        return;
+    }
+    become(agent, errand, result);
     struct core_event event = {
         .type = EVENT_ACTIVATED,
-        .activated = {.farm_id = identity->farm_id,
-                      .installation_id = identity->installation_id,
+        .activated = {.farm_id = agent->identity.farm_id,
+                      .installation_id = agent->identity.installation_id,
                       .grant = &result->grant,
-                      .next_sequence = store_next_sequence(agent->store, identity->farm_id)}};
-    if (commit_step(agent->commit, &event, agent_answer_commit, answer) < 0) {
+                      .next_sequence = store_next_sequence(agent->store, agent->identity.farm_id)}};
+    if (commit_step(agent->commit, &event, changed_over, changeover) < 0) {
         agent->identity = before;
         (void)snprintf(agent->entitlement, sizeof(agent->entitlement), "%s", entitlement);
         commit_identity_changed(agent->commit);
-    } else {
-        release_former(agent, &before, had_key);
     }
     free(entitlement);
 }

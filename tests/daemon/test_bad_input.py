@@ -712,6 +712,22 @@ def disk_that_refuses():
         tap.ok("xaver" in users_of(agent.start()), "gets what it lacked")
 
 
+def new_key_on_a_bad_disk():
+    """Another key takes a farm's place, and the machine dies before that is on the disk: the former key must be the farm's still."""
+    with Place() as place:
+        authority = Authority(place, BUILD).start()
+        agent = Agent(place, BUILD, authority).start()
+        agent.activate(authority.new_key(5))
+        resource.prlimit(agent.process.pid, resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY))
+        tap.equal(agent.activate(authority.new_key(7)).status, 503, "another key, and a disk that takes nothing: 503")
+        time.sleep(0.3)
+        agent.kill()
+        agent.start()
+        tap.equal(agent.status()["limit"], 5, "after a crash the former key is the farm's")
+        tap.equal(agent.call("POST", "/v1/report").status, 200, "its reports are taken")
+        tap.equal(agent.status()["verdict"]["open"], True, "and it was not given back")
+
+
 def read_only_disk():
     with Place() as place:
         if not small_disk(place.join("agent")):
@@ -1010,8 +1026,8 @@ def storm():
         tap.equal(agent.stop(), 0, "for good")
 
 
-STORIES = (bad_http, slow_and_many, slow_follower, bad_json, doors, authorities, ending_with_everything_broken, disk_that_refuses, read_only_disk,
-           damaged_database, damaged_files, newer_state, storm)
+STORIES = (bad_http, slow_and_many, slow_follower, bad_json, doors, authorities, ending_with_everything_broken, disk_that_refuses,
+           new_key_on_a_bad_disk, read_only_disk, damaged_database, damaged_files, newer_state, storm)
 
 if __name__ == "__main__":
     for story in STORIES:
