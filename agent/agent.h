@@ -66,6 +66,7 @@ struct agent {
     struct report_waiter *report_waiters; /* who asked for POST /v1/report */
     uint64_t present_revision;            /* of the sessions that `present` was last written for */
     bool gate_failed;                     /* said once */
+    bool orphans_ended;                   /* stored sessions that no source speaks of any more */
     bool reload_refused;                  /* the last one */
     bool ready, stopping;
     unsigned open_rooms;  /* that have yet to say they are closed */

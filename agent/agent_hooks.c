@@ -101,9 +101,43 @@ void agent_apply(void *data, const struct core_event *event, farm_done_fn *done,
     (void)commit_step(agent->commit, event, done, done_data);
 }
 
+struct orphan_search {
+    const struct sessions *sessions;
+    char host[CONNECTION_HOST_BYTES_MAX + 1]; /* "" none found */
+};
+
+static void look_for_orphan(void *data, const struct roster_change *live)
+{
+    struct orphan_search *search = data;
+    const char *host = live->connection.host;
+    if ((live->reported_by & REPORTED_BY_HOST) != 0 && !sessions_speak_of(search->sessions, host))
+        (void)snprintf(search->host, sizeof(search->host), "%s", host);
+}
+
+/* Stored sessions of a host that no source speaks of, for it was renamed or a source was taken out of the
+ * configuration, would count for ever. They belong to the batch of a restart (RULES §2.8): ends first. */
+static void end_orphans(struct agent *agent)
+{
+    struct orphan_search search = {.sessions = agent->sessions};
+    if (agent->orphans_ended)
+        return;
+    agent->orphans_ended = true;
+    const struct tally_level *level = tally_level(core_tally(agent->core));
+    uint32_t before;
+    do {
+        before = level->connections;
+        search.host[0] = '\0';
+        roster_each(core_roster(agent->core), look_for_orphan, &search);
+        struct core_event event = {.type = EVENT_HOST_SET, .set = {.host = search.host}};
+        if (search.host[0] != '\0')
+            farm_offer(agent->farm, &event, NULL, NULL);
+    } while (level->connections < before);
+}
+
 static void on_host_set(void *data, const char *host, const struct connection *connections, size_t count)
 {
     struct agent *agent = data;
+    end_orphans(agent);
     struct core_event event = {.type = EVENT_HOST_SET,
                                .set = {.host = host, .connections = connections, .count = count}};
     farm_offer(agent->farm, &event, NULL, NULL);
@@ -125,6 +159,7 @@ static void on_started(void *data, int error, const char *detail)
 static void on_enumerated(void *data)
 {
     struct agent *agent = data;
+    end_orphans(agent);
     struct core_event event = {.type = EVENT_STARTED};
     (void)commit_step(agent->commit, &event, on_started, agent);
 }

@@ -367,6 +367,17 @@ int sessions_start(uv_loop_t *loop, const char *host, const char *scripted_file,
     return 0;
 }
 
+bool sessions_speak_of(const struct sessions *sessions, const char *host)
+{
+    for (unsigned i = 0; i < sessions->source_count; i++)
+        if (!sessions->sources[i].whole)
+            return true;
+    for (size_t i = 0; i < sessions->told_count; i++)
+        if (strcmp(sessions->told[i]->host, host) == 0)
+            return true;
+    return false;
+}
+
 void sessions_reconfigure(struct sessions *sessions, const struct classify_settings *classify)
 {
     sessions->classify = classify;

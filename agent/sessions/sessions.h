@@ -44,6 +44,9 @@ void sessions_groups_changed(struct sessions *sessions); /* judge the last sets 
 void sessions_refresh(struct sessions *sessions);        /* every source enumerates again */
 void sessions_stop(struct sessions *sessions);
 
+/* Whether a source has told of this host, or one may yet: there is one that has told no whole set so far. */
+bool sessions_speak_of(const struct sessions *sessions, const char *host);
+
 /* What was not handed on: ignored or closing sessions (outcome IGNORED by rule 0 where no rule matched or a
  * text is not valid), for /v1/connections and /v1/explain. */
 typedef bool sessions_visit_fn(void *data, const struct session_facts *facts,

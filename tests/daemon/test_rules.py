@@ -165,12 +165,18 @@ def farm(settings="", sources='"api"', script=False, authority=False, **rest):
         agent.stop()
 
 
-def configure(agent, settings):
-    """Further settings of the part `sessions`."""
+def edit(agent, before, after):
     with open(agent.conf, encoding="utf-8") as file:
         text = file.read()
+    if before not in text:
+        raise RuntimeError("no %r in the configuration" % before)
     with open(agent.conf, "w", encoding="utf-8") as file:
-        file.write(text.replace("sessions: { ", "sessions: { " + settings + " "))
+        file.write(text.replace(before, after))
+
+
+def configure(agent, settings):
+    """Further settings of the part `sessions`."""
+    edit(agent, "sessions: { ", "sessions: { " + settings + " ")
 
 
 def restart(agent, prepare=None, kill=False):
@@ -516,6 +522,25 @@ def restarts():
         restart(agent, kill=True)
         same(lambda: (users(agent), agent.status()["window"]["peak_users"]), (5, 5),
              "§2.8 killed and started: nobody comes or leaves twice")
+    with farm(script=True) as agent:
+        agent.script.connect("1", "alice")
+        agent.script.connect("2", "bob")
+        put(agent, "h1", "2", "bob")
+        put(agent, "h1", "b1", "brokered")
+        same(lambda: users(agent), 3, "§2.8 two sessions of a host, one of them a broker's too, and one of a broker")
+        agent.stop()
+        agent.script.restart()
+        for session, user in (("1", "carol"), ("2", "dora"), ("3", "emil")):
+            agent.script.connect(session, user)
+        edit(agent, 'host = "h1"', 'host = "renamed"')
+        agent.start()
+        same(lambda: sorted(connections(agent)), [("h1", "b1"), ("renamed", "1"), ("renamed", "2"), ("renamed", "3")],
+             "§2.8 a renamed host: what it had under its old name is enumerated no more, and ends")
+        tap.equal(agent.status()["window"]["peak_users"], 4, "§2.8 before the others connect")
+        agent.stop()
+        edit(agent, '"scripted", "api"', '"api"')
+        agent.start()
+        same(lambda: sorted(connections(agent)), [("h1", "b1")], "§2.8 nor does what a source told count that is there no more")
     with farm(script=True) as agent:
         for number in range(3):
             agent.script.connect("s%d" % number, "admin%d" % number, admin=True)

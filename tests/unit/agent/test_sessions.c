@@ -373,6 +373,7 @@ static void without_sources_it_is_enumerated_at_once(void **state)
 
     assert_int_equal(open_house(&house, names, 1, &detail), 0);
     assert_int_equal(house.enumerated, 0); /* from the loop, not from within the call */
+    assert_false(sessions_speak_of(house.sessions, "h1"));
     run_ms(&house, 20);
     assert_int_equal(house.enumerated, 1);
     assert_int_equal(house.sets, 0);
