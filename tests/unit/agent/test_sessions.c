@@ -214,7 +214,10 @@ static void hands_on_when_every_source_has_told(void **state)
     open_with(&house, 2);
     tell(0, &one, 1, true);
     assert_int_equal(house.sets, 0);
+    assert_true(sessions_speak_of(house.sessions, "renamed")); /* the second may yet tell of it */
     tell(1, &two, 1, true);
+    assert_true(sessions_speak_of(house.sessions, "here"));
+    assert_false(sessions_speak_of(house.sessions, "renamed"));
     assert_string_equal(house.handed, "c1 alice no active\nc2 bob no active\n");
     assert_int_equal(house.enumerated, 1);
     assert_true(house.set_before_enumerated);
@@ -373,7 +376,7 @@ static void without_sources_it_is_enumerated_at_once(void **state)
 
     assert_int_equal(open_house(&house, names, 1, &detail), 0);
     assert_int_equal(house.enumerated, 0); /* from the loop, not from within the call */
-    assert_false(sessions_speak_of(house.sessions, "h1"));
+    assert_false(sessions_speak_of(house.sessions, "here"));
     run_ms(&house, 20);
     assert_int_equal(house.enumerated, 1);
     assert_int_equal(house.sets, 0);
