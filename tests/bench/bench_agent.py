@@ -8,6 +8,7 @@
 
 BUILD should be a release build without sanitizers.
 """
+import datetime
 import os
 import re
 import socket
@@ -65,6 +66,16 @@ def wakeups(pid):
     return total
 
 
+def await_idle_minute(agent):
+    """A minute in which neither a window ends nor a report is due: those are work, and come every 20 minutes."""
+    while True:
+        due = datetime.datetime.fromisoformat(agent.status()["clocks"]["next_report"].replace("Z", "+00:00")).timestamp()
+        now = time.time()
+        if min(due - now, 1200 - now % 1200) > 65:
+            return
+        time.sleep(5)
+
+
 def make_certificate(place):
     subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost",
                     "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1", "-keyout", place.join("tls.key"), "-out",
@@ -111,6 +122,8 @@ def main():
         wait_until(lambda: False, 1.0)
         print("memory  %6.2f MiB private after the first report over TLS (%.2f with clean pages nobody else maps)     "
               "goal <= 6" % private_mib(agent.process.pid))
+        await_idle_minute(agent)
+        wait_until(lambda: False, 1.0)
         before = wakeups(agent.process.pid)
         time.sleep(60)
         print("idle    %6d wake-ups in a minute, all threads                goal <= 4" % (
