@@ -406,24 +406,6 @@ static void get_public_key(void *door, struct http_exchange *exchange, const str
     api_answer_json(exchange, 200, json_writer_take(writer));
 }
 
-static void get_version(void *door, struct http_exchange *exchange, const struct http_request *request,
-                        const char *rest)
-{
-    (void)door;
-    (void)request;
-    (void)rest;
-    api_version(exchange);
-}
-
-static void get_health(void *door, struct http_exchange *exchange, const struct http_request *request,
-                       const char *rest)
-{
-    struct admin_api *api = door;
-    (void)request;
-    (void)rest;
-    api_health(api->context, exchange);
-}
-
 static void on_request(void *data, struct http_exchange *exchange, const struct http_request *request)
 {
     static const struct api_route routes[] = {
@@ -432,8 +414,6 @@ static void on_request(void *data, struct http_exchange *exchange, const struct 
         {"GET", "/v1/farms", NULL, get_farms},
         {"POST", "/v1/farms/", "/deactivate", post_deactivate},
         {"GET", "/v1/public-key", NULL, get_public_key},
-        {"GET", "/v1/version", NULL, get_version},
-        {"GET", "/healthz", NULL, get_health},
     };
     struct admin_api *api = data;
     api_dispatch(api->context, routes, sizeof routes / sizeof routes[0], api, exchange, request);

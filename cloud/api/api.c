@@ -49,25 +49,76 @@ static void answer_not_allowed(struct http_exchange *exchange, const char *allow
                                                 .extra_headers = allow});
 }
 
-void api_dispatch(const struct api_context *context, const struct api_route *routes, size_t count, void *door,
-                  struct http_exchange *exchange, const struct http_request *request)
+static void get_version(void *door, struct http_exchange *exchange, const struct http_request *request,
+                        const char *rest)
 {
-    char name[NAME_BYTES_MAX + 1], allowed[METHODS_BYTES_MAX] = "";
-    if (context->stopping) {
-        http_problem(exchange, 503, "stopping", "the authority is stopping; try again", NULL);
+    (void)door;
+    (void)request;
+    (void)rest;
+    struct json_writer *writer = json_writer_create(false);
+    if (writer != NULL) {
+        json_open_object(writer, NULL);
+        json_text(writer, "program", "farmgate-cloud");
+        json_text(writer, "version", FARMGATE_VERSION);
+        json_close_object(writer);
+    }
+    api_answer_json(exchange, 200, json_writer_take(writer));
+}
+
+static void get_health(void *door, struct http_exchange *exchange, const struct http_request *request,
+                       const char *rest)
+{
+    const struct api_context *context = door;
+    (void)request;
+    (void)rest;
+    static const char body[] = "{\"status\":\"ok\"}";
+    if (store_failing(context->store)) {
+        http_problem(exchange, 503, "store_unavailable", "the last transaction failed", NULL);
         return;
     }
+    http_respond(exchange, &(struct http_reply){.status = 200,
+                                                .content_type = "application/json",
+                                                .body = body,
+                                                .body_bytes = sizeof body - 1});
+}
+
+/* Calls the route that fits; false where none does, with the methods the path has added to `allowed`. */
+static bool try_routes(const struct api_route *routes, size_t count, void *door,
+                       struct http_exchange *exchange, const struct http_request *request,
+                       char allowed[METHODS_BYTES_MAX])
+{
+    char name[NAME_BYTES_MAX + 1];
     for (size_t i = 0; i < count; i++) {
         if (!match(&routes[i], request->path, name))
             continue;
         if (takes(&routes[i], request->method)) {
             routes[i].call(door, exchange, request, name);
-            return;
+            return true;
         }
         size_t used = strlen(allowed);
-        (void)snprintf(allowed + used, sizeof allowed - used, "%s%s", used > 0 ? ", " : "", routes[i].method);
+        (void)snprintf(allowed + used, METHODS_BYTES_MAX - used, "%s%s", used > 0 ? ", " : "",
+                       routes[i].method);
     }
-    if (allowed[0] != '\0')
+    return false;
+}
+
+/* The two calls that both doors have; the context stands for the door. */
+static const struct api_route shared_routes[] = {
+    {"GET", "/v1/version", NULL, get_version},
+    {"GET", "/healthz", NULL, get_health},
+};
+
+void api_dispatch(struct api_context *context, const struct api_route *routes, size_t count, void *door,
+                  struct http_exchange *exchange, const struct http_request *request)
+{
+    char allowed[METHODS_BYTES_MAX] = "";
+    if (context->stopping)
+        http_problem(exchange, 503, "stopping", "the authority is stopping; try again", NULL);
+    else if (try_routes(routes, count, door, exchange, request, allowed) ||
+             try_routes(shared_routes, sizeof shared_routes / sizeof shared_routes[0], context, exchange,
+                        request, allowed))
+        return;
+    else if (allowed[0] != '\0')
         answer_not_allowed(exchange, allowed);
     else
         http_problem(exchange, 404, "not_found", "there is nothing at this path", NULL);
@@ -102,29 +153,4 @@ void api_answer_json(struct http_exchange *exchange, int status, char *json)
                                                 .body_bytes = strlen(json),
                                                 .extra_headers = "Cache-Control: no-store\r\n"});
     free(json);
-}
-
-void api_version(struct http_exchange *exchange)
-{
-    struct json_writer *writer = json_writer_create(false);
-    if (writer != NULL) {
-        json_open_object(writer, NULL);
-        json_text(writer, "program", "farmgate-cloud");
-        json_text(writer, "version", FARMGATE_VERSION);
-        json_close_object(writer);
-    }
-    api_answer_json(exchange, 200, json_writer_take(writer));
-}
-
-void api_health(const struct api_context *context, struct http_exchange *exchange)
-{
-    static const char body[] = "{\"status\":\"ok\"}";
-    if (store_failing(context->store)) {
-        http_problem(exchange, 503, "store_unavailable", "the last transaction failed", NULL);
-        return;
-    }
-    http_respond(exchange, &(struct http_reply){.status = 200,
-                                                .content_type = "application/json",
-                                                .body = body,
-                                                .body_bytes = sizeof body - 1});
 }

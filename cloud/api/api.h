@@ -29,8 +29,9 @@ struct api_route {
     api_call_fn *call;
 };
 
-/* Calls the route, or answers 404, 405 (with Allow) or, while stopping, 503. */
-void api_dispatch(const struct api_context *context, const struct api_route *routes, size_t count, void *door,
+/* Calls the route, one of the door's or one that both doors have (/v1/version, /healthz); or answers 404, 405
+ * (with Allow) or, while stopping, 503. */
+void api_dispatch(struct api_context *context, const struct api_route *routes, size_t count, void *door,
                   struct http_exchange *exchange, const struct http_request *request);
 
 /* Hands the job to the store; too many waiting: answers 503 and returns false (done is not called then). */
@@ -42,9 +43,5 @@ void api_store_failed(const struct api_context *context, struct http_exchange *e
 
 /* Answers 200 with a JSON text and frees it; NULL: 503 without memory. */
 void api_answer_json(struct http_exchange *exchange, int status, char *json);
-
-/* The two calls that both doors have. */
-void api_version(struct http_exchange *exchange);
-void api_health(const struct api_context *context, struct http_exchange *exchange);
 
 #endif

@@ -342,32 +342,12 @@ static void post_report(void *door, struct http_exchange *exchange, const struct
 
 /* --- the door ------------------------------------------------------------------------------------------- */
 
-static void get_version(void *door, struct http_exchange *exchange, const struct http_request *request,
-                        const char *rest)
-{
-    (void)door;
-    (void)request;
-    (void)rest;
-    api_version(exchange);
-}
-
-static void get_health(void *door, struct http_exchange *exchange, const struct http_request *request,
-                       const char *rest)
-{
-    struct public_api *api = door;
-    (void)request;
-    (void)rest;
-    api_health(api->context, exchange);
-}
-
 static void on_request(void *data, struct http_exchange *exchange, const struct http_request *request)
 {
     static const struct api_route routes[] = {
         {"POST", "/v1/activations", NULL, post_activation},
         {"DELETE", "/v1/activations/", NULL, delete_activation},
         {"POST", "/v1/reports", NULL, post_report},
-        {"GET", "/v1/version", NULL, get_version},
-        {"GET", "/healthz", NULL, get_health},
     };
     struct public_api *api = data;
     api_dispatch(api->context, routes, sizeof routes / sizeof routes[0], api, exchange, request);
