@@ -217,17 +217,10 @@ static void recovered(struct commit *commit)
     }
 }
 
-static void landed(void *data, int error, const char *detail)
+/* What flew is decided now, durable (error 0) or not: it is acted upon, answered, and the next may go. */
+static void carry_out(struct commit *commit, int error, const char *detail)
 {
-    struct commit *commit = data;
     struct batch *batch = commit->flying;
-    bool whole = commit->retrying;
-    commit->retrying = false;
-    commit->identity_lost |= error != 0 && batch->identity;
-    if (error)
-        failed(commit, detail);
-    else if (whole)
-        recovered(commit);
     commit->acting = true;
     batch_act(commit, batch, error == 0);
     batch_answer(batch, error, detail);
@@ -235,6 +228,19 @@ static void landed(void *data, int error, const char *detail)
     batch_clear(batch);
     commit->flying = NULL;
     fly_on(commit);
+}
+
+static void landed(void *data, int error, const char *detail)
+{
+    struct commit *commit = data;
+    bool whole = commit->retrying;
+    commit->retrying = false;
+    commit->identity_lost |= error != 0 && commit->flying->identity;
+    if (error)
+        failed(commit, detail);
+    else if (whole)
+        recovered(commit);
+    carry_out(commit, error, detail);
 }
 
 /* What a batch asks of the store. Log events are kept too, so they alone are reason enough to write. */
@@ -266,14 +272,8 @@ static void fly(struct commit *commit)
     commit->open = batch == &commit->batches[0] ? &commit->batches[1] : &commit->batches[0];
     batch->first_event_id = store_next_event_id(commit->store);
     if (commit->failures && !commit->retrying) {
-        commit->acting = true;
         commit->identity_lost |= batch->identity;
-        batch_act(commit, batch, false);
-        batch_answer(batch, ERROR_IO, commit->why);
-        commit->acting = false;
-        batch_clear(batch);
-        commit->flying = NULL;
-        fly_on(commit);
+        carry_out(commit, ERROR_IO, commit->why);
         return;
     }
     bool database, licence_file;
