@@ -8,30 +8,27 @@
 
 #define NUMBER_BYTES 32
 
-struct row {
-    const char *name;
-    enum log_severity severity;
-    const char *text;
-};
-
-static const struct row *row_of(enum log_event_code code)
+const struct log_event_form *log_event_form(enum log_event_code code)
 {
-#define LOG_EVENT_ROW(code, severity, text) {#code, SEVERITY_##severity, text},
-    static const struct row rows[] = {LOG_EVENTS(LOG_EVENT_ROW)};
-#undef LOG_EVENT_ROW
-    static_assert(sizeof(rows) / sizeof(rows[0]) == LOG_EVENT_MAX, "one table yields them all");
+    static const struct log_event_form forms[] = {
+#define LOG_EVENT(code, number, severity, message_id, text, fields, advice) \
+    {#code, number, SEVERITY_##severity, message_id, text, fields, advice},
+#include "log_events.def"
+#undef LOG_EVENT
+    };
+    static_assert(sizeof(forms) / sizeof(forms[0]) == LOG_EVENT_MAX, "one table yields them all");
     assert(code < LOG_EVENT_MAX);
-    return &rows[code];
+    return &forms[code];
 }
 
 const char *log_event_name(enum log_event_code code)
 {
-    return row_of(code)->name;
+    return log_event_form(code)->name;
 }
 
 enum log_severity log_event_severity(enum log_event_code code)
 {
-    return row_of(code)->severity;
+    return log_event_form(code)->severity;
 }
 
 const char *log_severity_name(enum log_severity severity)
@@ -43,9 +40,32 @@ const char *log_severity_name(enum log_severity severity)
     return names[severity];
 }
 
+bool log_event_has_field(enum log_event_code code, const char *name, size_t name_bytes)
+{
+    for (const char *field = log_event_form(code)->fields; *field != '\0';) {
+        size_t bytes = strcspn(field, " ");
+        if (bytes == name_bytes && memcmp(field, name, bytes) == 0)
+            return true;
+        field += bytes + (field[bytes] == ' ');
+    }
+    return false;
+}
+
+static const struct log_field *find_field(const struct log_event *event, const char *name, size_t name_bytes)
+{
+    for (size_t i = 0; i < event->field_count; i++) {
+        const struct log_field *field = &event->fields[i];
+        if (strlen(field->name) == name_bytes && memcmp(field->name, name, name_bytes) == 0)
+            return field;
+    }
+    return NULL;
+}
+
 static struct log_field *add_field(struct log_event *event, const char *name)
 {
     assert(event->field_count < LOG_FIELDS_MAX);
+    assert(log_event_has_field(event->code, name, strlen(name)));
+    assert(find_field(event, name, strlen(name)) == NULL);
     struct log_field *field = &event->fields[event->field_count++];
     *field = (struct log_field){.name = name};
     return field;
@@ -101,19 +121,16 @@ static void write_instant(int64_t unix_ms, char ret[NUMBER_BYTES])
 static const char *value_of(const struct log_event *event, const char *name, size_t name_bytes,
                             char room[NUMBER_BYTES])
 {
-    for (size_t i = 0; i < event->field_count; i++) {
-        const struct log_field *field = &event->fields[i];
-        if (strlen(field->name) != name_bytes || memcmp(field->name, name, name_bytes) != 0)
-            continue;
-        if (field->text != NULL)
-            return field->text;
-        if (log_field_is_instant(field))
-            write_instant(field->number, room);
-        else
-            (void)snprintf(room, NUMBER_BYTES, "%" PRId64, field->number);
-        return room;
-    }
-    return "?";
+    const struct log_field *field = find_field(event, name, name_bytes);
+    if (field == NULL)
+        return "?";
+    if (field->text != NULL)
+        return field->text;
+    if (log_field_is_instant(field))
+        write_instant(field->number, room);
+    else
+        (void)snprintf(room, NUMBER_BYTES, "%" PRId64, field->number);
+    return room;
 }
 
 struct sentence {
@@ -143,7 +160,7 @@ size_t log_event_sentence(const struct log_event *event, char *ret, size_t ret_b
     struct sentence sentence = {.text = ret, .room = ret_bytes};
     if (ret_bytes == 0)
         return 0;
-    for (const char *at = row_of(event->code)->text; *at != '\0';) {
+    for (const char *at = log_event_form(event->code)->text; *at != '\0';) {
         const char *end = *at == '{' ? strchr(at, '}') : NULL;
         if (end != NULL) {
             char room[NUMBER_BYTES];

@@ -1,5 +1,5 @@
-/* log_event.h - every log event there is: one table yields code, severity and text for journal, stderr, API,
- * store and manual (DESIGN §10). Codes are stable: never renamed, never reused. */
+/* log_event.h - every log event there is: one table yields what journal, stderr, API, store and manual say
+ * of it (DESIGN §10). */
 #ifndef FARMGATE_CORE_LOG_EVENT_H
 #define FARMGATE_CORE_LOG_EVENT_H
 
@@ -16,61 +16,24 @@ enum log_severity {
     SEVERITY_DEBUG = 7
 };
 
-/* X(code, severity, text). {name} in the text is replaced by the field of that name. Fields stand beside id,
- * at, code, severity and text in the event's JSON, so none is called that: a session's id is {session}. */
-#define LOG_EVENTS(X)                                                                                       \
-    X(agent_started, NOTICE, "farmgated {version} is ready on {host}")                                      \
-    X(agent_stopping, NOTICE, "farmgated is stopping")                                                      \
-    X(settings_applied, NOTICE, "the configuration {file} was read again and applied")                      \
-    X(settings_refused, ERROR, "the new configuration was refused, the old one stays: {detail}")            \
-    X(settings_need_restart, WARNING,                                                                       \
-      "changed in the configuration but not applied before a restart: {detail}")                            \
-    X(connection_opened, INFO, "{user} connected to {host} ({session}: {kind} by {route}), {reason}")       \
-    X(connection_changed, INFO, "{user} on {host} ({session}) is now {kind} by {route}, {state}, {reason}") \
-    X(connection_ended, INFO, "{user} left {host} ({session})")                                             \
-    X(administrator_unknown, WARNING,                                                                       \
-      "whether {user} on {host} is an administrator is not known; counted as no")                           \
-    X(host_booted, NOTICE, "{host} has booted; its earlier connections have ended")                         \
-    X(connection_refused, ERROR, "a connection of {user} on {host} was not taken: {detail}")                \
-    X(limit_exceeded, WARNING, "{users} concurrent users exceed the limit of {limit}")                      \
-    X(limit_kept, NOTICE, "{users} concurrent users are within the limit of {limit} again")                 \
-    X(gate_opened, NOTICE, "the gate is open")                                                              \
-    X(gate_closed, WARNING, "the gate is closed ({reason}): {detail}")                                      \
-    X(farm_activated, NOTICE, "activated as farm {farm_id} with a limit of {limit} concurrent users")       \
-    X(farm_deactivated, ERROR, "the authority deactivated this farm: {reason}")                             \
-    X(farm_reactivated, NOTICE, "the authority activated this farm again")                                  \
-    X(farm_released, NOTICE, "the licence key was given back")                                              \
-    X(former_key_kept, WARNING,                                                                             \
-      "the key used before could not be given back: {detail}; whoever issued it can free it")               \
-    X(farm_copied, ERROR,                                                                                   \
-      "this state was made on another machine; activate with --move to move the farm here")                 \
-    X(activation_refused, ERROR, "the activation failed: {detail}")                                         \
-    X(release_refused, ERROR, "the licence key could not be given back: {detail}")                          \
-    X(entitlement_applied, INFO, "entitlement {serial}: limit {limit}, valid until {expires_at}")           \
-    X(entitlement_refused, ERROR, "an entitlement was refused, the last good one stays: {detail}")          \
-    X(report_accepted, INFO, "report accepted through window {sequence}")                                   \
-    X(window_refused, WARNING, "the authority refused window {sequence}: {detail}")                         \
-    X(windows_dropped, ERROR, "{count} unsent windows were dropped: the queue is full")                     \
-    X(authority_unreachable, WARNING, "the authority cannot be reached: {detail}; next try {retry_at}")     \
-    X(authority_refused, WARNING, "the authority refused to answer: {detail}; next try {retry_at}")         \
-    X(authority_reached, NOTICE, "the authority answers again")                                             \
-    X(store_failed, ERROR,                                                                                  \
-      "state cannot be written: {detail}; answers come from memory, changes are refused")                   \
-    X(store_recovered, NOTICE, "state is written again")                                                    \
-    X(store_damaged, ERROR, "the database was damaged; it is set aside as {file} and started anew")         \
-    X(identity_damaged, ERROR,                                                                              \
-      "the identity file was damaged; it is set aside as {file}; activate with the same key again")         \
-    X(licence_damaged, ERROR,                                                                               \
-      "the licence file was damaged; it is set aside as {file}; the authority's next answer brings the "    \
-      "licence again")                                                                                      \
-    X(gate_files_failed, ERROR, "the gate's files cannot be written: {detail}")                             \
-    X(source_failed, ERROR, "session source {source} failed: {detail}; trying again")                       \
-    X(source_recovered, NOTICE, "session source {source} works again")                                      \
-    X(resources_failed, ERROR, "resources.conf was refused, the old list stays: {detail}")
+/* The codes, in the order of log_events.def, which is the one table of them all. */
+enum log_event_code {
+#define LOG_EVENT(code, number, severity, message_id, text, fields, advice) LOG_##code,
+#include "log_events.def"
+#undef LOG_EVENT
+    LOG_EVENT_MAX
+};
 
-#define LOG_EVENT_ENUM(code, severity, text) LOG_##code,
-enum log_event_code { LOG_EVENTS(LOG_EVENT_ENUM) LOG_EVENT_MAX };
-#undef LOG_EVENT_ENUM
+/* What the table says of a code. */
+struct log_event_form {
+    const char *name; /* "gate_closed" */
+    uint16_t number;  /* event id of Windows */
+    enum log_severity severity;
+    const char *message_id; /* of the journal: 128 bits as 32 lower-case hexadecimal digits */
+    const char *text;       /* {name} stands for the field of that name */
+    const char *fields;     /* names, one space between two */
+    const char *advice;     /* what it means and what to do; `literals` in backquotes */
+};
 
 #define LOG_FIELDS_MAX 8
 
@@ -91,13 +54,18 @@ struct log_event {
     struct log_field fields[LOG_FIELDS_MAX];
 };
 
+const struct log_event_form *log_event_form(enum log_event_code code);
 const char *log_event_name(enum log_event_code code); /* "gate_closed" */
 enum log_severity log_event_severity(enum log_event_code code);
 const char *log_severity_name(enum log_severity severity); /* "error", "warning", "notice", "info", "debug" */
 
-/* Adds a field; beyond LOG_FIELDS_MAX it is our own bug (asserts). */
+/* Adds a field. One that the table does not declare for the event's code, one that is there already, and one
+ * beyond LOG_FIELDS_MAX are our own bugs (asserts). */
 void log_event_text(struct log_event *event, const char *name, const char *text);
 void log_event_number(struct log_event *event, const char *name, int64_t number);
+
+/* Whether the table declares a field of that name for the code. */
+bool log_event_has_field(enum log_event_code code, const char *name, size_t name_bytes);
 
 /* Whether the field is an instant. */
 bool log_field_is_instant(const struct log_field *field);

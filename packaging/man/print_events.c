@@ -3,17 +3,33 @@
 
 #include "agent/core/log_event.h"
 
-static void print_event(FILE *out, const char *code, enum log_severity severity, const char *text)
+#include <string.h>
+
+static void print_fields(FILE *out, const char *fields)
 {
-    (void)fprintf(out, ".It Cm %s Pq %s\n", code, log_severity_name(severity));
-    roff_sentence(out, text);
+    const char *before = "; fields ";
+    for (const char *field = fields; *field != '\0'; before = ", ") {
+        int bytes = (int)strcspn(field, " ");
+        (void)fprintf(out, "%s\\fI%.*s\\fP", before, bytes, field);
+        field += bytes + (field[bytes] == ' ');
+    }
+}
+
+static void print_event(FILE *out, const struct log_event_form *form)
+{
+    (void)fprintf(out, ".It Cm %s Pq %s\n", form->name, log_severity_name(form->severity));
+    roff_sentence(out, form->text);
+    (void)fprintf(out, ".br\n");
+    roff_line(out, form->advice);
+    (void)fprintf(out, ".br\nEvent id %u, MESSAGE_ID %s", (unsigned)form->number, form->message_id);
+    print_fields(out, form->fields);
+    (void)fprintf(out, ".\n");
 }
 
 static void print_all(FILE *out)
 {
-#define PRINT(code, severity, text) print_event(out, #code, SEVERITY_##severity, text);
-    LOG_EVENTS(PRINT)
-#undef PRINT
+    for (int code = 0; code < LOG_EVENT_MAX; code++)
+        print_event(out, log_event_form((enum log_event_code)code));
 }
 
 int main(int argc, char **argv)
