@@ -518,6 +518,7 @@ static void fill_core(const struct settings *settings, struct settings_core *wor
     randombytes_buf(words->core.tally.seed, sizeof(words->core.tally.seed));
     randombytes_buf(&words->core.seed, sizeof(words->core.seed));
     words->core.api_lease_ms = settings->api_lease_ms;
+    words->core.overuse_settle_ms = USAGE_SETTLE_MS;
 }
 
 static void fill_api(const struct settings *settings, struct settings_core *words)

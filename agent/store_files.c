@@ -12,10 +12,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define FILES_VERSION   1
+#define FILES_VERSION   2 /* 2: what overuse goes on from, and former farms */
 #define FILE_BYTES_MAX  (64 * 1024)
 #define FILE_MODE       0600
 #define HASH_BYTES      32
+#define SAID_DAYS_MAX   999
 #define HASH_LINE_BYTES (sizeof("\"blake2b:\"\n") + 2 * HASH_BYTES)
 #define FIELDS(array)   (sizeof(array) / sizeof((array)[0]))
 
@@ -35,6 +36,11 @@
     {                                                                                            \
         .name = json_name, .type = JSON_BOOLEAN, .offset = offsetof(struct struct_name, member), \
         .required = true                                                                         \
+    }
+#define OPTIONAL_DAYS(struct_name, member, json_name)                                            \
+    {                                                                                            \
+        .name = json_name, .type = JSON_INTEGER, .offset = offsetof(struct struct_name, member), \
+        .max = SAID_DAYS_MAX                                                                     \
     }
 #define CHOICE(struct_name, member, json_name, names)                                           \
     {                                                                                           \
@@ -205,6 +211,19 @@ int store_identity_write(const char *path, const struct store_identity *identity
 
 /* --- licence */
 
+/* Beside the state of the usage what it goes on from; absent in files of version 1. */
+struct usage_file {
+    int64_t exceeding_since_ms, settle_ms, grace_started_ms, warned_percent;
+    bool grace_end_said;
+};
+
+struct former_file {
+    char farm_id[GRANT_ID_BYTES_MAX + 1];
+    int64_t purchases;
+    int usage;
+    struct usage_file overuse;
+};
+
 /* The licence in the types that JSON has. */
 struct licence_file {
     int activation, term, contact, usage, status;
@@ -214,6 +233,10 @@ struct licence_file {
     int64_t serial, limit, purchases;
     int64_t expires_at_ms, issued_at_ms, refresh_by_ms, last_contact_ms;
     char entitlement[STORE_ENTITLEMENT_MAX + 1];
+    struct usage_file overuse;
+    int64_t term_said_days, grace_said_days, contact_said_days;
+    struct former_file former[STANDING_FORMER_MAX];
+    size_t former_count;
     int64_t licence_ms, boot_ms, offset_ms;
     char boot_id[CLOCK_BOOT_ID_BYTES];
 };
@@ -242,10 +265,30 @@ static void licence_words(struct licence_words *ret)
 static const char *const STATUS_WORDS[] = {"active", "deactivated", NULL};
 static_assert(GRANT_STATUS_MAX == 2, "a new grant status needs its word");
 
+static const struct json_field overuse_fields[] = {
+    INSTANT(usage_file, exceeding_since_ms, "exceeding_since_ms"),
+    INTEGER(usage_file, settle_ms, "settle_ms", 0, CLOCK_MS_MAX),
+    INSTANT(usage_file, grace_started_ms, "grace_started_ms"),
+    BOOLEAN(usage_file, grace_end_said, "grace_end_said"),
+    INTEGER(usage_file, warned_percent, "warned_percent", 0, 100),
+};
+static const struct json_shape overuse_shape = {overuse_fields, FIELDS(overuse_fields)};
+
 static int read_licence_file(const char *path, struct licence_file *ret, struct error_detail *ret_detail)
 {
     struct licence_words words;
     licence_words(&words);
+    const struct json_field former_fields[] = {
+        TEXT(former_file, farm_id, "farm_id", 1),
+        INTEGER(former_file, purchases, "purchases", 0, INT64_MAX),
+        CHOICE(former_file, usage, "usage", words.usage),
+        {.name = "overuse",
+         .type = JSON_OBJECT,
+         .offset = offsetof(struct former_file, overuse),
+         .shape = &overuse_shape,
+         .required = true},
+    };
+    const struct json_shape former_shape = {former_fields, FIELDS(former_fields)};
     const struct json_field fields[] = {
         CHOICE(licence_file, activation, "activation", words.activation),
         CHOICE(licence_file, term, "term", words.term),
@@ -255,6 +298,20 @@ static int read_licence_file(const char *path, struct licence_file *ret, struct 
         INSTANT(licence_file, last_contact_ms, "last_contact_ms"),
         TEXT(licence_file, farm_id, "farm_id", 0),
         TEXT(licence_file, installation_id, "installation_id", 0),
+        {.name = "overuse",
+         .type = JSON_OBJECT,
+         .offset = offsetof(struct licence_file, overuse),
+         .shape = &overuse_shape},
+        OPTIONAL_DAYS(licence_file, term_said_days, "term_said_days"),
+        OPTIONAL_DAYS(licence_file, grace_said_days, "grace_said_days"),
+        OPTIONAL_DAYS(licence_file, contact_said_days, "contact_said_days"),
+        {.name = "former_farms",
+         .type = JSON_ARRAY,
+         .offset = offsetof(struct licence_file, former),
+         .shape = &former_shape,
+         .count_offset = offsetof(struct licence_file, former_count),
+         .count_max = STANDING_FORMER_MAX,
+         .element_bytes = sizeof(struct former_file)},
         INTEGER(licence_file, serial, "serial", 0, INT64_MAX),
         CHOICE(licence_file, status, "status", STATUS_WORDS),
         TEXT(licence_file, reason, "reason", 0),
@@ -275,13 +332,26 @@ static int read_licence_file(const char *path, struct licence_file *ret, struct 
     return read_shape(path, &shape, ret, ret_detail);
 }
 
+static struct usage usage_of_file(int state, const struct usage_file *file)
+{
+    return (struct usage){.state = (enum usage_state)state,
+                          .exceeding_since_ms = file->exceeding_since_ms,
+                          .settle_ms = file->settle_ms,
+                          .grace_started_ms = file->grace_started_ms,
+                          .grace_end_said = file->grace_end_said,
+                          .warned_percent = (unsigned)file->warned_percent};
+}
+
 static void licence_of_file(const struct licence_file *file, struct store_licence *ret)
 {
     *ret = (struct store_licence){
         .standing = {.activation = (enum activation_state)file->activation,
                      .term = (enum term_state)file->term,
                      .contact = (enum contact_state)file->contact,
-                     .usage = (enum usage_state)file->usage,
+                     .usage = usage_of_file(file->usage, &file->overuse),
+                     .term_said = {.days = (unsigned)file->term_said_days,
+                                   .grace_days = (unsigned)file->grace_said_days},
+                     .contact_said_days = (unsigned)file->contact_said_days,
                      .copied = file->copied,
                      .grant = {.serial = (uint64_t)file->serial,
                                .status = (enum grant_status)file->status,
@@ -297,6 +367,12 @@ static void licence_of_file(const struct licence_file *file, struct store_licenc
                   .offset_ms = file->offset_ms,
                   .anchored = file->anchored},
     };
+    for (size_t i = 0; i < file->former_count; i++) {
+        struct former_farm *former = &ret->standing.former[i];
+        memcpy(former->farm_id, file->former[i].farm_id, sizeof(former->farm_id));
+        former->purchases = (uint64_t)file->former[i].purchases;
+        former->usage = usage_of_file(file->former[i].usage, &file->former[i].overuse);
+    }
     struct grant *grant = &ret->standing.grant;
     memcpy(grant->farm_id, file->farm_id, sizeof(grant->farm_id));
     memcpy(grant->installation_id, file->installation_id, sizeof(grant->installation_id));
@@ -317,13 +393,45 @@ int store_licence_read(const char *path, struct store_licence *ret, struct error
     return error;
 }
 
+static void write_overuse(struct json_writer *writer, const struct usage *usage)
+{
+    json_text(writer, "usage", usage_state_name(usage->state));
+    json_open_object(writer, "overuse");
+    json_integer(writer, "exceeding_since_ms", usage->exceeding_since_ms);
+    json_integer(writer, "settle_ms", usage->settle_ms);
+    json_integer(writer, "grace_started_ms", usage->grace_started_ms);
+    json_boolean(writer, "grace_end_said", usage->grace_end_said);
+    json_integer(writer, "warned_percent", usage->warned_percent);
+    json_close_object(writer);
+}
+
+static void write_former(struct json_writer *writer, const struct standing *standing)
+{
+    json_open_array(writer, "former_farms");
+    for (size_t i = 0; i < STANDING_FORMER_MAX; i++) {
+        const struct former_farm *former = &standing->former[i];
+        if (former->farm_id[0] == '\0')
+            continue;
+        json_open_object(writer, NULL);
+        json_text(writer, "farm_id", former->farm_id);
+        json_integer(writer, "purchases", (int64_t)former->purchases);
+        write_overuse(writer, &former->usage);
+        json_close_object(writer);
+    }
+    json_close_array(writer);
+}
+
 static void write_standing(struct json_writer *writer, const struct standing *standing)
 {
     const struct grant *grant = &standing->grant;
     json_text(writer, "activation", activation_state_name(standing->activation));
     json_text(writer, "term", term_state_name(standing->term));
     json_text(writer, "contact", contact_state_name(standing->contact));
-    json_text(writer, "usage", usage_state_name(standing->usage));
+    write_overuse(writer, &standing->usage);
+    json_integer(writer, "term_said_days", standing->term_said.days);
+    json_integer(writer, "grace_said_days", standing->term_said.grace_days);
+    json_integer(writer, "contact_said_days", standing->contact_said_days);
+    write_former(writer, standing);
     json_boolean(writer, "copied", standing->copied);
     json_integer(writer, "last_contact_ms", standing->last_contact_ms);
     json_text(writer, "farm_id", grant->farm_id);

@@ -20,7 +20,7 @@ static struct admission_answer decide(const struct api *api, const struct admiss
     struct core_status status;
     const struct core *core = api->agent.core(api->agent.agent);
     core_status(core, &status);
-    return admission_decide(&status.verdict, core_tally(core), question);
+    return admission_decide(&status.verdict, status.strict, core_tally(core), question);
 }
 
 /* A user name as it may be asked for. False: answered. */
@@ -37,7 +37,7 @@ static void answer_gate(struct http_exchange *exchange, struct admission_answer 
     if (answer.gate)
         reply_no_content(exchange);
     else
-        reply_refused(exchange, answer.reason);
+        reply_refused(exchange, &answer);
 }
 
 static bool read_gate_question(struct api *api, struct http_exchange *exchange,
@@ -161,7 +161,7 @@ static void resources_account_known(void *data, const struct account *account)
         if (answer.list)
             answer_resources(ask->call.exchange, api->agent.resources(api->agent.agent), account);
         else
-            reply_refused(ask->call.exchange, answer.reason);
+            reply_refused(ask->call.exchange, &answer);
     }
     call_end(&ask->call);
 }

@@ -102,12 +102,11 @@ void reply_problem_with_headers(struct http_exchange *exchange, int status, cons
     close_as(exchange, writer, status, "application/problem+json", headers);
 }
 
-void reply_refused(struct http_exchange *exchange, enum verdict_reason reason)
+void reply_refused(struct http_exchange *exchange, const struct admission_answer *answer)
 {
     char header[96];
-    (void)snprintf(header, sizeof(header), "X-Farmgate-Reason: %s\r\n", verdict_reason_name(reason));
-    reply_problem_with_headers(exchange, 403, verdict_reason_name(reason), verdict_reason_text(reason),
-                               header);
+    (void)snprintf(header, sizeof(header), "X-Farmgate-Reason: %s\r\n", answer->code);
+    reply_problem_with_headers(exchange, 403, answer->code, answer->text, header);
 }
 
 /* The status may be the authority's, and so anything: what we do not know is its fault. */

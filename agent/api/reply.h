@@ -2,7 +2,7 @@
 #ifndef FARMGATE_AGENT_API_REPLY_H
 #define FARMGATE_AGENT_API_REPLY_H
 
-#include "agent/core/verdict.h"
+#include "agent/core/admission.h"
 #include "common/http_server.h"
 #include "common/json.h"
 
@@ -18,7 +18,7 @@ void reply_no_memory(struct http_exchange *exchange);
 /* 400 `invalid`. */
 void reply_invalid(struct http_exchange *exchange, const char *field, const char *detail);
 /* 403 with the verdict's reason, in the header too. */
-void reply_refused(struct http_exchange *exchange, enum verdict_reason reason);
+void reply_refused(struct http_exchange *exchange, const struct admission_answer *answer);
 /* A change that failed. */
 void reply_outcome(struct http_exchange *exchange, const struct api_outcome *outcome);
 

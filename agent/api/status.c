@@ -34,7 +34,7 @@ static void write_verdict(struct json_writer *writer, const struct core_status *
     json_text(writer, "activation", activation_state_name(status->standing.activation));
     json_text(writer, "term", term_state_name(status->standing.term));
     json_text(writer, "contact", contact_state_name(status->standing.contact));
-    json_text(writer, "usage", usage_state_name(status->standing.usage));
+    json_text(writer, "usage", usage_state_name(status->standing.usage.state));
     json_close_object(writer);
 }
 

@@ -16,12 +16,19 @@ struct admission_question {
 };
 
 struct admission_answer {
-    bool gate;                  /* may start or come back to a session */
-    bool list;                  /* may see published resources */
-    enum verdict_reason reason; /* why not; VERDICT_OPEN if both hold */
+    bool gate;        /* may start or come back to a session */
+    bool list;        /* may see published resources */
+    const char *code; /* why not: verdict_reason_name, or "no_license_free"; "open" if both hold */
+    const char *text; /* the same as a sentence for people */
 };
 
-struct admission_answer admission_decide(const struct verdict *verdict, const struct tally *tally,
+/* `strict` (RULES §4): nobody passes a closed gate, and where licences have run out an administrator's
+ * desktop passes only into a free exempt place. */
+struct admission_answer admission_decide(const struct verdict *verdict, bool strict,
+                                         const struct tally *tally,
                                          const struct admission_question *question);
+
+/* What users read while licences have run out. */
+const char *admission_run_out_text(void);
 
 #endif

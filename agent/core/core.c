@@ -91,52 +91,130 @@ static void observe(struct core *core)
     core->marks_moved |= peak_observe(&core->peak, tally_level(core->tally), core->now_ms);
 }
 
-static void advance(struct core *core, int64_t now_ms)
+int64_t core_phase_after(const struct core *core, int64_t at_ms)
 {
-    peak_advance(&core->peak, now_ms, on_window_closed, core);
-    core->now_ms = now_ms;
+    int64_t start_ms = window_start(at_ms) + reporter_phase(core->farm_id);
+    return start_ms > at_ms ? start_ms : start_ms + WINDOW_MS;
 }
 
-void core_move_time(struct core *core, int64_t now_ms, bool inclusive)
+/* What falls due, in the order that holds at equal instants (RULES §3.5). */
+enum due_kind { DUE_LEASE, DUE_MACHINE, DUE_VALIDATION, DUE_NOTHING };
+
+struct due {
+    enum due_kind kind;
+    int64_t at_ms; /* licence time; INT64_MAX: never */
+};
+
+/* Leases run on event time, which may be ahead. */
+static int64_t lease_due_ms(const struct core *core)
 {
-    int64_t lease_ms = core->settings.api_lease_ms;
-    if (!core->peak.started) {
-        core->now_ms = now_ms;
-        peak_start(&core->peak, tally_level(core->tally), now_ms);
-        core->marks_moved = true;
-    }
-    if (now_ms < core->now_ms)
-        now_ms = core->now_ms;
-    for (;;) {
-        int64_t due_ms = roster_due_ms(core->roster, lease_ms);
-        if (due_ms > now_ms || (due_ms == now_ms && !inclusive))
-            break;
-        advance(core, due_ms > core->now_ms ? due_ms : core->now_ms);
-        roster_expire(core->roster, lease_ms, core->now_ms);
+    int64_t due_ms = roster_due_ms(core->roster, core->settings.api_lease_ms);
+    return due_ms <= core->now_ms ? core->clock_ms : due_ms;
+}
+
+static bool validates(const struct core *core)
+{
+    return core->started && core->standing.activation != ACTIVATION_NONE;
+}
+
+/* Of several missed validations only the last is made up for: cycles run once (RULES §3.4). */
+static int64_t validation_due_ms(const struct core *core, int64_t until_ms, bool inclusive)
+{
+    if (!validates(core))
+        return INT64_MAX;
+    int64_t last_ms = core_phase_after(core, until_ms - !inclusive) - WINDOW_MS;
+    return last_ms >= core->validation_due_ms ? last_ms : INT64_MAX;
+}
+
+static struct due next_due(const struct core *core, int64_t until_ms, bool inclusive)
+{
+    struct due due = {DUE_LEASE, lease_due_ms(core)};
+    int64_t machine_ms = standing_due_ms(&core->standing, core->clock_ms);
+    int64_t validation_ms = validation_due_ms(core, until_ms, inclusive);
+    if (machine_ms < due.at_ms)
+        due = (struct due){DUE_MACHINE, machine_ms};
+    if (validation_ms < due.at_ms)
+        due = (struct due){DUE_VALIDATION, validation_ms};
+    if (due.at_ms > until_ms || (due.at_ms == until_ms && !inclusive))
+        due.kind = DUE_NOTHING;
+    return due;
+}
+
+static void pass_to(struct core *core, int64_t clock_ms)
+{
+    core->clock_ms = clock_ms;
+    if (clock_ms <= core->now_ms)
+        return;
+    peak_advance(&core->peak, clock_ms, on_window_closed, core);
+    core->now_ms = clock_ms;
+}
+
+static void happen(struct core *core, enum due_kind kind)
+{
+    switch (kind) {
+    case DUE_LEASE:
+        roster_expire(core->roster, core->settings.api_lease_ms, core->now_ms);
         observe(core);
+        core_judge(core);
+        return;
+    case DUE_MACHINE:
+        core_pass(core);
+        return;
+    case DUE_VALIDATION:
+        core_validate(core);
+        return;
+    case DUE_NOTHING:
+        return;
     }
-    advance(core, now_ms);
+}
+
+/* What lies further ahead than the authority would count is given up: event time begins anew. */
+static void restart_time(struct core *core)
+{
+    struct log_event event = {.code = LOG_time_restarted};
+    peak_restart(&core->peak, core->clock_ms, on_window_closed, core);
+    core->now_ms = core->clock_ms;
+    core->marks_moved = true;
+    roster_restart_leases(core->roster, core->now_ms);
+    log_event_number(&event, "now_at", core->now_ms);
+    core_log(core, &event);
+}
+
+static void set_back(struct core *core, int64_t clock_ms)
+{
+    int64_t before_ms = core->clock_ms;
+    core->clock_ms = clock_ms;
+    if (core->now_ms - clock_ms > CORE_AHEAD_MS)
+        restart_time(core);
+    core_set_back(core, before_ms);
+    core->validation_due_ms = core_phase_after(core, clock_ms);
+}
+
+static void start_time(struct core *core, int64_t clock_ms)
+{
+    core->clock_ms = core->now_ms = clock_ms;
+    core->validation_due_ms = core_phase_after(core, clock_ms);
+    peak_start(&core->peak, tally_level(core->tally), clock_ms);
+    core->marks_moved = true;
+}
+
+void core_move_time(struct core *core, int64_t clock_ms, bool inclusive)
+{
+    if (!core->peak.started)
+        start_time(core, clock_ms);
+    if (clock_ms < core->clock_ms)
+        set_back(core, clock_ms);
+    for (;;) {
+        struct due due = next_due(core, clock_ms, inclusive);
+        if (due.kind == DUE_NOTHING)
+            break;
+        pass_to(core, due.at_ms);
+        happen(core, due.kind);
+    }
+    pass_to(core, clock_ms);
 }
 
 /* ---- what follows -------------------------------------------------------------------------------------- */
-
-/* Overuse is noticed; what it leads to comes with the usage clocks. */
-static void judge_usage(struct core *core)
-{
-    uint32_t users = tally_level(core->tally)->concurrent_users, limit = core->standing.grant.limit;
-    bool activated = core->standing.activation != ACTIVATION_NONE;
-    enum usage_state usage = activated && users > limit ? USAGE_SETTLING : USAGE_WITHIN;
-    if (usage == core->standing.usage)
-        return;
-    core->standing.usage = usage;
-    core->standing_moved = true;
-    if (!activated)
-        return;
-    struct log_event event = {.code = usage == USAGE_SETTLING ? LOG_limit_exceeded : LOG_limit_kept};
-    log_event_number(&event, "users", users);
-    log_event_number(&event, "limit", limit);
-    core_log(core, &event);
-}
 
 static void persist_running(struct core *core)
 {
@@ -152,20 +230,39 @@ static void persist_standing(struct core *core)
     core_persist(core, &persist);
 }
 
+static void say_gate(struct core *core, const struct verdict *verdict)
+{
+    struct log_event event = {.code = verdict->open ? LOG_gate_opened : LOG_gate_closed};
+    log_event_text(&event, "reason", verdict_reason_name(verdict->reason));
+    log_event_text(&event, "detail", verdict_reason_text(verdict->reason));
+    core_log(core, &event);
+}
+
+static void say_admission(struct core *core, enum log_event_code code)
+{
+    struct log_event event = {.code = code};
+    log_event_number(&event, "users", tally_level(core->tally)->concurrent_users);
+    log_event_number(&event, "limit", core->standing.grant.limit);
+    core_log(core, &event);
+}
+
 /* Until every source has enumerated, the last verdict on disk stays in force. A gate that could not be put on
  * the list is told with the next step. */
 static void tell_verdict(struct core *core)
 {
-    struct verdict verdict = verdict_of(&core->standing);
-    bool moved = !core->told_once || verdict.reason != core->told.reason;
+    struct verdict verdict = core_verdict(core), told = core->told;
+    bool first = !core->told_once;
+    bool moved = first || verdict.reason != told.reason || verdict.admission != told.admission;
     if (!core->started || !moved || !core_actions_signal(core->actions, ACTION_GATE))
         return;
     core->told = verdict;
     core->told_once = true;
-    struct log_event event = {.code = verdict.open ? LOG_gate_opened : LOG_gate_closed};
-    log_event_text(&event, "reason", verdict_reason_name(verdict.reason));
-    log_event_text(&event, "detail", verdict_reason_text(verdict.reason));
-    core_log(core, &event);
+    if (first || verdict.reason != told.reason)
+        say_gate(core, &verdict);
+    if (verdict.admission == ADMISSION_HOLDERS)
+        say_admission(core, LOG_licenses_run_out);
+    else if (verdict.admission == ADMISSION_ALL && !first && told.admission == ADMISSION_HOLDERS)
+        say_admission(core, LOG_licenses_free_again);
 }
 
 static void report_if_due(struct core *core)
@@ -181,7 +278,7 @@ static void report_if_due(struct core *core)
 static void settle(struct core *core)
 {
     observe(core);
-    judge_usage(core);
+    core_judge(core);
     if (core->marks_moved)
         persist_running(core);
     if (core->standing_moved)
@@ -196,17 +293,29 @@ static void settle(struct core *core)
 static int apply_settings(struct core *core, const struct core_settings *settings)
 {
     int code = tally_reconfigure(core->tally, &settings->tally);
-    if (code == 0)
-        core->settings = *settings;
-    return code;
+    if (code < 0)
+        return code;
+    core->settings = *settings;
+    core_resettle(core);
+    return 0;
+}
+
+/* The gate may be judged from now on, and is told anew. */
+static void start(struct core *core)
+{
+    observe(core);
+    core_judge(core);
+    core->started = true;
+    core->told_once = false;
+    core_move_time(core, core->clock_ms, true);
+    core_validate(core);
 }
 
 static int apply(struct core *core, const struct core_event *event)
 {
     switch (event->type) {
     case EVENT_STARTED:
-        core->started = true;
-        core->told_once = false;
+        start(core);
         return 0;
     case EVENT_HOST_BOOTED:
         return core_host_booted(core, event);
@@ -239,7 +348,6 @@ int core_step(struct core *core, const struct core_event *event, int64_t now_ms,
     core->actions = actions;
     if (core->unsaved && core_snapshot(core, actions) == 0)
         core->unsaved = false;
-    core->clock_ms = now_ms;
     if (event->type == EVENT_ACTIVATED) {
         code = core_activated(core, event, now_ms);
     } else {
@@ -251,17 +359,20 @@ int core_step(struct core *core, const struct core_event *event, int64_t now_ms,
     return code == 0 && core->unsaved ? CORE_NO_MEMORY : code;
 }
 
+static int64_t least(int64_t left, int64_t right)
+{
+    return left < right ? left : right;
+}
+
 int64_t core_due_ms(const struct core *core)
 {
-    int64_t due_ms = reporter_due_ms(core->reporter);
-    int64_t lease_due_ms = roster_due_ms(core->roster, core->settings.api_lease_ms);
     if (core->unsaved)
         return core->clock_ms + CORE_UNSAVED_RETRY_MS;
-    if (lease_due_ms < due_ms)
-        due_ms = lease_due_ms;
-    if (core->peak.started && core->peak.window.end_ms < due_ms)
-        due_ms = core->peak.window.end_ms;
-    return due_ms;
+    int64_t due_ms = least(reporter_due_ms(core->reporter), lease_due_ms(core));
+    due_ms = least(due_ms, standing_due_ms(&core->standing, core->clock_ms));
+    if (validates(core))
+        due_ms = least(due_ms, core->validation_due_ms);
+    return core->peak.started ? least(due_ms, core->peak.window.end_ms) : due_ms;
 }
 
 /* ---- over a restart ------------------------------------------------------------------------------------ */
@@ -304,11 +415,12 @@ int core_restore(struct core *core, const struct core_saved *saved, int64_t now_
     if (!keep_id(core->farm_id, saved->farm_id) || !keep_id(core->installation_id, saved->installation_id))
         return CORE_INVALID;
     core->standing = saved->standing;
-    core->clock_ms = now_ms;
     if (saved->has_running)
         core->peak = (struct peak){.window = saved->running, .today = saved->today, .ever = saved->ever};
     peak_start(&core->peak, tally_level(core->tally), now_ms);
     core->now_ms = core->peak.now_ms;
+    core->clock_ms = least(now_ms, core->now_ms); /* what fell due since has not happened yet */
+    core->validation_due_ms = core_phase_after(core, now_ms);
     core->marks_moved = true; /* the first step stores what begins here */
     return restore_reporter(core, saved, now_ms);
 }
@@ -368,10 +480,22 @@ int core_snapshot(const struct core *core, struct core_actions *actions)
 
 /* ---- questions ----------------------------------------------------------------------------------------- */
 
+struct verdict core_verdict(const struct core *core)
+{
+    return verdict_of(&core->standing, tally_level(core->tally)->concurrent_users,
+                      core->settings.spare_grace);
+}
+
+int64_t core_deactivates_ms(const struct core *core)
+{
+    int64_t from_ms = usage_deactivates_ms(&core->standing.usage);
+    return from_ms == INT64_MAX ? INT64_MAX : core_phase_after(core, from_ms - 1);
+}
+
 void core_status(const struct core *core, struct core_status *ret_status)
 {
     *ret_status = (struct core_status){
-        .verdict = verdict_of(&core->standing),
+        .verdict = core_verdict(core),
         .standing = core->standing,
         .farm_id = core_reports(core) ? core->farm_id : NULL,
         .level = *tally_level(core->tally),
@@ -379,6 +503,9 @@ void core_status(const struct core *core, struct core_status *ret_status)
         .today = core->peak.today,
         .ever = core->peak.ever,
         .next_report_ms = reporter_due_ms(core->reporter),
+        .next_validation_ms = validates(core) ? core->validation_due_ms : INT64_MAX,
+        .deactivates_ms = core_deactivates_ms(core),
+        .strict = core->settings.strict,
         .windows_queued = reporter_queued(core->reporter),
         .report_failures = reporter_failures(core->reporter),
         .started = core->started,

@@ -1,9 +1,11 @@
 /* core.h - the one decision maker. An event and an instant go in; the state changes; actions come out, in
  * order.
  *
- * Pure: no clock, no I/O, no globals, no logging. Every `now_ms` is licence time (RULES §3.1), Unix ms; one
- * that lies before the last is taken as the last (RULES §2.7). At equal instants the caller steps session
- * events first, then entitlements, then EVENT_TIMER (RULES §3.5).
+ * Pure: no clock, no I/O, no globals, no logging. Every `now_ms` is licence time L (RULES §3.1), Unix ms. The
+ * machines of standing.h, validations and reports run on L; sessions, windows and leases on event time E, the
+ * later of L and the last event's (RULES §2.7). An L that goes back corrects the machines, and E stands still
+ * until L has caught up; if E is more than CORE_AHEAD_MS ahead, a wrong clock was healed and E follows. At
+ * equal instants the caller steps session events first, then entitlements, then EVENT_TIMER (RULES §3.5).
  *
  *     events ──► core_step ──► actions: persist, gate, report, log, clock
  *                 roster → tally → peak,   verdict,   reporter
@@ -17,18 +19,27 @@
 #include "peak.h"
 #include "reporter.h"
 #include "roster.h"
+#include "standing.h"
 #include "tally.h"
 #include "verdict.h"
 
 #define CORE_BOOT_ID_BYTES_MAX 63
 #define CORE_UNSAVED_RETRY_MS  1000 /* after a list that could not be written to its end */
+/* Windows that end later than this after the authority's time are refused (RULES §5.5): none of those that
+ * lie further ahead can have been counted, so their time may come again. */
+#define CORE_AHEAD_MS      DAY_MS
+#define CORE_CLOCK_SAID_MS 60000 /* corrections of licence time by less are not said */
 
 struct core;
 
 struct core_settings {
     struct tally_settings tally;
-    int64_t api_lease_ms; /* RULES §2.9; 0: never */
-    uint64_t seed;        /* for the reporter's jitter */
+    int64_t api_lease_ms;        /* RULES §2.9; 0: never */
+    int64_t overuse_settle_ms;   /* RULES §3.6; 0: the first instant */
+    bool spare_grace;            /* RULES §4: licences run out at the limit already, the grace is kept */
+    bool strict;                 /* RULES §4: see admission.h */
+    int64_t disconnected_for_ms; /* a session disconnected for so long may be ended; 0: never */
+    uint64_t seed;               /* for the reporter's jitter */
 };
 
 enum core_event_type {
@@ -94,7 +105,7 @@ struct core_event {
 enum action_type {
     ACTION_PERSIST, /* make durable; every action behind it waits for that */
     ACTION_CLOCK,   /* licence time becomes clock_ms now (RULES §3.1); steps after it use the new time */
-    ACTION_GATE,    /* the verdict moved: files and followers; and once at EVENT_STARTED */
+    ACTION_GATE,    /* reason or admission moved: files and followers; and once at EVENT_STARTED */
     ACTION_REPORT,  /* send core_report_batch to the authority now; it stays the same until the answer */
     ACTION_LOG,     /* a log event */
     ACTION_TYPE_MAX
@@ -205,7 +216,10 @@ struct core_status {
     struct tally_level level;
     struct window window; /* the running one; users_at_end: now */
     struct peak_mark today, ever;
-    int64_t next_report_ms; /* INT64_MAX: none */
+    int64_t next_report_ms;     /* INT64_MAX: none */
+    int64_t next_validation_ms; /* by the farm's phase; INT64_MAX: none */
+    int64_t deactivates_ms;     /* the validation that deactivates if nothing changes; INT64_MAX: none */
+    bool strict;
     size_t windows_queued;
     unsigned report_failures; /* in a row */
     bool started;

@@ -18,12 +18,18 @@ bool core_reports(const struct core *core)
 
 /* ---- licence time and entitlements --------------------------------------------------------------------- */
 
-/* Licence time becomes issued_at; event time stays at the later of both. */
+/* Licence time becomes issued_at (RULES §3.1). Forward it passes; backward event time waits for it. */
 static void correct_clock(struct core *core, int64_t issued_at_ms)
 {
-    core->clock_ms = issued_at_ms;
+    int64_t by_ms = issued_at_ms - core->clock_ms;
     core_move_time(core, issued_at_ms, false);
     reporter_corrected(core->reporter, issued_at_ms);
+    if (by_ms > -CORE_CLOCK_SAID_MS && by_ms < CORE_CLOCK_SAID_MS)
+        return;
+    struct log_event event = {.code = LOG_clock_corrected};
+    log_event_number(&event, "seconds", by_ms / 1000);
+    log_event_number(&event, "now_at", issued_at_ms);
+    core_log(core, &event);
 }
 
 static int refuse(struct core *core, int code)
@@ -45,12 +51,38 @@ static void say_grant(struct core *core, enum log_event_code code)
     core_log(core, &event);
 }
 
+/* Applied all the same, as the rules say. */
+static void say_unusual(struct core *core, const struct grant *grant, const struct grant *before)
+{
+    char oddity[GRANT_ODDITY_BYTES];
+    if (strcmp(grant->farm_id, before->farm_id) == 0 && grant->limit != before->limit) {
+        struct log_event event = {.code = LOG_limit_changed};
+        log_event_number(&event, "limit", grant->limit);
+        log_event_number(&event, "before", before->limit);
+        core_log(core, &event);
+    }
+    if (grant_is_odd(grant, oddity)) {
+        struct log_event event = {.code = LOG_entitlement_odd};
+        log_event_number(&event, "serial", (int64_t)grant->serial);
+        log_event_text(&event, "detail", oddity);
+        core_log(core, &event);
+    }
+}
+
 static void say_deactivated(struct core *core)
 {
     struct log_event event = {.code = LOG_farm_deactivated};
     log_event_text(&event, "farm_id", core->standing.grant.farm_id);
     log_event_text(&event, "reason", core->standing.grant.reason);
     core_log(core, &event);
+}
+
+/* At equal instants: entitlements, timers, validation (RULES §3.5). */
+static void after_grant(struct core *core)
+{
+    core_move_time(core, core->clock_ms, true);
+    if (core->started)
+        core_validate(core);
 }
 
 static int entitlement(struct core *core, const struct grant *grant)
@@ -64,16 +96,16 @@ static int entitlement(struct core *core, const struct grant *grant)
         return CORE_NO_MEMORY;
     correct_clock(core, grant->issued_at_ms);
     enum activation_state before = core->standing.activation;
-    bool is_news = grant->serial != core->standing.grant.serial || before == ACTIVATION_NONE;
-    if (before == ACTIVATION_NONE)
-        standing_activate(&core->standing, grant, grant->issued_at_ms);
-    else
-        standing_apply(&core->standing, grant, grant->issued_at_ms);
-    core->standing_moved = true;
-    if (is_news)
+    struct grant last = core->standing.grant;
+    bool is_news = grant->serial != last.serial || before == ACTIVATION_NONE;
+    core_grant(core, grant, before == ACTIVATION_NONE);
+    if (is_news) {
         say_grant(core, LOG_entitlement_applied);
+        say_unusual(core, grant, &last);
+    }
     if (before != ACTIVATION_REVOKED && core->standing.activation == ACTIVATION_REVOKED)
         say_deactivated(core);
+    after_grant(core);
     return 0;
 }
 
@@ -112,12 +144,14 @@ int core_activated(struct core *core, const struct core_event *event, int64_t no
     memcpy(core->farm_id, event->activated.farm_id, strlen(event->activated.farm_id) + 1);
     memcpy(core->installation_id, event->activated.installation_id,
            strlen(event->activated.installation_id) + 1);
-    standing_activate(&core->standing, grant, grant->issued_at_ms);
-    core->standing_moved = true;
+    struct grant last = core->standing.grant;
+    core_grant(core, grant, true);
     core->outage = OUTAGE_NONE;
     say_grant(core, again ? LOG_farm_reactivated : LOG_farm_activated);
+    say_unusual(core, grant, &last);
     if (core->standing.activation == ACTIVATION_REVOKED)
         say_deactivated(core);
+    after_grant(core);
     return 0;
 }
 
@@ -134,10 +168,8 @@ static int released(struct core *core)
     struct log_event event = {.code = LOG_farm_released};
     log_event_text(&event, "farm_id", core->farm_id);
     core_log(core, &event);
-    if (has_lost_entitlement(core)) { /* now none is missing */
-        core->standing.grant = (struct grant){0};
-        memcpy(core->standing.grant.farm_id, core->farm_id, sizeof(core->farm_id));
-    }
+    if (has_lost_entitlement(core)) /* now none is missing */
+        standing_name(&core->standing, core->farm_id);
     standing_release(&core->standing);
     core->standing_moved = true;
     stop_reporting(core);

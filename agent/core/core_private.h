@@ -1,5 +1,5 @@
 /* core_private.h - what the core's own files share: core.c (the step), core_sessions.c (who is on),
- * core_licence.c (what the authority says). */
+ * core_licence.c (what the authority says), core_standing.c (what follows from it). */
 #ifndef FARMGATE_CORE_CORE_PRIVATE_H
 #define FARMGATE_CORE_CORE_PRIVATE_H
 
@@ -26,8 +26,9 @@ struct core {
     struct booted_host *hosts;
     size_t host_count, host_room;
 
-    int64_t now_ms;   /* event time: never goes back (RULES §2.7) */
-    int64_t clock_ms; /* licence time as told last: an entitlement may have set it back */
+    int64_t now_ms;   /* event time E: the later of licence time and the last event's (RULES §2.7) */
+    int64_t clock_ms; /* licence time L as told last: an entitlement may have set it back */
+    int64_t validation_due_ms; /* the next one by the farm's phase (RULES §3.4); of use once started */
     bool started;
     enum outage outage; /* as it was said last */
     struct verdict told;
@@ -45,9 +46,14 @@ struct core {
 void core_persist(struct core *core, const struct persist *persist);
 void core_log(struct core *core, struct log_event *event); /* dated here */
 
-/* Event time goes on to now_ms, and everything that falls due before it happens, each at its instant; with
- * `inclusive` also what is due at now_ms itself. */
-void core_move_time(struct core *core, int64_t now_ms, bool inclusive);
+/* Licence time becomes clock_ms, and everything that falls due before it happens, each thing at its own
+ * instant; with `inclusive` also what is due at clock_ms itself. Going back corrects the machines. */
+void core_move_time(struct core *core, int64_t clock_ms, bool inclusive);
+/* The first instant after at_ms that lies at the farm's phase (RULES §3.4). */
+int64_t core_phase_after(const struct core *core, int64_t at_ms);
+/* The validation that deactivates if nothing changes; INT64_MAX: none. */
+int64_t core_deactivates_ms(const struct core *core);
+struct verdict core_verdict(const struct core *core);
 
 /* core_sessions.c */
 roster_change_fn core_on_change;
@@ -62,5 +68,14 @@ int core_licence_event(struct core *core, const struct core_event *event);
 /* Whether the farm reports: it is activated, or has the identity of a farm whose entitlement was lost and
  * comes back with a report. */
 bool core_reports(const struct core *core);
+
+/* core_standing.c: move the machines at core->clock_ms, say what moved and note that it is to be stored. */
+void core_judge(struct core *core);    /* the level may be another */
+void core_pass(struct core *core);     /* something fell due */
+void core_validate(struct core *core); /* RULES §3.4; and when the next is due */
+void core_resettle(struct core *core); /* other settings */
+void core_set_back(struct core *core, int64_t before_ms);
+/* A checked grant, of a report or of an activation. */
+void core_grant(struct core *core, const struct grant *grant, bool activates);
 
 #endif

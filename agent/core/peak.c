@@ -116,6 +116,18 @@ void peak_advance(struct peak *peak, int64_t now_ms, peak_closed_fn *closed, voi
     peak->now_ms = now_ms;
 }
 
+void peak_restart(struct peak *peak, int64_t now_ms, peak_closed_fn *closed, void *data)
+{
+    if (!peak->started)
+        return;
+    peak->window.end_ms = peak->now_ms;
+    if (peak->window.end_ms > peak->window.start_ms)
+        close_window(peak, closed, data);
+    peak->now_ms = now_ms;
+    peak->today = (struct peak_mark){0};
+    open_window(peak, now_ms);
+}
+
 bool peak_observe(struct peak *peak, const struct tally_level *level, int64_t now_ms)
 {
     if (now_ms > peak->now_ms)

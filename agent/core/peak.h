@@ -52,6 +52,10 @@ void peak_start(struct peak *peak, const struct tally_level *level, int64_t now_
 #define PEAK_CATCH_UP_MAX 28800 /* 400 days */
 void peak_advance(struct peak *peak, int64_t now_ms, peak_closed_fn *closed, void *data);
 
+/* Time was far ahead and begins anew at now_ms: the running window ends where it stood, another begins, today
+ * is another day; `ever` stays. */
+void peak_restart(struct peak *peak, int64_t now_ms, peak_closed_fn *closed, void *data);
+
 /* The level from now_ms on (call peak_advance to it first). True if a mark of the running window, day or ever
  * moved. */
 bool peak_observe(struct peak *peak, const struct tally_level *level, int64_t now_ms);

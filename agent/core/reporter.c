@@ -1,7 +1,7 @@
 #include "reporter.h"
 
 #include "core_error.h"
-#include "verdict.h"
+#include "grant.h"
 
 #include <stdlib.h>
 #include <string.h>

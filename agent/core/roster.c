@@ -339,6 +339,21 @@ void roster_expire(struct roster *roster, int64_t lease_ms, int64_t now_ms)
     }
 }
 
+void roster_restart_leases(struct roster *roster, int64_t now_ms)
+{
+    uint32_t number = roster->records.newest;
+    while (number != RECORD_NONE) {
+        struct tally_entry entry = tally_at(roster->tally, number);
+        union record *record = record_at(&roster->records, roster_record(entry.tag));
+        if (record->alone.lease_at_ms <= now_ms)
+            return;
+        record->alone.lease_at_ms = now_ms;
+        number = record->alone.older;
+        struct roster_change change = change_of(roster, &entry, ROSTER_RENEWED);
+        tell(roster, &change);
+    }
+}
+
 static bool end_first(void *data, const struct tally_entry *entry)
 {
     roster_end_live(data, entry, false);

@@ -75,6 +75,8 @@ int roster_broker_set(struct roster *roster, const char *host, const struct conn
 
 /* Ends broker-only records not PUT again within lease_ms (0: never). */
 void roster_expire(struct roster *roster, int64_t lease_ms, int64_t now_ms);
+/* Time was ahead and begins anew at now_ms: leases that lie ahead of it are renewed then. */
+void roster_restart_leases(struct roster *roster, int64_t now_ms);
 /* When the next one falls due; INT64_MAX: never. */
 int64_t roster_due_ms(const struct roster *roster, int64_t lease_ms);
 

@@ -1,9 +1,8 @@
 #include "verdict.h"
 
-#include "core_error.h"
+#include "standing.h"
 
 #include <assert.h>
-#include <string.h>
 
 #define COUNT(table) (sizeof(table) / sizeof((table)[0]))
 
@@ -11,21 +10,32 @@ static enum verdict_reason reason_of(const struct standing *standing)
 {
     if (standing->activation == ACTIVATION_NONE)
         return standing->copied ? VERDICT_COPIED : VERDICT_NOT_ACTIVATED;
-    if (standing->activation == ACTIVATION_REVOKED)
+    if (activation_state_closes(standing->activation))
         return VERDICT_REVOKED;
-    if (standing->term == TERM_EXPIRED)
+    if (term_state_closes(standing->term))
         return VERDICT_EXPIRED;
-    if (standing->contact == CONTACT_STALE)
+    if (contact_state_closes(standing->contact))
         return VERDICT_STALE;
-    if (standing->usage == USAGE_OVER)
+    if (usage_state_closes(standing->usage.state))
         return VERDICT_OVER;
     return VERDICT_OPEN;
 }
 
-struct verdict verdict_of(const struct standing *standing)
+/* The grace lets everyone in while it is available and while it runs; once spent nobody passes the limit. */
+static bool limits(const struct usage *usage, bool spare_grace)
 {
-    enum verdict_reason reason = reason_of(standing);
-    return (struct verdict){.open = reason == VERDICT_OPEN, .reason = reason};
+    return usage->state == USAGE_ENFORCED || (spare_grace && usage->grace_started_ms == 0);
+}
+
+struct verdict verdict_of(const struct standing *standing, uint32_t users, bool spare_grace)
+{
+    struct verdict verdict = {.reason = reason_of(standing)};
+    if (verdict.reason != VERDICT_OPEN)
+        return verdict;
+    bool run_out = users >= standing->grant.limit && limits(&standing->usage, spare_grace);
+    verdict.open = true;
+    verdict.admission = run_out ? ADMISSION_HOLDERS : ADMISSION_ALL;
+    return verdict;
 }
 
 const char *verdict_reason_name(enum verdict_reason reason)
@@ -65,72 +75,10 @@ const char *verdict_reason_text(enum verdict_reason reason)
     return texts[reason];
 }
 
-const char *activation_state_name(enum activation_state state)
+const char *admission_name(enum admission admission)
 {
     static const char *const names[] = {
-        [ACTIVATION_NONE] = "none", [ACTIVATION_ACTIVE] = "active", [ACTIVATION_REVOKED] = "revoked"};
-    static_assert(COUNT(names) == ACTIVATION_STATE_MAX, "every state has a name");
-    return names[state];
-}
-
-const char *term_state_name(enum term_state state)
-{
-    static const char *const names[] = {
-        [TERM_VALID] = "valid", [TERM_EXPIRY_GRACE] = "expiry_grace", [TERM_EXPIRED] = "expired"};
-    static_assert(COUNT(names) == TERM_STATE_MAX, "every state has a name");
-    return names[state];
-}
-
-const char *contact_state_name(enum contact_state state)
-{
-    static const char *const names[] = {[CONTACT_FRESH] = "fresh", [CONTACT_STALE] = "stale"};
-    static_assert(COUNT(names) == CONTACT_STATE_MAX, "every state has a name");
-    return names[state];
-}
-
-const char *usage_state_name(enum usage_state state)
-{
-    static const char *const names[] = {
-        [USAGE_WITHIN] = "within",     [USAGE_SETTLING] = "settling", [USAGE_OVERUSE_GRACE] = "overuse_grace",
-        [USAGE_ENFORCED] = "enforced", [USAGE_OVER] = "over",
-    };
-    static_assert(COUNT(names) == USAGE_STATE_MAX, "every state has a name");
-    return names[state];
-}
-
-int standing_check(const struct standing *standing, const char *farm_id, const char *installation_id,
-                   const struct grant *grant)
-{
-    if (strcmp(grant->farm_id, farm_id) != 0 || strcmp(grant->installation_id, installation_id) != 0)
-        return CORE_NOT_OURS;
-    bool same_farm = strcmp(standing->grant.farm_id, farm_id) == 0;
-    if (same_farm &&
-        (grant->serial < standing->grant.serial || grant->issued_at_ms < standing->grant.issued_at_ms))
-        return CORE_OUTDATED;
-    return 0;
-}
-
-static void take(struct standing *standing, const struct grant *grant, int64_t now_ms)
-{
-    standing->grant = *grant;
-    standing->last_contact_ms = now_ms;
-}
-
-void standing_apply(struct standing *standing, const struct grant *grant, int64_t now_ms)
-{
-    take(standing, grant, now_ms);
-    if (grant->status == GRANT_DEACTIVATED)
-        standing->activation = ACTIVATION_REVOKED;
-}
-
-void standing_activate(struct standing *standing, const struct grant *grant, int64_t now_ms)
-{
-    take(standing, grant, now_ms);
-    standing->activation = grant->status == GRANT_ACTIVE ? ACTIVATION_ACTIVE : ACTIVATION_REVOKED;
-    standing->copied = false;
-}
-
-void standing_release(struct standing *standing)
-{
-    standing->activation = ACTIVATION_NONE;
+        [ADMISSION_NONE] = "none", [ADMISSION_HOLDERS] = "holders", [ADMISSION_ALL] = "all"};
+    static_assert(COUNT(names) == ADMISSION_MAX, "every admission has a name");
+    return names[admission];
 }

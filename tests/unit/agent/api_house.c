@@ -422,7 +422,7 @@ struct house *house_open(void)
     write_tokens(house);
     assert(uv_loop_init(&house->loop) == 0);
     house->tally = tally_create(&counting);
-    house->verdict = (struct verdict){.open = true, .reason = VERDICT_OPEN};
+    house->verdict = (struct verdict){.open = true, .reason = VERDICT_OPEN, .admission = ADMISSION_ALL};
     house->alive = house->ready = true;
     house->health = "";
     house->outcome = (struct api_outcome){.status = 200, .moves_left = -1};

@@ -202,7 +202,17 @@ static struct store_licence *licence_of(const char *farm_id)
         .standing = {.activation = ACTIVATION_ACTIVE,
                      .term = TERM_EXPIRY_GRACE,
                      .contact = CONTACT_STALE,
-                     .usage = USAGE_ENFORCED,
+                     .usage = {.state = USAGE_ENFORCED,
+                               .exceeding_since_ms = NOON - 5000,
+                               .settle_ms = 60000,
+                               .grace_started_ms = NOON - 700000000,
+                               .grace_end_said = true,
+                               .warned_percent = 90},
+                     .term_said = {.days = 30, .grace_days = 7},
+                     .contact_said_days = 1,
+                     .former = {{.farm_id = "former",
+                                 .purchases = 3,
+                                 .usage = {.state = USAGE_OVER, .grace_started_ms = NOON - 900000000}}},
                      .grant = {.installation_id = "0123456789abcdef",
                                .serial = INT64_MAX,
                                .status = GRANT_ACTIVE,
@@ -810,7 +820,7 @@ static void test_a_newer_version_is_refused_untouched(void **state)
 {
     struct fixture *fixture = *state;
     static const char *const files[] = {"identity", "licence"};
-    static const char text[] = "{\"version\":2,\"more\":true}";
+    static const char text[] = "{\"version\":3,\"more\":true}";
     struct error_detail detail;
     for (size_t i = 0; i < COUNT(files); i++) {
         char *kept = NULL;
@@ -818,8 +828,8 @@ static void test_a_newer_version_is_refused_untouched(void **state)
         assert_int_equal(
             file_replace(in_directory(fixture, files[i]), text, strlen(text), 0600, false, &detail), 0);
         assert_int_equal(open_error(fixture), ERROR_NEWER);
+        assert_non_null(strstr(fixture->detail, "3"));
         assert_non_null(strstr(fixture->detail, "2"));
-        assert_non_null(strstr(fixture->detail, "1"));
         assert_non_null(strstr(fixture->detail, files[i]));
         assert_false(exists(fixture, "farmgate.db"));
         assert_int_equal(file_read(in_directory(fixture, files[i]), 1000, &kept, &bytes, &detail), 0);

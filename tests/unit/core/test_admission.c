@@ -40,15 +40,17 @@ static void the_table_of_rules_4(void **state)
     assert_int_equal(tally_put(tally, &alice, 0), 0);
     assert_int_equal(tally_put(tally, &bob, 0), 0);
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        struct verdict verdict = {.open = rows[i].verdict == VERDICT_OPEN, .reason = rows[i].verdict};
+        bool open = rows[i].verdict == VERDICT_OPEN;
+        struct verdict verdict = {
+            .open = open, .reason = rows[i].verdict, .admission = open ? ADMISSION_ALL : ADMISSION_NONE};
         struct admission_question question = {.user = rows[i].user,
                                               .host = rows[i].host,
                                               .kind = rows[i].kind,
                                               .administrator = rows[i].administrator};
-        struct admission_answer answer = admission_decide(&verdict, tally, &question);
+        struct admission_answer answer = admission_decide(&verdict, false, tally, &question);
         assert_int_equal(answer.gate, rows[i].gate);
         assert_int_equal(answer.list, rows[i].list);
-        assert_int_equal(answer.reason, rows[i].verdict);
+        assert_string_equal(answer.code, verdict_reason_name(rows[i].verdict));
     }
     tally_destroy(tally);
 }

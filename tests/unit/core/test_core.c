@@ -57,6 +57,7 @@ struct fixture {
 static const struct core_settings settings = {
     .tally = {.count_disconnected = true, .routes_counted = ROUTES_COUNTED_DEFAULT},
     .api_lease_ms = 24 * HOUR,
+    .overuse_settle_ms = USAGE_SETTLE_MS,
     .seed = 7,
 };
 
@@ -318,14 +319,14 @@ static void crossing_the_limit_is_noticed_and_closes_nothing(void **state)
     struct grant grant = grant_of("farm", 1, 1, T0);
     activate(&f, &grant, T0); /* a limit applies when it arrives (RULES §3.9) */
     assert_int_equal(says(&f, LOG_limit_exceeded), 1);
-    assert_int_equal(status_of(&f).standing.usage, USAGE_SETTLING);
+    assert_int_equal(status_of(&f).standing.usage.state, USAGE_SETTLING);
     assert_true(status_of(&f).verdict.open);
     put(&f, "3", "carol", T0 + 1);
     assert_int_equal(says(&f, LOG_limit_exceeded), 0);
     end(&f, "3", T0 + 2);
     end(&f, "2", T0 + 3);
     assert_int_equal(says(&f, LOG_limit_kept), 1);
-    assert_int_equal(status_of(&f).standing.usage, USAGE_WITHIN);
+    assert_int_equal(status_of(&f).standing.usage.state, USAGE_WITHIN);
     assert_int_equal(persists(&f, PERSIST_STANDING), 1);
     grant = grant_of("farm", 2, 0, T0 + 4); /* 0 means nobody */
     entitle(&f, &grant, T0 + 4);

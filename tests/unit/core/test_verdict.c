@@ -1,5 +1,6 @@
 /* Is the gate open, and if not, why (RULES §3). */
 #include "agent/core/core_error.h"
+#include "agent/core/standing.h"
 #include "agent/core/verdict.h"
 
 #include <setjmp.h>
@@ -36,9 +37,9 @@ static void the_first_machine_that_closes_is_the_reason(void **state)
         struct standing standing = {.activation = rows[i].activation,
                                     .term = rows[i].term,
                                     .contact = rows[i].contact,
-                                    .usage = rows[i].usage,
+                                    .usage = {.state = rows[i].usage},
                                     .copied = rows[i].copied};
-        struct verdict verdict = verdict_of(&standing);
+        struct verdict verdict = verdict_of(&standing, 0, false);
         assert_int_equal(verdict.reason, rows[i].reason);
         assert_int_equal(verdict.open, rows[i].reason == VERDICT_OPEN);
     }
