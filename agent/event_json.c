@@ -4,8 +4,6 @@
 
 #include <string.h>
 
-#define SENTENCE_BYTES_MAX 2048
-
 static void write_field(struct json_writer *writer, const struct log_field *field)
 {
     if (field->text)
@@ -21,7 +19,7 @@ char *event_json(const struct log_event *event)
     struct json_writer *writer = json_writer_create(false);
     if (!writer)
         return NULL;
-    char sentence[SENTENCE_BYTES_MAX];
+    char sentence[LOG_SENTENCE_BYTES];
     (void)log_event_sentence(event, sentence, sizeof(sentence));
     json_open_object(writer, NULL);
     json_integer(writer, "id", (int64_t)event->id);

@@ -6,7 +6,8 @@
 struct log;
 struct log_event;
 
-/* Writes one event; `json` is event_json's line for it. */
+/* Writes one event; `json` is event_json's line for it, NULL without memory. In the journal each field stands
+ * by itself as FARMGATE_<NAME>, instants in RFC 3339 as in the JSON, or "never". */
 void log_sink_write(const struct log *log, const struct log_event *event, const char *json);
 
 #endif

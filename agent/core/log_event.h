@@ -35,7 +35,8 @@ struct log_event_form {
     const char *advice;     /* what it means and what to do; `literals` in backquotes */
 };
 
-#define LOG_FIELDS_MAX 8
+#define LOG_FIELDS_MAX     8
+#define LOG_SENTENCE_BYTES 2048 /* room for any sentence that is to be read whole */
 
 /* One field: a text, or a number when text is NULL. Names are literals; a number whose name ends in "_at" is
  * an instant (Unix ms; 0 or INT64_MAX: never) and is shown as one. */

@@ -37,14 +37,12 @@ void service_alive(void)
 {
 }
 
-bool service_log(int severity, const char *text, const char *code, const char *const *names,
-                 const char *const *values, size_t count)
+bool service_log(const struct log_event_form *form, const char *sentence, const struct service_field *fields,
+                 size_t count)
 {
-    (void)severity;
-    (void)text;
-    (void)code;
-    (void)names;
-    (void)values;
+    (void)form;
+    (void)sentence;
+    (void)fields;
     (void)count;
     return false;
 }

@@ -7,7 +7,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct log_event_form;
+
 #define SERVICE_SOCKETS_MAX 8
+#define SERVICE_FIELDS_MAX  16
 
 /* A listening socket that was handed over. */
 struct service_socket {
@@ -26,10 +29,15 @@ void service_stopping(void);
 uint64_t service_watchdog_ms(void);
 void service_alive(void);
 
+/* One field of a log event; the journal has "host" as FARMGATE_HOST. */
+struct service_field {
+    const char *name, *value;
+};
+
 /* Sends one log event to the system's log: true if it took it (the journal), false where stderr is to be
  * used. */
-bool service_log(int severity, const char *text, const char *code, const char *const *names,
-                 const char *const *values, size_t count);
+bool service_log(const struct log_event_form *form, const char *sentence, const struct service_field *fields,
+                 size_t count);
 
 /* This machine's application-specific id, "" where there is none. */
 void service_machine_id(char *ret, size_t bytes);

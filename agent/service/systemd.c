@@ -1,7 +1,11 @@
 /* systemd.c - the service under systemd: readiness, reloading, the watchdog, sockets handed over, the
  * journal. Without systemd around (no $NOTIFY_SOCKET, no journal) each call does nothing, so the same program
  * runs in a terminal. */
+#define SD_JOURNAL_SUPPRESS_LOCATION /* this file has made none of the events */
+
 #include "service.h"
+
+#include "agent/core/log_event.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,10 +16,9 @@
 #include <systemd/sd-journal.h>
 #include <time.h>
 
-#define SERVICE_APP_ID         SD_ID128_MAKE(5f, 0c, 3e, 8a, 91, 7d, 4b, 26, a4, e2, 6c, 1b, d8, 35, 70, 9e)
-#define SERVICE_JOURNAL_FIELDS 16
-#define SERVICE_JOURNAL_BYTES  1024
-#define SERVICE_JOURNAL_PREFIX "FARMGATE_"
+#define SERVICE_APP_ID     SD_ID128_MAKE(5f, 0c, 3e, 8a, 91, 7d, 4b, 26, a4, e2, 6c, 1b, d8, 35, 70, 9e)
+#define JOURNAL_OWN_FIELDS 4 /* MESSAGE, MESSAGE_ID, PRIORITY, FARMGATE_CODE */
+#define JOURNAL_PREFIX     "FARMGATE_"
 
 size_t service_sockets(struct service_socket ret[SERVICE_SOCKETS_MAX])
 {
@@ -69,39 +72,47 @@ void service_alive(void)
     (void)sd_notify(0, "WATCHDOG=1");
 }
 
-/* "host" → "FARMGATE_HOST=value", as the journal wants its names. */
-static size_t journal_field(char *ret, size_t bytes, const char *name, const char *value)
+/* --- the journal ------------------------------------------------------------------------------ */
+
+struct entry {
+    struct iovec parts[SERVICE_FIELDS_MAX + JOURNAL_OWN_FIELDS];
+    int count;
+    bool short_of_memory;
+};
+
+/* "host" with a prefix becomes "FARMGATE_HOST=value": the journal wants its names in capitals. */
+static void add_part(struct entry *entry, const char *prefix, const char *name, const char *value)
 {
-    int length = snprintf(ret, bytes, "%s%s=%s", SERVICE_JOURNAL_PREFIX, name, value);
-    for (char *c = ret + strlen(SERVICE_JOURNAL_PREFIX); *c && *c != '='; c++) {
+    char *part = NULL;
+    int bytes = asprintf(&part, "%s%s=%s", prefix, name, value);
+    if (bytes < 0) {
+        entry->short_of_memory = true;
+        return;
+    }
+    for (char *c = part; *c != '='; c++) {
         if (*c >= 'a' && *c <= 'z')
             *c = (char)(*c - 'a' + 'A');
     }
-    return length < 0 ? 0 : (size_t)length >= bytes ? bytes - 1 : (size_t)length;
+    entry->parts[entry->count++] = (struct iovec){part, (size_t)bytes};
 }
 
-bool service_log(int severity, const char *text, const char *code, const char *const *names,
-                 const char *const *values, size_t count)
+bool service_log(const struct log_event_form *form, const char *sentence, const struct service_field *fields,
+                 size_t count)
 {
     if (!getenv("JOURNAL_STREAM"))
         return false;
-    char fields[SERVICE_JOURNAL_FIELDS][SERVICE_JOURNAL_BYTES];
-    struct iovec parts[SERVICE_JOURNAL_FIELDS];
-    int used = 0;
-    int length = snprintf(fields[used], SERVICE_JOURNAL_BYTES, "MESSAGE=%s", text);
-    parts[used] = (struct iovec){
-        fields[used], (size_t)(length < SERVICE_JOURNAL_BYTES ? length : SERVICE_JOURNAL_BYTES - 1)};
-    used++;
-    length = snprintf(fields[used], SERVICE_JOURNAL_BYTES, "PRIORITY=%d", severity);
-    parts[used] = (struct iovec){fields[used], (size_t)length};
-    used++;
-    parts[used] =
-        (struct iovec){fields[used], journal_field(fields[used], SERVICE_JOURNAL_BYTES, "event", code)};
-    used++;
-    for (size_t i = 0; i < count && used < SERVICE_JOURNAL_FIELDS; i++, used++)
-        parts[used] = (struct iovec){fields[used],
-                                     journal_field(fields[used], SERVICE_JOURNAL_BYTES, names[i], values[i])};
-    return sd_journal_sendv(parts, used) >= 0;
+    struct entry entry = {.count = 0};
+    const char priority[] = {(char)('0' + form->severity), '\0'};
+    add_part(&entry, "", "MESSAGE", sentence);
+    add_part(&entry, "", "MESSAGE_ID", form->message_id);
+    add_part(&entry, "", "PRIORITY", priority);
+    add_part(&entry, JOURNAL_PREFIX, "code", form->name);
+    for (size_t i = 0; i < count && i < SERVICE_FIELDS_MAX; i++)
+        add_part(&entry, JOURNAL_PREFIX, fields[i].name, fields[i].value);
+    bool taken = !entry.short_of_memory && sd_journal_sendv(entry.parts, entry.count) >= 0;
+    for (int i = 0; i < entry.count; i++)
+        free(entry.parts[i].iov_base);
+    return taken;
 }
 
 void service_machine_id(char *ret, size_t bytes)

@@ -5,31 +5,52 @@
 
 #include <string.h>
 
+/* The hundreds of the event ids. */
+static const char *const groups[] = {
+    [1] = "The agent itself",
+    [2] = "Connections and users",
+    [3] = "Concurrent users and the limit",
+    [4] = "The gate, the licence and its terms",
+    [5] = "The authority",
+    [6] = "State and session sources",
+};
+
 static void print_fields(FILE *out, const char *fields)
 {
-    const char *before = "; fields ";
-    for (const char *field = fields; *field != '\0'; before = ", ") {
+    (void)fprintf(out, ".br\nFields: %s", fields[0] == '\0' ? "none" : "");
+    for (const char *field = fields; *field != '\0';) {
         int bytes = (int)strcspn(field, " ");
-        (void)fprintf(out, "%s\\fI%.*s\\fP", before, bytes, field);
+        (void)fprintf(out, "%s\\fI%.*s\\fP", field == fields ? "" : ", ", bytes, field);
         field += bytes + (field[bytes] == ' ');
     }
+    (void)fprintf(out, ".\n");
 }
 
 static void print_event(FILE *out, const struct log_event_form *form)
 {
-    (void)fprintf(out, ".It Cm %s Pq %s\n", form->name, log_severity_name(form->severity));
-    roff_sentence(out, form->text);
-    (void)fprintf(out, ".br\n");
+    (void)fprintf(out, ".It Cm %s Pq %s , event id %u\n", form->name, log_severity_name(form->severity),
+                  (unsigned)form->number);
+    (void)fprintf(out, "\\(lq");
+    roff_text(out, form->text);
+    (void)fprintf(out, "\\(rq\n.br\n");
     roff_line(out, form->advice);
-    (void)fprintf(out, ".br\nEvent id %u, MESSAGE_ID %s", (unsigned)form->number, form->message_id);
     print_fields(out, form->fields);
-    (void)fprintf(out, ".\n");
+    (void)fprintf(out, ".br\nMESSAGE_ID=%s\n", form->message_id);
 }
 
 static void print_all(FILE *out)
 {
-    for (int code = 0; code < LOG_EVENT_MAX; code++)
-        print_event(out, log_event_form((enum log_event_code)code));
+    unsigned group = 0;
+    for (int code = 0; code < LOG_EVENT_MAX; code++) {
+        const struct log_event_form *form = log_event_form((enum log_event_code)code);
+        if (form->number / 100u != group) {
+            (void)fprintf(out, "%s", group == 0 ? "" : ".El\n");
+            group = form->number / 100u;
+            (void)fprintf(out, ".Ss %s\n.Bl -tag -width Ds\n", groups[group]);
+        }
+        print_event(out, form);
+    }
+    (void)fprintf(out, ".El\n");
 }
 
 int main(int argc, char **argv)

@@ -62,12 +62,10 @@ static size_t braced_name(const char *text)
     return text[0] == '{' && bytes > 0 && text[bytes + 1] == '}' ? bytes : 0;
 }
 
-void roff_line(FILE *out, const char *text)
+void roff_text(FILE *out, const char *text)
 {
     bool literal = false;
     size_t bytes;
-    if (text[0] == '.' || text[0] == '\'')
-        (void)fputs("\\&", out);
     while (*text) {
         if ((bytes = braced_name(text)) > 0) {
             (void)fprintf(out, "\\fI%.*s\\fP", (int)bytes, text + 1);
@@ -82,6 +80,13 @@ void roff_line(FILE *out, const char *text)
             put_escaped(out, *text++);
         }
     }
+}
+
+void roff_line(FILE *out, const char *text)
+{
+    if (text[0] == '.' || text[0] == '\'')
+        (void)fputs("\\&", out);
+    roff_text(out, text);
     (void)fputc('\n', out);
 }
 

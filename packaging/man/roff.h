@@ -8,8 +8,11 @@
  * line `mark`. The exit code of the whole program: 0, or else what is wrong has been said. */
 int roff_fill(int argc, char **argv, const char *mark, void (*print)(FILE *out));
 
-/* One line of running text: what roff would take for its own is escaped, `words` in backquotes are set as
+/* Running text within a line: what roff would take for its own is escaped, `words` in backquotes are set as
  * literals, {words} in braces as arguments, and sentences each begin a line of the page. */
+void roff_text(FILE *out, const char *text);
+
+/* The same as a line of its own. */
 void roff_line(FILE *out, const char *text);
 
 /* The same as a sentence: begins with a capital letter, unless its first word is no plain word, and ends with

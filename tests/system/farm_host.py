@@ -120,6 +120,7 @@ class FarmHost:
         self.run("systemd-sysusers")
         self.run("systemd-tmpfiles", "--create", "farmgate.conf", "farmgate-cloud.conf")
         self.run("systemctl", "daemon-reload")
+        self.run("journalctl", "--update-catalog")
 
     def reboot(self):
         subprocess.run([MACHINE, "reboot"], env=self.env, check=True, stdin=subprocess.DEVNULL)

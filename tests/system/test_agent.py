@@ -2,7 +2,9 @@
 """The whole on one real host: authority and agent as services, people with a real RDP client. Counts, reasons and windows
 are right at every step; a deactivated farm's gate holds in xrdp's PAM stack; an ordinary user learns nobody's name.
 $1 is the build directory."""
+import json
 import os
+import re
 import sys
 
 from farm_host import SOURCE, FarmHost, Tap, wait_until
@@ -215,7 +217,29 @@ def test_service(tap, site):
 
 def said(site, event, word):
     """Whether the agent has logged this event with this word in it."""
-    return word in site.host.run("journalctl", "-q", "--no-pager", "-o", "cat", "FARMGATE_EVENT=" + event)
+    return word in site.host.run("journalctl", "-q", "--no-pager", "-o", "cat", "FARMGATE_CODE=" + event)
+
+
+def test_journal(tap, site):
+    """An event in the journal is the one that the agent's own answers have, and journalctl explains it."""
+    host = site.host
+    code = "connection_opened"
+    with open(os.path.join(SOURCE, "agent", "core", "log_events.def"), encoding="utf-8") as file:
+        message_id = re.search(r'LOG_EVENT\(%s, \d+, \w+, "(\w+)"' % code, file.read()).group(1)
+    found = host.run("journalctl", "-q", "-o", "json", "-n", "1", "MESSAGE_ID=" + message_id, "FARMGATE_USER=alice")
+    entry = json.loads(found)
+    tap.equal((entry["PRIORITY"], entry["FARMGATE_CODE"], entry["_SYSTEMD_UNIT"], entry["SYSLOG_IDENTIFIER"]),
+              ("6", code, "farmgated.service", "farmgated"), "the journal has events by their MESSAGE_ID and fields")
+    stored = [json.loads(line) for line in host.run("farmgate", "events", "--after", "0", "--json").splitlines()]
+    event = [one for one in stored if str(one["id"]) == entry["FARMGATE_ID"]][0]
+    text = event.pop("text")
+    del event["severity"]
+    journal = {name[len("FARMGATE_"):].lower(): value for name, value in entry.items() if name.startswith("FARMGATE_")}
+    tap.equal((entry["MESSAGE"], journal), (text, {name: str(value) for name, value in event.items()}),
+              "as the agent's own store has them")
+    shown = host.run("journalctl", "-q", "--no-pager", "-x", "FARMGATE_ID=" + entry["FARMGATE_ID"])
+    tap.ok("Subject: " + text in shown and "Defined-By: Farmgate" in shown and "man:farmgate-events(7)" in shown and
+           "farmgate explain" in shown, "`journalctl -x` says what it means", shown)
 
 
 def test_reload(tap, site):
@@ -369,6 +393,7 @@ def main():
             test_shapes(tap, site)
             test_windows(tap, site)
             test_service(tap, site)
+            test_journal(tap, site)
             test_reload(tap, site)
             test_closed(tap, site, clients)
             test_survives_stop(tap, site)
