@@ -1,32 +1,10 @@
 #include "slab.h"
 
-#include <assert.h>
+#include "cache_line.h"
+
 #include <stdlib.h>
-#include <string.h>
 
-#define CACHE_LINE_BYTES 64u
-#define SLABS_MIN        16u
-
-static_assert(_Alignof(max_align_t) >= sizeof(char *), "there is room in front of the first line");
-
-/* Records begin at a cache line, so that one of 64 bytes is one line. aligned_alloc is not everywhere: what
- * malloc gave is kept in front of them. */
-static char *records_create(size_t bytes)
-{
-    char *start = malloc(bytes + CACHE_LINE_BYTES);
-    if (start == NULL)
-        return NULL;
-    char *records = start + (CACHE_LINE_BYTES - (uintptr_t)start % CACHE_LINE_BYTES);
-    memcpy(records - sizeof start, &start, sizeof start);
-    return records;
-}
-
-static void records_destroy(char *records)
-{
-    char *start;
-    memcpy(&start, records - sizeof start, sizeof start);
-    free(start);
-}
+#define SLABS_MIN 16u
 
 void slab_init(struct slab *slab, uint32_t record_bytes)
 {
@@ -36,7 +14,7 @@ void slab_init(struct slab *slab, uint32_t record_bytes)
 void slab_finish(struct slab *slab)
 {
     for (uint32_t i = 0; i < slab->slab_count; i++)
-        records_destroy(slab->slabs[i]);
+        cache_lines_destroy(slab->slabs[i]);
     free(slab->slabs);
     slab_init(slab, slab->record_bytes);
 }
@@ -58,7 +36,7 @@ bool slab_grow(struct slab *slab)
         return false;
     if (slab->slab_count == slab->slab_room && !grow_directory(slab))
         return false;
-    char *records = records_create((size_t)SLAB_RECORDS * slab->record_bytes);
+    char *records = cache_lines_create((size_t)SLAB_RECORDS * slab->record_bytes);
     if (records == NULL)
         return false;
     slab->slabs[slab->slab_count++] = records;

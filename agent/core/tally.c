@@ -63,7 +63,6 @@ struct tally {
     struct slab lives, holders, hosts;
     struct hash_index live_index, holder_index, host_index;
     struct keyed_hash_keys keys;
-    size_t inside_bytes; /* of strings within records */
     size_t desk_bytes;
 };
 
@@ -73,8 +72,8 @@ struct names {
     size_t host_bytes, id_bytes, user_bytes;
     struct keyed_hash host_state; /* the hash of the host alone, not yet ended */
     uint32_t live_hash, host_hash, user_hash;
-    uint32_t live_position, user_position; /* where their searches ended */
-    uint32_t host_number;                  /* of the host if it is known, else NONE: set by tally_put */
+    uint32_t live_position; /* behind the connection that was found */
+    uint32_t host_number;   /* of the host if it is known, else NONE: set by tally_put */
 };
 
 static struct live *live_at(const struct tally *tally, uint32_t number)
@@ -219,44 +218,30 @@ static void live_text_free(struct live *live)
     live->form = LIVE_FREE;
 }
 
-/* Forgets the strings; the id is `id_bytes` long. */
-static void live_text_clear(struct tally *tally, struct live *live, size_t id_bytes)
-{
-    if (live->form == LIVE_INSIDE)
-        tally->inside_bytes -= id_bytes + 1;
-    live_text_free(live);
-}
-
 /* Gives a connection its strings. */
-static void live_text_set(struct tally *tally, struct live *live, const struct names *names,
-                          struct live_text text)
+static void live_text_set(struct live *live, const struct names *names, struct live_text text)
 {
     live->form = (uint8_t)text.form;
     if (text.form == LIVE_INSIDE) {
         text_copy_short(live->text, names->id, names->id_bytes);
         live->text[names->id_bytes] = '\0';
-        tally->inside_bytes += names->id_bytes + 1;
     } else {
         memcpy(live->text, &text.outside, sizeof text.outside);
     }
 }
 
 /* Gives it others; names->id may be its own, so that goes last. */
-static void live_text_replace(struct tally *tally, struct live *live, const struct names *names,
-                              struct live_text text)
+static void live_text_replace(struct live *live, const struct names *names, struct live_text text)
 {
     struct live before = *live;
-    if (before.form == LIVE_INSIDE)
-        tally->inside_bytes -= names->id_bytes + 1;
-    live_text_set(tally, live, names, text);
+    live_text_set(live, names, text);
     live_text_free(&before);
 }
 
-static bool holder_name_set(struct tally *tally, struct holder *holder, const struct names *names)
+static bool holder_name_set(struct holder *holder, const struct names *names)
 {
     if (names->user_bytes < NAME_INSIDE_BYTES) {
         text_copy_short(holder->text, names->user, names->user_bytes); /* the rest is zero */
-        tally->inside_bytes += names->user_bytes + 1;
         return true;
     }
     char *outside = malloc(names->user_bytes + 1);
@@ -274,12 +259,10 @@ static bool holder_is_outside(const struct holder *holder)
     return holder->text[NAME_INSIDE_BYTES - 1] != '\0';
 }
 
-static void holder_name_clear(struct tally *tally, struct holder *holder)
+static void holder_name_free(struct holder *holder)
 {
     if (holder_is_outside(holder))
         free(text_outside(holder->text));
-    else
-        tally->inside_bytes -= strlen(holder->text) + 1;
 }
 
 /* Whether the holder's name is spelt just so. */
@@ -315,7 +298,7 @@ static uint32_t find_live(const struct tally *tally, struct names *names)
     return number;
 }
 
-static uint32_t find_holder(const struct tally *tally, struct names *names)
+static uint32_t find_holder(const struct tally *tally, const struct names *names)
 {
     uint32_t position = hash_index_home(&tally->holder_index, names->user_hash), number;
     while ((number = hash_index_candidate(&tally->holder_index, names->user_hash, &position)) != NONE) {
@@ -323,7 +306,6 @@ static uint32_t find_holder(const struct tally *tally, struct names *names)
         if (holder_is_spelt(holder, names) || same_key(tally, holder_name(holder), names->user))
             break;
     }
-    names->user_position = position;
     return number;
 }
 
@@ -346,7 +328,7 @@ static void drop_holder_if_unused(struct tally *tally, uint32_t number)
     if (holder->connections > 0)
         return;
     hash_index_remove(&tally->holder_index, holder->hash, number);
-    holder_name_clear(tally, holder);
+    holder_name_free(holder);
     slab_give(&tally->holders, number);
 }
 
@@ -362,34 +344,20 @@ static void drop_host_if_unused(struct tally *tally, uint32_t number)
     slab_give(&tally->hosts, number);
 }
 
-/* Makes room in an index; should it grow, a search that ended in vain ends elsewhere. */
-static bool reserve_at(struct hash_index *index, uint32_t hash, uint32_t *position)
-{
-    if (index->count < index->count_max)
-        return true;
-    if (!hash_index_grow(index))
-        return false;
-    *position = hash_index_home(index, hash);
-    while (index->slots[*position].record != HASH_INDEX_NONE)
-        *position = (*position + 1) & index->mask;
-    return true;
-}
-
-static int obtain_holder(struct tally *tally, struct names *names, uint32_t *ret_number)
+static int obtain_holder(struct tally *tally, const struct names *names, uint32_t *ret_number)
 {
     uint32_t number = find_holder(tally, names);
     if (number == NONE) {
-        if (!slab_reserve(&tally->holders) ||
-            !reserve_at(&tally->holder_index, names->user_hash, &names->user_position))
+        if (!slab_reserve(&tally->holders) || !hash_index_reserve(&tally->holder_index))
             return CORE_NO_MEMORY;
         number = slab_take(&tally->holders);
         struct holder *holder = holder_at(tally, number);
         *holder = (struct holder){.first = NONE, .hash = names->user_hash};
-        if (!holder_name_set(tally, holder, names)) {
+        if (!holder_name_set(holder, names)) {
             slab_give(&tally->holders, number);
             return CORE_NO_MEMORY;
         }
-        hash_index_add_at(&tally->holder_index, names->user_position, names->user_hash, number);
+        hash_index_add(&tally->holder_index, names->user_hash, number);
     }
     *ret_number = number;
     return 0;
@@ -691,8 +659,7 @@ static int provide(struct tally *tally, const struct live *replaced, struct name
         provision->host = replaced->host;
     else if ((code = provide_host(tally, names, provision)) < 0)
         return code;
-    if (replaced == NULL && (!slab_reserve(&tally->lives) ||
-                             !reserve_at(&tally->live_index, names->live_hash, &names->live_position)))
+    if (replaced == NULL && (!slab_reserve(&tally->lives) || !hash_index_reserve(&tally->live_index)))
         return CORE_NO_MEMORY;
     if (desk && !desks_reserve(tally, host_at(tally, provision->host)))
         return CORE_NO_MEMORY;
@@ -714,10 +681,10 @@ static uint32_t open_live(struct tally *tally, const struct names *names, const 
     uint32_t number = slab_take(&tally->lives);
     struct live *live = live_at(tally, number);
     *live = (struct live){.place = NONE, .reason = REASON_NONE, .form = LIVE_FREE};
-    live_text_set(tally, live, names, provision->text);
+    live_text_set(live, names, provision->text);
     link_to_host(tally, live, number, provision->host);
     link_to_user(tally, live, number, provision->holder);
-    hash_index_add_at(&tally->live_index, names->live_position, names->live_hash, number);
+    hash_index_add(&tally->live_index, names->live_hash, number);
     tally->level.connections++;
     return number;
 }
@@ -734,14 +701,12 @@ static void reopen_live(struct tally *tally, uint32_t number, const struct names
         link_to_user(tally, live, number, provision->holder);
     }
     if (!provision->keeps_text)
-        live_text_replace(tally, live, names, provision->text);
+        live_text_replace(live, names, provision->text);
     drop_holder_if_unused(tally, holder);
 }
 
 static void prefetch_holder(const struct tally *tally, uint32_t hash)
 {
-    if (tally->holder_index.slots == NULL)
-        return;
     uint32_t position = hash_index_home(&tally->holder_index, hash),
              number = hash_index_candidate(&tally->holder_index, hash, &position);
     if (number != NONE)
@@ -801,12 +766,12 @@ int tally_end(struct tally *tally, const char *host, const char *id)
         return CORE_UNKNOWN;
     struct live *live = live_at(tally, number);
     prefetch_company(tally, live);
-    hash_index_remove_behind(&tally->live_index, names.live_position);
+    hash_index_remove_behind(&tally->live_index, names.live_hash, names.live_position);
     unlink_from_host(tally, live);
     hash_index_prefetch(&tally->holder_index, holder_at(tally, live->user)->hash); /* who may leave, too */
     stand_down(tally, live);
     unlink_from_user(tally, live);
-    live_text_clear(tally, live, names.id_bytes);
+    live_text_free(live);
     slab_give(&tally->lives, number);
     tally->level.connections--;
     drop_holder_if_unused(tally, live->user);
@@ -992,12 +957,29 @@ void tally_each_host(const struct tally *tally, tally_visit_host_fn *visit, void
     }
 }
 
+/* Of strings within records. */
+static size_t inside_bytes(const struct tally *tally)
+{
+    size_t bytes = 0;
+    for (uint32_t number = 0; number < tally->lives.used; number++) {
+        const struct live *live = live_at(tally, number);
+        if (live->form == LIVE_INSIDE)
+            bytes += strlen(live->text) + 1;
+    }
+    for (uint32_t number = 0; number < tally->holders.used; number++) {
+        const struct holder *holder = holder_at(tally, number);
+        if (holder->connections > 0 && !holder_is_outside(holder))
+            bytes += strlen(holder->text) + 1;
+    }
+    return bytes;
+}
+
 size_t tally_bytes(const struct tally *tally)
 {
     return sizeof *tally + slab_bytes(&tally->lives) + slab_bytes(&tally->holders) +
            slab_bytes(&tally->hosts) + hash_index_bytes(&tally->live_index) +
            hash_index_bytes(&tally->holder_index) + hash_index_bytes(&tally->host_index) + tally->desk_bytes -
-           tally->inside_bytes;
+           inside_bytes(tally);
 }
 
 /* ---- the whole ----------------------------------------------------------------------------------------- */
@@ -1023,7 +1005,7 @@ static void finish(struct tally *tally)
         live_text_free(live_at(tally, number));
     for (uint32_t number = 0; number < tally->holders.used; number++)
         if (holder_at(tally, number)->connections > 0)
-            holder_name_clear(tally, holder_at(tally, number));
+            holder_name_free(holder_at(tally, number));
     for (uint32_t number = 0; number < tally->hosts.used; number++) {
         if (host_at(tally, number)->connections > 0) {
             free(host_at(tally, number)->desks);

@@ -123,7 +123,7 @@ int tally_reconfigure(struct tally *tally, const struct tally_settings *settings
 /* Bytes held: slabs of records (free ones and the unused part of their room for strings too), hash tables,
  * desktops' heaps. Left out are the strings themselves, wherever they lie. Records are kept for reuse: the
  * peak of connections tells the memory. What TALLY_CONNECTION_BYTES_MAX is checked against, from about
- * 100,000 connections on, below which whole slabs weigh more. */
+ * 100,000 connections on, below which whole slabs weigh more. O(n). */
 size_t tally_bytes(const struct tally *tally);
 
 #endif
