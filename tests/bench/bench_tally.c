@@ -2,11 +2,12 @@
  *
  *     bench_tally [LIVE...]
  *
- * The work: connects, ends and an exempt place kept right per host, over a random workload that stays at a
- * level of live connections; connections can be found by host and id, users by name, and both list their
- * connections. The uthash program is how a good engineer would write it: structs from malloc with their
- * strings behind them, one hash of connections, users and hosts each, lists by utlist, a host's administrator
- * desktops in a sorted list. Both fold names by identity.h. Rounds alternate; the best of each counts. */
+ * The work: connects and ends over a random workload that stays at a level of live connections, and all that
+ * tally.h promises of them: seeded hashing, limits, exempt places, reasons and every number of the level kept
+ * right, spellings kept, connections found by host and id, users by name, both with their lists. The uthash
+ * program is how a good engineer would write it: structs from malloc with their strings behind them, one hash
+ * of connections, users and hosts each, by SipHash-1-3, lists by utlist, a host's administrator desktops in a
+ * sorted list. Both compare names by identity.h. Rounds alternate; the best of each counts. */
 #include "uthash_tally.h"
 
 #include "agent/core/tally.h"
@@ -115,15 +116,21 @@ static double now(void)
     return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
 }
 
+static const struct tally_settings settings = {
+    .count_disconnected = true,
+    .routes_counted = ROUTES_COUNTED_DEFAULT,
+    .seed = {42},
+};
+
+/* Both must have counted the same. */
 struct outcome {
     double events_per_s;
-    uint64_t concurrent_sum; /* over all measured steps: both must have counted the same */
+    uint64_t concurrent_sum;  /* over all measured steps */
+    struct tally_level level; /* after the last */
 };
 
 static struct outcome run_tally(const struct workload *workload)
 {
-    struct tally_settings settings = {.count_disconnected = true, .routes_counted = ROUTES_COUNTED_DEFAULT};
-    memcpy(settings.seed, "bench_tally.seed", TALLY_SEED_BYTES);
     struct tally *tally = must(tally_create(&settings));
     const struct tally_level *level = tally_level(tally);
     struct outcome outcome = {0};
@@ -140,26 +147,30 @@ static struct outcome run_tally(const struct workload *workload)
             outcome.concurrent_sum += level->concurrent_users;
     }
     outcome.events_per_s = (double)workload->churn / (now() - start);
+    outcome.level = *level;
     tally_destroy(tally);
     return outcome;
 }
 
 static struct outcome run_uthash(const struct workload *workload)
 {
-    struct uthash_tally *tally = must(uthash_tally_create());
+    struct uthash_tally *tally = must(uthash_tally_create(&settings));
+    const struct tally_level *level = uthash_tally_level(tally);
     struct outcome outcome = {0};
     double start = 0;
     for (size_t i = 0; i < workload->fill + workload->churn; i++) {
         const struct step *step = step_at(workload, i);
         if (i == workload->fill)
             start = now();
-        if (!(step->connect ? uthash_tally_put(tally, &step->connection)
-                            : uthash_tally_end(tally, step->host, step->id)))
+        int code = step->connect ? uthash_tally_put(tally, &step->connection, 0)
+                                 : uthash_tally_end(tally, step->host, step->id);
+        if (code != 0)
             abort();
         if (i >= workload->fill)
-            outcome.concurrent_sum += tally->concurrent_users;
+            outcome.concurrent_sum += level->concurrent_users;
     }
     outcome.events_per_s = (double)workload->churn / (now() - start);
+    outcome.level = *level;
     uthash_tally_destroy(tally);
     return outcome;
 }
@@ -179,7 +190,8 @@ static bool compare(size_t live)
         keep_best(&uthash, run_uthash(&workload));
     }
     free(workload.steps);
-    bool same = tally.concurrent_sum == uthash.concurrent_sum;
+    bool same = tally.concurrent_sum == uthash.concurrent_sum &&
+                memcmp(&tally.level, &uthash.level, sizeof tally.level) == 0;
     printf("%9zu  %12.0f  %12.0f  %6.2f x%s\n", live, tally.events_per_s, uthash.events_per_s,
            tally.events_per_s / uthash.events_per_s, same ? "" : "  (they disagree)");
     fflush(stdout);
