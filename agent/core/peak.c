@@ -78,7 +78,8 @@ static void hold_level(struct peak *peak, const struct tally_level *level)
 }
 
 /* The restored level was held when the state was saved; should it pass the saved marks all the same (other
- * counting settings since), it must not leave a window that ends higher than its peak. */
+ * counting settings since), it must not leave a window that ends higher than its peak. Time goes on from the
+ * window's start, not from now: what fell due since happens at its own instant. */
 static void go_on(struct peak *peak, int64_t now_ms)
 {
     int64_t at_ms = now_ms;
@@ -86,8 +87,8 @@ static void go_on(struct peak *peak, int64_t now_ms)
         at_ms = peak->window.end_ms - 1;
     if (at_ms < peak->window.start_ms)
         at_ms = peak->window.start_ms;
-    peak->now_ms = at_ms;
     (void)raise_marks(peak, at_ms);
+    peak->now_ms = peak->window.start_ms;
 }
 
 void peak_start(struct peak *peak, const struct tally_level *level, int64_t now_ms)
