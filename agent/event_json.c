@@ -4,11 +4,11 @@
 
 #include <string.h>
 
-static void write_field(struct json_writer *writer, const struct log_field *field)
+static void write_field(struct json_writer *writer, const struct sentence_field *field)
 {
     if (field->text)
         json_text(writer, field->name, field->text);
-    else if (log_field_is_instant(field))
+    else if (sentence_field_is_instant(field))
         json_time_or_null(writer, field->name, field->number);
     else
         json_integer(writer, field->name, field->number);

@@ -17,11 +17,11 @@
 static_assert(OWN_FIELDS + LOG_FIELDS_MAX <= SERVICE_FIELDS_MAX, "every field finds room in the journal");
 static_assert(INTEGER_BYTES <= RFC3339_BYTES, "an integer finds room where an instant does");
 
-static const char *field_value(const struct log_field *field, char room[RFC3339_BYTES])
+static const char *field_value(const struct sentence_field *field, char room[RFC3339_BYTES])
 {
     if (field->text)
         return field->text;
-    if (!log_field_is_instant(field))
+    if (!sentence_field_is_instant(field))
         (void)snprintf(room, RFC3339_BYTES, "%" PRId64, field->number);
     else if (field->number == 0 || field->number == INT64_MAX)
         return "never";
@@ -44,7 +44,7 @@ static bool to_journal(const struct log_event *event, const char *sentence)
     fields[count] = (struct service_field){"at", rfc3339_format(event->at_ms, rooms[count])};
     count++;
     for (size_t i = 0; i < event->field_count; i++, count++) {
-        const struct log_field *field = &event->fields[i];
+        const struct sentence_field *field = &event->fields[i];
         fields[count] = (struct service_field){field->name, field_value(field, rooms[count])};
     }
     return service_log(log_event_form(event->code), sentence, fields, count);

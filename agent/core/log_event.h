@@ -3,6 +3,8 @@
 #ifndef FARMGATE_CORE_LOG_EVENT_H
 #define FARMGATE_CORE_LOG_EVENT_H
 
+#include "sentence.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -30,7 +32,7 @@ struct log_event_form {
     uint16_t number;  /* event id of Windows */
     enum log_severity severity;
     const char *message_id; /* of the journal: 128 bits as 32 lower-case hexadecimal digits */
-    const char *text;       /* {name} stands for the field of that name */
+    const char *text;       /* with {fields}: see sentence.h */
     const char *fields;     /* names, one space between two */
     const char *advice;     /* what it means and what to do; `literals` in backquotes */
 };
@@ -38,21 +40,13 @@ struct log_event_form {
 #define LOG_FIELDS_MAX     8
 #define LOG_SENTENCE_BYTES 2048 /* room for any sentence that is to be read whole */
 
-/* One field: a text, or a number when text is NULL. Names are literals; a number whose name ends in "_at" is
- * an instant (Unix ms; 0 or INT64_MAX: never) and is shown as one. */
-struct log_field {
-    const char *name;
-    const char *text;
-    int64_t number;
-};
-
 /* One event as it happens. Texts belong to whoever made it; receivers copy or use them at once. */
 struct log_event {
     enum log_event_code code;
     int64_t at_ms; /* licence time, Unix ms */
     uint64_t id;   /* given by the store, rising; 0 until then */
     size_t field_count;
-    struct log_field fields[LOG_FIELDS_MAX];
+    struct sentence_field fields[LOG_FIELDS_MAX]; /* an instant of 0 or INT64_MAX: never */
 };
 
 const struct log_event_form *log_event_form(enum log_event_code code);
@@ -68,11 +62,7 @@ void log_event_number(struct log_event *event, const char *name, int64_t number)
 /* Whether the table declares a field of that name for the code. */
 bool log_event_has_field(enum log_event_code code, const char *name, size_t name_bytes);
 
-/* Whether the field is an instant. */
-bool log_field_is_instant(const struct log_field *field);
-
-/* The sentence, with fields put in; a field that is missing reads "?". NUL-terminated, cut at a character if
- * it does not fit. Returns the length written. */
+/* The sentence, with instants in UTC: see sentence_write. */
 size_t log_event_sentence(const struct log_event *event, char *ret, size_t ret_bytes);
 
 #endif
