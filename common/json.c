@@ -27,13 +27,15 @@ struct frame {
 struct json_reader {
     yajl_handle handle; /* NULL: to be made; dropped after an error, since yajl cannot start anew */
     const struct json_shape *shape;
+    const char *text;
     char *ret;
     struct frame frames[JSON_DEPTH_MAX];
-    size_t depth;   /* frames in use */
-    size_t skipped; /* open objects and arrays inside an unknown field, not in frames */
-    bool complete;  /* the object has been closed */
-    size_t end;     /* the byte behind it */
-    int error;      /* the first, 0 if none */
+    size_t depth;           /* frames in use */
+    size_t skipped;         /* open objects and arrays inside an unknown field or a span, not in frames */
+    struct json_span *span; /* the one that is open */
+    bool complete;          /* the object has been closed */
+    size_t end;             /* the byte behind it */
+    int error;              /* the first, 0 if none */
     struct error_detail detail;
     char path[ERROR_DETAIL_BYTES]; /* of the field in error */
     bool in_value;                 /* a field's name was read, its value not yet */
@@ -86,7 +88,8 @@ static int refuse_value(struct json_reader *reader, int error, const char *forma
 static const char *const wanted_words[] = {
     [JSON_TEXT] = "a text",   [JSON_INTEGER] = "an integer", [JSON_BOOLEAN] = "true or false",
     [JSON_CHOICE] = "a text", [JSON_TIME] = "a time",        [JSON_OBJECT] = "an object",
-    [JSON_ARRAY] = "a list",  [JSON_TEXTS] = "a list",
+    [JSON_ARRAY] = "a list",  [JSON_TEXTS] = "a list",       [JSON_SPAN] = "an object",
+    [JSON_SPANS] = "a list",
 };
 
 static int refuse_type(struct json_reader *reader, const struct json_field *field)
@@ -269,6 +272,26 @@ static void push(struct json_reader *reader, struct frame frame)
     reader->frames[reader->depth++] = frame;
 }
 
+/* yajl has consumed the brace. */
+static int begin_span(struct json_reader *reader, const struct json_field *field)
+{
+    char *at = place(reader, field);
+    if (!at)
+        return 0;
+    reader->span = (struct json_span *)(void *)at;
+    reader->span->start = reader->text + yajl_get_bytes_consumed(reader->handle) - 1;
+    reader->skipped++;
+    return 1;
+}
+
+static int end_span(struct json_reader *reader)
+{
+    struct json_span *span = reader->span;
+    span->bytes = (size_t)(reader->text + yajl_get_bytes_consumed(reader->handle) - span->start);
+    reader->span = NULL;
+    return placed(reader);
+}
+
 static int on_start_map(void *context)
 {
     struct json_reader *reader = context;
@@ -284,6 +307,8 @@ static int on_start_map(void *context)
         return reader->error == 0;
     }
     bool element = !reader->frames[reader->depth - 1].shape;
+    if (field->type == (element ? JSON_SPANS : JSON_SPAN))
+        return begin_span(reader, field);
     if (field->type != (element ? JSON_ARRAY : JSON_OBJECT))
         return refuse_type(reader, field);
     char *at = place(reader, field);
@@ -304,7 +329,7 @@ static int on_start_array(void *context)
         return reader->error == 0;
     }
     struct frame *top = &reader->frames[reader->depth - 1];
-    if (!top->shape || (field->type != JSON_ARRAY && field->type != JSON_TEXTS))
+    if (!top->shape || (field->type != JSON_ARRAY && field->type != JSON_TEXTS && field->type != JSON_SPANS))
         return refuse_type(reader, field);
     size_t *count = (size_t *)(void *)(top->base + field->count_offset);
     *count = 0;
@@ -367,7 +392,7 @@ static int on_end_map(void *context)
     struct json_reader *reader = context;
     if (reader->skipped > 0) {
         reader->skipped--;
-        return 1;
+        return reader->skipped == 0 && reader->span ? end_span(reader) : 1;
     }
     const struct frame *top = &reader->frames[reader->depth - 1];
     for (size_t i = 0; i < top->shape->field_count; i++) {
@@ -560,7 +585,9 @@ int json_reader_read(struct json_reader *reader, const struct json_shape *shape,
 {
     assert(shape->field_count <= JSON_FIELDS_MAX);
     reader->shape = shape;
+    reader->text = text;
     reader->ret = ret;
+    reader->span = NULL;
     reader->depth = reader->skipped = 0;
     reader->complete = reader->in_value = false;
     reader->error = 0;

@@ -25,6 +25,14 @@ enum json_type {
     JSON_OBJECT,  /* a struct at offset, by *shape */
     JSON_ARRAY,   /* an array of structs at offset; elements by *shape */
     JSON_TEXTS,   /* an array of texts of min..max bytes, each in char[max + 1] */
+    JSON_SPAN,    /* an object that is not read: a struct json_span that says where it stands */
+    JSON_SPANS,   /* an array of such objects */
+};
+
+/* Within the text that was read, and as long as that lives: an object for reading by another shape. */
+struct json_span {
+    const char *start;
+    size_t bytes;
 };
 
 /* Where a JSON_ARRAY goes: fixed room inside the struct that is read. */
@@ -39,7 +47,7 @@ struct json_field {
     size_t present_offset; /* of a bool set when the field came (even null); 0: none */
     const char *const *choices;
     const struct json_shape *shape;
-    /* JSON_ARRAY and JSON_TEXTS: */
+    /* JSON_ARRAY, JSON_TEXTS and JSON_SPANS: */
     size_t count_offset; /* size_t: elements read */
     size_t count_max;    /* room */
     size_t element_bytes;

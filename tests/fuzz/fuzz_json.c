@@ -20,6 +20,8 @@ struct document {
     size_t item_count;
     char texts[2][5];
     size_t text_count;
+    struct json_span span, spans[2];
+    size_t span_count;
 };
 
 static const char *const choices[] = {"red", "green", NULL};
@@ -53,6 +55,13 @@ static const struct json_field fields[] = {
      .count_offset = AT(text_count),
      .count_max = 2,
      .element_bytes = 5},
+    {.name = "span", .type = JSON_SPAN, .offset = AT(span)},
+    {.name = "spans",
+     .type = JSON_SPANS,
+     .offset = AT(spans),
+     .count_offset = AT(span_count),
+     .count_max = 2,
+     .element_bytes = sizeof(struct json_span)},
 };
 static const struct json_shape shape = {fields, COUNT(fields)};
 
@@ -62,8 +71,21 @@ static void require(bool holds)
         abort();
 }
 
+/* A span is a whole object of its own. */
+static void check_span(const struct json_span *span)
+{
+    const struct json_shape any = {NULL, 0};
+    require(span->start[0] == '{' && span->start[span->bytes - 1] == '}');
+    require(json_read(&any, span->start, span->bytes, NULL, NULL, NULL) == 0);
+}
+
 static void check(const struct document *document)
 {
+    if (document->span.start)
+        check_span(&document->span);
+    require(document->span_count <= 2);
+    for (size_t i = 0; i < document->span_count; i++)
+        check_span(&document->spans[i]);
     require(strlen(document->text) <= 8 && utf8_valid(document->text, strlen(document->text)));
     require(document->choice == 0 || document->choice == 1);
     require(document->item_count <= 3 && document->text_count <= 2);

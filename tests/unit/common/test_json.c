@@ -21,6 +21,8 @@ struct document {
     char tags[2][5];
     size_t tag_count;
     bool number_came;
+    struct json_span whole, parts[2];
+    size_t part_count;
 };
 
 static const char *const colours[] = {"red", "green", NULL};
@@ -68,6 +70,13 @@ static const struct json_field document_fields[] = {
      .count_offset = offsetof(struct document, tag_count),
      .count_max = 2,
      .element_bytes = 5},
+    {.name = "whole", .type = JSON_SPAN, .offset = offsetof(struct document, whole), .nullable = true},
+    {.name = "parts",
+     .type = JSON_SPANS,
+     .offset = offsetof(struct document, parts),
+     .count_offset = offsetof(struct document, part_count),
+     .count_max = 2,
+     .element_bytes = sizeof(struct json_span)},
 };
 static const struct json_shape document_shape = {document_fields, COUNT(document_fields)};
 
@@ -100,6 +109,31 @@ static void reads_every_type(void **state)
     assert_int_equal(document.tag_count, 2);
     assert_string_equal(document.tags[0], "a");
     assert_string_equal(document.tags[1], "");
+}
+
+static void says_where_an_object_stands(void **state)
+{
+    (void)state;
+    static const char text[] =
+        " {\"parts\":[ {} ,\n{\"start\":\"1970-01-01T00:00:02Z\",\"sequence\":3,\"x\":[{}]}],"
+        "\"whole\": {\"parts\":[{}], \"name\":{\"a\":\"\\u00fc}\"}} ,\"name\":\"anna\"}";
+    struct document document;
+    assert_int_equal(read_document(text, &document, NULL, NULL), 0);
+    assert_string_equal(document.name, "anna");
+    assert_int_equal(document.part_count, 2);
+    assert_int_equal(document.parts[0].bytes, 2);
+    assert_memory_equal(document.parts[0].start, "{}", 2);
+    assert_ptr_equal(document.whole.start, strstr(text, "{\"parts\":[{}]"));
+    assert_ptr_equal(document.whole.start + document.whole.bytes, strstr(text, " ,\"name\":\"anna\""));
+    struct window window = {0};
+    assert_int_equal(
+        json_read(&window_shape, document.parts[1].start, document.parts[1].bytes, &window, NULL, NULL), 0);
+    assert_int_equal(window.sequence, 3);
+    assert_int_equal(window.start_ms, 2000);
+    assert_int_equal(read_document("{\"whole\":null,\"parts\":[],\"name\":\"anna\"}", &document, NULL, NULL),
+                     0);
+    assert_null(document.whole.start);
+    assert_int_equal(document.part_count, 0);
 }
 
 static void leaves_what_did_not_come(void **state)
@@ -193,6 +227,13 @@ static void refuses_by_name(void **state)
         {"{\"tags\":[{}]}", ERROR_INVALID, "tags[0]", "tags[0]: not a text"},
         {"{\"tags\":[\"a\",\"abcde\"]}", ERROR_TOO_LARGE, "tags[1]", "tags[1]: longer than 4 bytes"},
         {"{\"tags\":[\"a\",\"b\",\"c\"]}", ERROR_TOO_LARGE, "tags[2]", "tags[2]: more than 2 elements"},
+        {"{\"whole\":[]}", ERROR_INVALID, "whole", "whole: not an object"},
+        {"{\"whole\":\"{}\"}", ERROR_INVALID, "whole", "whole: not an object"},
+        {"{\"whole\":{}}", ERROR_INVALID, "name", "name: missing"},
+        {"{\"parts\":{}}", ERROR_INVALID, "parts", "parts: not a list"},
+        {"{\"parts\":[{},1]}", ERROR_INVALID, "parts[1]", "parts[1]: not an object"},
+        {"{\"parts\":[[]]}", ERROR_INVALID, "parts[0]", "parts[0]: not an object"},
+        {"{\"parts\":[{},{},{}]}", ERROR_TOO_LARGE, "parts[2]", "parts[2]: more than 2 elements"},
         {"[]", ERROR_INVALID, "", "not an object"},
         {"7", ERROR_INVALID, "", "not an object"},
         {"\"name\"", ERROR_INVALID, "", "not an object"},
@@ -405,6 +446,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(reads_every_type),
+        cmocka_unit_test(says_where_an_object_stands),
         cmocka_unit_test(leaves_what_did_not_come),
         cmocka_unit_test(skips_unknown_fields_at_any_depth),
         cmocka_unit_test(refuses_by_name),
