@@ -220,7 +220,7 @@ static int activate_trial(const struct authority *authority, struct rows *rows,
 {
     int error = farm_of_request(rows, request, 0, ret_farm, ret_detail);
     if (error == 0)
-        ret->verdict = activation_by_trial(ret_farm, authority->trial_limit, now_ms);
+        ret->verdict = activation_by_trial(ret_farm, authority->trial_limit, true, now_ms);
     return error;
 }
 

@@ -51,6 +51,8 @@ static enum activation_verdict judge(const struct activation_case *activation, b
 
     if (licence->deleted_ms != 0)
         return ACTIVATION_KEY_DELETED;
+    if (activation->subscription.cancelled_ms != 0)
+        return ACTIVATION_CANCELLED;
     if (expires_ms != 0 && now_ms >= expires_ms)
         return ACTIVATION_EXPIRED;
     if (activation->held_elsewhere && !move)
@@ -101,8 +103,10 @@ enum activation_verdict activation_by_key(struct activation_case *activation, bo
     return ACTIVATION_GRANTED;
 }
 
-enum activation_verdict activation_by_trial(struct farm *farm, uint32_t limit, int64_t now_ms)
+enum activation_verdict activation_by_trial(struct farm *farm, uint32_t limit, bool may_begin, int64_t now_ms)
 {
+    if (farm->status == FARM_NEW && !may_begin)
+        return ACTIVATION_TRIAL_CAP;
     if (farm->status == FARM_NEW) {
         farm->trial_limit = limit;
         farm->trial_ends_ms = now_ms + ACTIVATION_TRIAL_MS;

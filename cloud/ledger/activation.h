@@ -8,16 +8,18 @@
 #define ACTIVATION_TRIAL_MS  (INT64_C(30) * 86400000)
 
 /* HTTP status, stable code and a sentence for people, in one table for the API and its test. */
-#define ACTIVATION_VERDICTS(X)                                                        \
-    X(ACTIVATION_GRANTED, 200, "", "")                                                \
-    X(ACTIVATION_UNKNOWN_KEY, 404, "unknown_key", "this key was never issued here")   \
-    X(ACTIVATION_KEY_DELETED, 410, "key_deleted", "this key was deleted")             \
-    X(ACTIVATION_EXPIRED, 403, "expired", "the subscription of this key has expired") \
-    X(ACTIVATION_KEY_IN_USE, 409, "key_in_use",                                       \
-      "the key runs another installation; ask for a move to take it over")            \
-    X(ACTIVATION_MOVES_EXHAUSTED, 409, "moves_exhausted",                             \
-      "the key has been moved as often as it may; ask whoever issued it")             \
-    X(ACTIVATION_TRIAL_USED, 403, "trial_used", "the trial of this installation is over")
+#define ACTIVATION_VERDICTS(X)                                                                          \
+    X(ACTIVATION_GRANTED, 200, "", "")                                                                  \
+    X(ACTIVATION_UNKNOWN_KEY, 404, "unknown_key", "this key was never issued here")                     \
+    X(ACTIVATION_KEY_DELETED, 410, "key_deleted", "this key was deleted")                               \
+    X(ACTIVATION_CANCELLED, 403, "subscription_cancelled", "the subscription of this key is cancelled") \
+    X(ACTIVATION_EXPIRED, 403, "expired", "the subscription of this key has expired")                   \
+    X(ACTIVATION_KEY_IN_USE, 409, "key_in_use",                                                         \
+      "the key runs another installation; ask for a move to take it over")                              \
+    X(ACTIVATION_MOVES_EXHAUSTED, 409, "moves_exhausted",                                               \
+      "the key has been moved as often as it may; ask whoever issued it")                               \
+    X(ACTIVATION_TRIAL_USED, 403, "trial_used", "the trial of this installation is over")               \
+    X(ACTIVATION_TRIAL_CAP, 429, "trial_cap", "no more trials begin today; try again tomorrow, or use a key")
 
 #define ACTIVATION_VERDICT_ENUM(name, status, code, text) name,
 enum activation_verdict { ACTIVATION_VERDICTS(ACTIVATION_VERDICT_ENUM) ACTIVATION_VERDICT_MAX };
@@ -41,8 +43,10 @@ struct activation_case {
  * holder. Anything but ACTIVATION_GRANTED leaves *activation as it was. */
 enum activation_verdict activation_by_key(struct activation_case *activation, bool move, int64_t now_ms);
 
-/* Begins the trial of an installation (`farm` FARM_NEW), or goes on with it while it runs. */
-enum activation_verdict activation_by_trial(struct farm *farm, uint32_t limit, int64_t now_ms);
+/* Begins the trial of an installation (`farm` FARM_NEW), or goes on with it while it runs. `may_begin`: the
+ * day's caps leave room for another. */
+enum activation_verdict activation_by_trial(struct farm *farm, uint32_t limit, bool may_begin,
+                                            int64_t now_ms);
 
 unsigned activation_moves_left(const struct licence *licence);
 

@@ -211,21 +211,24 @@ static void test_trial(void **state)
     struct farm farm = {.id = "farm-T", .installation_id = "T"};
     int64_t end_ms = START_MS + 30 * DAY_MS;
     (void)state;
-    assert_int_equal(activation_by_trial(&farm, 50, START_MS), ACTIVATION_GRANTED);
+    struct farm before = farm;
+    assert_int_equal(activation_by_trial(&farm, 50, false, START_MS), ACTIVATION_TRIAL_CAP);
+    assert_memory_equal(&farm, &before, sizeof farm);
+    assert_int_equal(activation_by_trial(&farm, 50, true, START_MS), ACTIVATION_GRANTED);
     assert_int_equal(farm.trial_ends_ms, end_ms);
     assert_int_equal(farm.trial_limit, 50);
     /* asked again: the same trial goes on, with its limit and its end */
-    assert_int_equal(activation_by_trial(&farm, 99, START_MS + DAY_MS), ACTIVATION_GRANTED);
+    assert_int_equal(activation_by_trial(&farm, 99, true, START_MS + DAY_MS), ACTIVATION_GRANTED);
     assert_int_equal(farm.trial_limit, 50);
     assert_int_equal(farm.trial_ends_ms, end_ms);
     assert_true(activation_end(&farm, NULL, FARM_REASON_RELEASED, START_MS + DAY_MS));
-    assert_int_equal(activation_by_trial(&farm, 50, end_ms - 1), ACTIVATION_GRANTED);
-    assert_int_equal(activation_by_trial(&farm, 50, end_ms), ACTIVATION_TRIAL_USED);
+    assert_int_equal(activation_by_trial(&farm, 50, true, end_ms - 1), ACTIVATION_GRANTED);
+    assert_int_equal(activation_by_trial(&farm, 50, true, end_ms), ACTIVATION_TRIAL_USED);
 
     struct farm stopped = {.id = "farm-S", .installation_id = "S"};
-    assert_int_equal(activation_by_trial(&stopped, 50, START_MS), ACTIVATION_GRANTED);
+    assert_int_equal(activation_by_trial(&stopped, 50, true, START_MS), ACTIVATION_GRANTED);
     assert_true(activation_end(&stopped, NULL, FARM_REASON_ADMINISTRATOR, START_MS + 1));
-    assert_int_equal(activation_by_trial(&stopped, 50, START_MS + 2), ACTIVATION_TRIAL_USED);
+    assert_int_equal(activation_by_trial(&stopped, 50, true, START_MS + 2), ACTIVATION_TRIAL_USED);
     assert_int_equal(stopped.status, FARM_DEACTIVATED);
 }
 
@@ -269,7 +272,7 @@ static void test_standing(void **state)
     assert_string_equal(standing.reason, "deactivated by the administrator");
 
     struct farm trial = {.id = "farm-T", .installation_id = "T"};
-    assert_int_equal(activation_by_trial(&trial, 0, START_MS), ACTIVATION_GRANTED);
+    assert_int_equal(activation_by_trial(&trial, 0, true, START_MS), ACTIVATION_GRANTED);
     standing_issue(&trial, NULL, NULL, DAY_MS, START_MS, &standing);
     assert_true(standing.trial);
     assert_int_equal(standing.limit, 0);

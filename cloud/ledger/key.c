@@ -1,0 +1,112 @@
+#include "cloud/ledger/key.h"
+
+#include <stdio.h>
+
+/* What the primary key could give up, and what the key has already. */
+uint32_t key_quota_left(const struct key_case *of)
+{
+    return of->primary->quota + (of->key != NULL ? of->key->quota : 0);
+}
+
+static enum ledger_verdict judge_quota(const struct key_case *of, uint32_t quota)
+{
+    uint32_t left = key_quota_left(of);
+    uint32_t had = of->key != NULL ? of->key->quota : 0;
+    if (quota > left)
+        return LEDGER_QUOTA_TOO_LARGE;
+    bool primary_suffers = quota > had && left - quota < of->primary_peak;
+    bool key_suffers = quota < had && quota < of->key_peak;
+    return (primary_suffers || key_suffers) && !of->confirmed ? LEDGER_BELOW_PEAK : LEDGER_GRANTED;
+}
+
+static enum ledger_verdict judge_expiry(const struct key_case *of, int64_t expires_ms)
+{
+    int64_t ends_ms = of->subscription->expires_ms;
+    bool beyond = expires_ms != 0 && ends_ms != 0 && expires_ms > ends_ms;
+    return beyond ? LEDGER_BEYOND_SUBSCRIPTION : LEDGER_GRANTED;
+}
+
+static enum ledger_verdict judge(const struct key_case *of, const struct key_change *change)
+{
+    enum ledger_verdict verdict = LEDGER_GRANTED;
+    if (of->subscription->cancelled_ms != 0)
+        return LEDGER_CANCELLED;
+    if (change->expires_ms != NULL)
+        verdict = judge_expiry(of, *change->expires_ms);
+    if (verdict == LEDGER_GRANTED && change->quota != NULL)
+        verdict = judge_quota(of, *change->quota);
+    return verdict;
+}
+
+static void apply(const struct key_case *of, struct licence *key, const struct key_change *change)
+{
+    if (change->name != NULL)
+        (void)snprintf(key->name, sizeof key->name, "%s", change->name);
+    if (change->expires_ms != NULL)
+        key->expires_ms = *change->expires_ms;
+    if (change->quota == NULL)
+        return;
+    of->primary->quota = of->primary->quota + key->quota - *change->quota;
+    key->quota = *change->quota;
+}
+
+enum ledger_verdict key_create(const struct key_case *of, const char *text, const struct key_change *wanted,
+                               int64_t now_ms, struct licence *ret_key)
+{
+    enum ledger_verdict verdict = judge(of, wanted);
+    if (verdict != LEDGER_GRANTED)
+        return verdict;
+    struct licence key = {.subscription_id = of->subscription->id, .created_ms = now_ms};
+    (void)snprintf(key.key, sizeof key.key, "%s", text);
+    apply(of, &key, wanted);
+    *ret_key = key;
+    return LEDGER_GRANTED;
+}
+
+/* The primary key's quota and end are no choices of its own. */
+static enum ledger_verdict edit_primary(const struct key_case *of, const struct key_change *change)
+{
+    if (change->quota != NULL || change->expires_ms != NULL)
+        return LEDGER_PRIMARY;
+    apply(of, of->primary, change);
+    return LEDGER_GRANTED;
+}
+
+enum ledger_verdict key_edit(const struct key_case *of, const struct key_change *change)
+{
+    if (of->key == NULL)
+        return of->subscription->cancelled_ms != 0 ? LEDGER_CANCELLED : edit_primary(of, change);
+    if (of->key->deleted_ms != 0)
+        return LEDGER_KEY_DELETED;
+    enum ledger_verdict verdict = judge(of, change);
+    if (verdict == LEDGER_GRANTED)
+        apply(of, of->key, change);
+    return verdict;
+}
+
+enum ledger_verdict key_delete(const struct key_case *of, int64_t now_ms)
+{
+    if (of->key == NULL)
+        return LEDGER_PRIMARY;
+    if (of->key->deleted_ms != 0)
+        return LEDGER_KEY_DELETED;
+    if (of->key_peak > 0 && !of->confirmed)
+        return LEDGER_BELOW_PEAK;
+    of->primary->quota += of->key->quota;
+    of->key->quota = 0;
+    of->key->deleted_ms = now_ms;
+    return LEDGER_GRANTED;
+}
+
+bool key_quotas_fit(const struct subscription *subscription, const struct licence *keys, size_t count)
+{
+    uint64_t sum = 0;
+    size_t primaries = 0;
+    for (size_t i = 0; i < count; i++) {
+        sum += keys[i].quota;
+        primaries += keys[i].primary;
+        if (keys[i].deleted_ms != 0 && (keys[i].quota != 0 || keys[i].primary))
+            return false;
+    }
+    return primaries == 1 && sum == subscription->licences;
+}

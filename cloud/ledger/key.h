@@ -1,0 +1,42 @@
+/* key.h - how a subscription's licences are carved up among its keys (RULES §5.3). Pure.
+ *
+ * The quotas of a subscription's keys add up to its licences: what a further key reserves is taken from the
+ * primary key and goes back to it. A change is judged and made in one: anything but LEDGER_GRANTED leaves
+ * everything as it was. */
+#ifndef FARMGATE_CLOUD_LEDGER_KEY_H
+#define FARMGATE_CLOUD_LEDGER_KEY_H
+
+#include "cloud/ledger/ledger.h"
+
+/* A key, the primary key of its subscription (another struct, also when `key` is the primary itself: then
+ * `key` is NULL), and the last reported peaks of the farms that run on them (0: none runs). */
+struct key_case {
+    struct subscription *subscription;
+    struct licence *primary, *key;
+    int64_t primary_peak, key_peak;
+    bool confirmed; /* also if a running farm gets less than its last reported peak */
+};
+
+/* What is to be changed; NULL leaves it as it is. */
+struct key_change {
+    const char *name;
+    const uint32_t *quota;
+    const int64_t *expires_ms; /* 0: with the subscription */
+};
+
+/* The most that the key (or a new one, `key` NULL) could be given. */
+uint32_t key_quota_left(const struct key_case *of);
+
+/* A further key with the text `text`, into *ret_key. `of->key` is NULL. */
+enum ledger_verdict key_create(const struct key_case *of, const char *text, const struct key_change *wanted,
+                               int64_t now_ms, struct licence *ret_key);
+
+enum ledger_verdict key_edit(const struct key_case *of, const struct key_change *change);
+
+/* Frees its quota. The farm on it is to be closed with FARM_REASON_KEY_DELETED (activation_end). */
+enum ledger_verdict key_delete(const struct key_case *of, int64_t now_ms);
+
+/* Whether the quotas of all keys of a subscription add up, with exactly one primary key. */
+bool key_quotas_fit(const struct subscription *subscription, const struct licence *keys, size_t count);
+
+#endif

@@ -1,0 +1,185 @@
+/* How a subscription's licences are carved up among its keys (RULES §5.3). */
+#include "cloud/ledger/key.h"
+#include "tests/unit/unit.h"
+
+#include <string.h>
+
+#define END_MS INT64_C(1801440000000)
+
+/* Ten licences; the primary key has six, "division" reserves four. */
+struct world {
+    struct subscription subscription;
+    struct licence keys[2];
+    struct key_case of_primary, of_division;
+};
+
+static void begin(struct world *world)
+{
+    *world = (struct world){
+        .subscription = {.id = 1, .licences = 10, .activated_ms = 1, .expires_ms = END_MS},
+        .keys = {{.id = 1, .primary = true, .quota = 6}, {.id = 2, .name = "division", .quota = 4}},
+    };
+    world->of_primary = (struct key_case){.subscription = &world->subscription, .primary = &world->keys[0]};
+    world->of_division = world->of_primary;
+    world->of_division.key = &world->keys[1];
+}
+
+static enum ledger_verdict create(struct world *world, uint32_t quota, struct licence *ret_key)
+{
+    struct key_change wanted = {.name = "new", .quota = &quota};
+    return key_create(&world->of_primary, "TEXT", &wanted, 5, ret_key);
+}
+
+static enum ledger_verdict give(struct world *world, uint32_t quota)
+{
+    struct key_change change = {.quota = &quota};
+    return key_edit(&world->of_division, &change);
+}
+
+static void a_further_key_carves_its_quota_out_of_the_primary(void **state)
+{
+    (void)state;
+    struct world world;
+    struct licence made;
+    begin(&world);
+    assert_int_equal(create(&world, 6, &made), LEDGER_GRANTED);
+    assert_string_equal(made.key, "TEXT");
+    assert_string_equal(made.name, "new");
+    assert_int_equal(made.quota, 6);
+    assert_false(made.primary);
+    assert_int_equal(world.keys[0].quota, 0); /* possibly 0 */
+    struct licence all[] = {world.keys[0], world.keys[1], made};
+    assert_true(key_quotas_fit(&world.subscription, all, 3));
+}
+
+static void no_more_than_is_left(void **state)
+{
+    (void)state;
+    struct world world;
+    struct licence made;
+    begin(&world);
+    assert_int_equal(create(&world, 7, &made), LEDGER_QUOTA_TOO_LARGE);
+    assert_int_equal(key_quota_left(&world.of_primary), 6);
+    assert_int_equal(world.keys[0].quota, 6);
+    assert_int_equal(give(&world, 11), LEDGER_QUOTA_TOO_LARGE);
+    assert_int_equal(key_quota_left(&world.of_division), 10);
+    assert_int_equal(give(&world, 10), LEDGER_GRANTED);
+    assert_int_equal(give(&world, 1), LEDGER_GRANTED);
+    assert_int_equal(world.keys[0].quota, 9);
+    assert_true(key_quotas_fit(&world.subscription, world.keys, 2));
+}
+
+static void a_running_farm_is_not_put_below_its_peak_unasked(void **state)
+{
+    (void)state;
+    struct world world;
+    begin(&world);
+    world.of_division.key_peak = 4;
+    world.of_division.primary_peak = 6;
+    assert_int_equal(give(&world, 3), LEDGER_BELOW_PEAK);
+    assert_int_equal(give(&world, 5), LEDGER_BELOW_PEAK); /* the primary's farm */
+    assert_int_equal(give(&world, 4), LEDGER_GRANTED);
+    world.of_division.confirmed = true;
+    assert_int_equal(give(&world, 3), LEDGER_GRANTED);
+    assert_int_equal(give(&world, 10), LEDGER_GRANTED);
+    struct world other;
+    struct licence made;
+    begin(&other);
+    other.of_primary.primary_peak = 3;
+    assert_int_equal(create(&other, 4, &made), LEDGER_BELOW_PEAK);
+    assert_int_equal(create(&other, 3, &made), LEDGER_GRANTED);
+}
+
+static void a_key_ends_with_its_subscription_at_the_latest(void **state)
+{
+    (void)state;
+    struct world world;
+    begin(&world);
+    int64_t late_ms = END_MS + 1, early_ms = END_MS - 1, with_it_ms = 0;
+    struct key_change late = {.expires_ms = &late_ms}, early = {.expires_ms = &early_ms},
+                      with_it = {.expires_ms = &with_it_ms};
+    assert_int_equal(key_edit(&world.of_division, &late), LEDGER_BEYOND_SUBSCRIPTION);
+    assert_int_equal(world.keys[1].expires_ms, 0);
+    assert_int_equal(key_edit(&world.of_division, &early), LEDGER_GRANTED);
+    assert_int_equal(world.keys[1].expires_ms, early_ms);
+    assert_int_equal(world.keys[1].quota, 4); /* an expired key keeps its reservation */
+    assert_int_equal(key_edit(&world.of_division, &with_it), LEDGER_GRANTED);
+    assert_int_equal(world.keys[1].expires_ms, 0);
+}
+
+static void the_primary_key_has_what_the_others_leave(void **state)
+{
+    (void)state;
+    struct world world;
+    uint32_t quota = 5;
+    int64_t expires_ms = 5;
+    begin(&world);
+    struct key_change by_quota = {.quota = &quota}, by_end = {.expires_ms = &expires_ms},
+                      by_name = {.name = "first"};
+    assert_int_equal(key_edit(&world.of_primary, &by_quota), LEDGER_PRIMARY);
+    assert_int_equal(key_edit(&world.of_primary, &by_end), LEDGER_PRIMARY);
+    assert_int_equal(key_delete(&world.of_primary, 9), LEDGER_PRIMARY);
+    assert_int_equal(key_edit(&world.of_primary, &by_name), LEDGER_GRANTED);
+    assert_string_equal(world.keys[0].name, "first");
+}
+
+static void a_deleted_key_gives_its_quota_back_at_once(void **state)
+{
+    (void)state;
+    struct world world;
+    begin(&world);
+    world.of_division.key_peak = 1;
+    assert_int_equal(key_delete(&world.of_division, 9), LEDGER_BELOW_PEAK);
+    world.of_division.confirmed = true;
+    assert_int_equal(key_delete(&world.of_division, 9), LEDGER_GRANTED);
+    assert_int_equal(world.keys[0].quota, 10);
+    assert_int_equal(world.keys[1].quota, 0);
+    assert_int_equal(world.keys[1].deleted_ms, 9);
+    assert_true(key_quotas_fit(&world.subscription, world.keys, 2));
+    assert_int_equal(key_delete(&world.of_division, 10), LEDGER_KEY_DELETED);
+    assert_int_equal(give(&world, 1), LEDGER_KEY_DELETED);
+}
+
+static void nothing_changes_in_a_cancelled_subscription(void **state)
+{
+    (void)state;
+    struct world world;
+    struct licence made;
+    begin(&world);
+    world.subscription.cancelled_ms = 1;
+    struct key_change by_name = {.name = "x"};
+    assert_int_equal(create(&world, 1, &made), LEDGER_CANCELLED);
+    assert_int_equal(give(&world, 1), LEDGER_CANCELLED);
+    assert_int_equal(key_edit(&world.of_primary, &by_name), LEDGER_CANCELLED);
+}
+
+static void what_does_not_add_up_is_seen(void **state)
+{
+    (void)state;
+    struct world world;
+    begin(&world);
+    assert_true(key_quotas_fit(&world.subscription, world.keys, 2));
+    world.keys[1].quota = 5;
+    assert_false(key_quotas_fit(&world.subscription, world.keys, 2));
+    world.keys[1].quota = 4;
+    world.keys[1].primary = true;
+    assert_false(key_quotas_fit(&world.subscription, world.keys, 2));
+    world.keys[1].primary = false;
+    world.keys[1].deleted_ms = 1; /* and has its quota still */
+    assert_false(key_quotas_fit(&world.subscription, world.keys, 2));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_further_key_carves_its_quota_out_of_the_primary),
+        cmocka_unit_test(no_more_than_is_left),
+        cmocka_unit_test(a_running_farm_is_not_put_below_its_peak_unasked),
+        cmocka_unit_test(a_key_ends_with_its_subscription_at_the_latest),
+        cmocka_unit_test(the_primary_key_has_what_the_others_leave),
+        cmocka_unit_test(a_deleted_key_gives_its_quota_back_at_once),
+        cmocka_unit_test(nothing_changes_in_a_cancelled_subscription),
+        cmocka_unit_test(what_does_not_add_up_is_seen),
+    };
+    return cmocka_run_group_tests_name("keys (RULES 5.3)", tests, NULL, NULL);
+}
