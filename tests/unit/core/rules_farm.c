@@ -124,9 +124,8 @@ static int simple(enum core_event_type type)
     return step(&event);
 }
 
-int farm_opens(void **state)
+static void open_farm(void)
 {
-    (void)state;
     farm = calloc(1, sizeof(*farm));
     assert_non_null(farm);
     farm->settings = (struct core_settings){
@@ -141,6 +140,12 @@ int farm_opens(void **state)
     assert_non_null(farm->actions);
     farm->grant.limit = 10;
     assert_int_equal(simple(EVENT_STARTED), 0);
+}
+
+int farm_opens(void **state)
+{
+    (void)state;
+    open_farm();
     assert_int_equal(activated("farm"), 0);
     forget();
     return 0;
@@ -155,6 +160,12 @@ int farm_closes(void **state)
     free(farm);
     farm = NULL;
     return 0;
+}
+
+void farm_without_a_past(void)
+{
+    (void)farm_closes(NULL);
+    open_farm();
 }
 
 /* ---- time ---------------------------------------------------------------------------------------------- */
@@ -293,7 +304,7 @@ void tells_nobody(const char *host)
     farm_tells(host, NULL, 0);
 }
 
-void users(uint32_t count)
+void users_unseen(uint32_t count)
 {
     struct seen_host *crowd = seen("crowd");
     for (uint32_t i = 0; i < count; i++) {
@@ -302,7 +313,12 @@ void users(uint32_t count)
         keep_session(crowd, i, (struct connection){.id = name, .user = name, .connected_at_ms = START});
     }
     crowd->count = count;
-    tell(crowd);
+}
+
+void users(uint32_t count)
+{
+    users_unseen(count);
+    tell(seen("crowd"));
 }
 
 void boots(const char *name, const char *boot_id)
@@ -508,6 +524,11 @@ struct core_status status(void)
     struct core_status is;
     core_status(farm->core, &is);
     return is;
+}
+
+const struct core *core(void)
+{
+    return farm->core;
 }
 
 const struct tally *tally(void)

@@ -39,6 +39,7 @@ int64_t next_phase(void);  /* the next instant of the farm's phase */
 
 /* That many users, all told at once by the source of host "crowd". */
 void users(uint32_t count);
+void users_unseen(uint32_t count); /* told with the next start */
 
 /* One session of a host, as its source tells: `comes(.user = "alice", .route = ROUTE_RDP)`. What is not named
  * is host "h1", the user's name as its id, a desktop by broker, active, no administrator, the arrival. */
@@ -81,30 +82,27 @@ void stops(void);    /* the agent is gone; licence time goes on by late() */
 void starts(void);   /* from what was stored: every source tells its sessions, then the gate is judged */
 void restarts(void); /* both, at one instant */
 void starts_but_does_not_judge_yet(void);
-void judges(void); /* EVENT_STARTED */
+void farm_without_a_past(void); /* in place of this one: an agent that was never activated, started */
+void judges(void);              /* EVENT_STARTED */
 
 /* ---- what holds ---------------------------------------------------------------------------------------- */
 
 struct core_status status(void);
+const struct core *core(void);
 const struct tally *tally(void);
 /* Why a connection counts or not; TALLY_REASON_MAX if it is not live. */
 enum tally_reason reason_of(const char *host, const char *id);
 struct admission_answer asks(const char *user, const char *host, enum connection_kind kind,
                              enum administrator administrator);
 
-#define expect(usage) \
-    assert_string_equal(usage_state_name(status().standing.usage.state), usage_state_name(usage))
-#define expect_gate(reason) \
-    assert_string_equal(verdict_reason_name(status().verdict.reason), verdict_reason_name(reason))
-#define expect_admits(whom) \
-    assert_string_equal(admission_name(status().verdict.admission), admission_name(whom))
-#define expect_term(term_is) \
-    assert_string_equal(term_state_name(status().standing.term), term_state_name(term_is))
-#define expect_contact(is) \
-    assert_string_equal(contact_state_name(status().standing.contact), contact_state_name(is))
-#define expect_activation(is) \
-    assert_string_equal(activation_state_name(status().standing.activation), activation_state_name(is))
-#define expect_users(count) assert_int_equal(status().level.concurrent_users, count)
+#define EXPECT_NAMES(name, is, should_be) assert_string_equal(name(is), name(should_be))
+#define expect(it)                        EXPECT_NAMES(usage_state_name, status().standing.usage.state, it)
+#define expect_term(it)                   EXPECT_NAMES(term_state_name, status().standing.term, it)
+#define expect_contact(it)                EXPECT_NAMES(contact_state_name, status().standing.contact, it)
+#define expect_activation(it)             EXPECT_NAMES(activation_state_name, status().standing.activation, it)
+#define expect_gate(it)                   EXPECT_NAMES(verdict_reason_name, status().verdict.reason, it)
+#define expect_admits(it)                 EXPECT_NAMES(admission_name, status().verdict.admission, it)
+#define expect_users(count)               assert_int_equal(status().level.concurrent_users, count)
 
 /* Log events since the farm opened or forget(). */
 void forget(void);
