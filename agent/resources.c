@@ -102,7 +102,8 @@ static const struct config_setting resource_settings[] = {
      .check = check_property,
      .what = "lines for the .rdp file, \"name:type:value\""},
 };
-static const struct config_table resource_table = {resource_settings, COUNT(resource_settings)};
+static const struct config_table resource_table = {.settings = resource_settings,
+                                                   .count = COUNT(resource_settings)};
 
 static const struct config_setting listed_settings[] = {
     {.path = "resources",
@@ -115,7 +116,7 @@ static const struct config_setting listed_settings[] = {
      .default_text = "()",
      .what = "the published resources"},
 };
-const struct config_table resources_table = {listed_settings, COUNT(listed_settings)};
+const struct config_table resources_table = {.settings = listed_settings, .count = COUNT(listed_settings)};
 const size_t resources_table_bytes = sizeof(struct listed);
 
 static int check_listed(const void *values, char ret_path[CONFIG_PATH_BYTES], struct error_detail *ret_detail)

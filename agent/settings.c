@@ -1,19 +1,22 @@
 #include "settings.h"
 
+#include "agent/core/identity.h"
+#include "agent/sessions/source_names.h"
 #include "common/entitlement.h"
 #include "common/http_client.h"
 
 #include <assert.h>
 #include <ctype.h>
+#include <inttypes.h>
 #include <sodium.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <uv.h>
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
-#define DAY_MS       INT64_C(86400000)
+#define HOUR_MS      INT64_C(3600000)
 
 /* ---- the words of choices ---- */
 
@@ -174,7 +177,7 @@ static const struct config_setting rule_settings[] = {
      .default_text = "\"rdp\"",
      .what = "how its user got there"},
 };
-static const struct config_table rule_table = {rule_settings, COUNT(rule_settings)};
+static const struct config_table rule_table = {.settings = rule_settings, .count = COUNT(rule_settings)};
 
 #define ALIAS(member) offsetof(struct settings_alias, member)
 static const struct config_setting alias_settings[] = {
@@ -195,7 +198,7 @@ static const struct config_setting alias_settings[] = {
      .check = check_domain,
      .what = "as in CORP\\user"},
 };
-static const struct config_table alias_table = {alias_settings, COUNT(alias_settings)};
+static const struct config_table alias_table = {.settings = alias_settings, .count = COUNT(alias_settings)};
 
 #define AT(member)    offsetof(struct settings, member)
 #define BYTES(member) (sizeof(((struct settings *)0)->member) - 1)
@@ -286,7 +289,7 @@ static const struct config_setting all_settings[] = {
     {.path = "sessions.api_lease",
      .type = CONFIG_DURATION,
      .offset = AT(api_lease_ms),
-     .max = 365 * DAY_MS,
+     .max = 365 * 24 * HOUR_MS,
      .default_text = "\"24h\"",
      .what =
          "a broker's connection that no source sees ends unless it is put again within this time; 0: never"},
@@ -352,6 +355,49 @@ static const struct config_setting all_settings[] = {
      .default_text = "\"/etc/farmgate/resources.conf\"",
      .check = check_path,
      .what = "the published resources"},
+    {.path = "gate.strict",
+     .type = CONFIG_BOOLEAN,
+     .offset = AT(strict),
+     .default_text = "false",
+     .what =
+         "whether a closed gate is closed to everybody: without it administrators' desktops pass, and users "
+         "come back to the sessions they have; once licences have run out, an administrator's desktop then "
+         "passes only into a free exempt place"},
+    {.path = "gate.spare_grace",
+     .type = CONFIG_BOOLEAN,
+     .offset = AT(spare_grace),
+     .default_text = "false",
+     .what =
+         "whether users are refused at the limit already while the overuse grace has not begun: it is kept "
+         "for later"},
+    {.path = "gate.overuse_settle",
+     .type = CONFIG_DURATION,
+     .offset = AT(overuse_settle_ms),
+     .max = HOUR_MS,
+     .default_text = "\"60s\"",
+     .what =
+         "how long users must exceed the limit without interruption before the overuse grace begins; 0: it "
+         "begins at once"},
+    {.path = "gate.limit_warnings",
+     .type = CONFIG_INTEGERS,
+     .offset = AT(limit_warnings),
+     .count_offset = AT(limit_warning_count),
+     .count_max = USAGE_WARNINGS_MAX,
+     .min = 1,
+     .max = 100,
+     .default_text = "(80, 90, 100)",
+     .what = "at which percents of the limit a warning is logged; rising"},
+
+    {.path = "reclaim.disconnected_for",
+     .type = CONFIG_DURATION,
+     .offset = AT(disconnected_for_ms),
+     .min = 60000,
+     .max = 30 * 24 * HOUR_MS,
+     .or_zero = true,
+     .default_text = "0",
+     .what =
+         "a session, other than an administrator's, that has been disconnected for so long is named in an "
+         "event, which a hook may turn into a log-off; 0: never"},
 
     {.path = "store.directory",
      TEXT(state_directory),
@@ -372,6 +418,25 @@ static const struct config_setting all_settings[] = {
      .what = "less important lines are left out"},
 };
 
+/* What the rules or the authority fix. */
+static const struct config_fixed fixed[] = {
+    {"overuse_grace",
+     "the rules fix the overuse grace at 7 days; gate.overuse_settle says when it begins, and "
+     "gate.spare_grace keeps it for later"},
+    {"expiry_grace", "the rules fix the grace after a term's end at 30 days"},
+    {"grace",
+     "the rules fix the graces: 7 days of overuse, 30 days after a term's end; gate.spare_grace keeps the "
+     "first for later"},
+    {"over_after",
+     "the rules fix that users must exceed the limit for 60 minutes before a farm is deactivated"},
+    {"refresh", "the authority says with every entitlement by when the next must come"},
+    {"refresh_by", "the authority says with every entitlement by when the next must come"},
+    {"limit", "the authority grants it; `farmgate status` shows it"},
+    {"window", "the rules fix windows, reports and validations at 20 minutes"},
+    {"report_every", "the rules fix windows, reports and validations at 20 minutes"},
+    {"exempt", "the rules exempt two administrators' desktops of each host"},
+};
+
 /* ---- what no single setting shows ---- */
 
 static bool has_source(const struct settings *settings, const char *name)
@@ -390,16 +455,55 @@ static int blame(char ret_path[CONFIG_PATH_BYTES], const char *path, struct erro
     return ERROR_CONFIGURATION;
 }
 
+/* Blames one of a list. */
+static int blame_element(char ret_path[CONFIG_PATH_BYTES], const char *list, size_t at, const char *member,
+                         struct error_detail *ret_detail, const char *format, ...)
+    __attribute__((format(printf, 6, 7)));
+static int blame_element(char ret_path[CONFIG_PATH_BYTES], const char *list, size_t at, const char *member,
+                         struct error_detail *ret_detail, const char *format, ...)
+{
+    char what[ERROR_DETAIL_BYTES];
+    va_list arguments;
+    va_start(arguments, format);
+    (void)vsnprintf(what, sizeof(what), format, arguments);
+    va_end(arguments);
+    (void)snprintf(ret_path, CONFIG_PATH_BYTES, "%s[%zu]%s", list, at, member);
+    error_detail_set(ret_detail, "%s", what);
+    return ERROR_CONFIGURATION;
+}
+
+static bool is_built_in(const char *source)
+{
+    for (size_t i = 0; source_names[i]; i++)
+        if (strcmp(source_names[i], source) == 0)
+            return true;
+    return strcmp(source, "api") == 0;
+}
+
+static int refuse_source(const struct settings *settings, size_t at, char ret_path[CONFIG_PATH_BYTES],
+                         struct error_detail *ret_detail)
+{
+    char allowed[128] = "";
+    for (size_t i = 0; source_names[i]; i++) {
+        size_t length = strlen(allowed);
+        (void)snprintf(allowed + length, sizeof(allowed) - length, "\"%s\", ", source_names[i]);
+    }
+    return blame_element(ret_path, "sessions.sources", at, "", ret_detail,
+                         "there is no source \"%s\" on this platform; allowed: %s\"api\"",
+                         settings->sources[at], allowed);
+}
+
 static int check_sources(const struct settings *settings, char ret_path[CONFIG_PATH_BYTES],
                          struct error_detail *ret_detail)
 {
     for (size_t i = 0; i < settings->source_count; i++)
+        if (!is_built_in(settings->sources[i]))
+            return refuse_source(settings, i, ret_path, ret_detail);
+    for (size_t i = 0; i < settings->source_count; i++)
         for (size_t j = i + 1; j < settings->source_count; j++)
-            if (strcmp(settings->sources[i], settings->sources[j]) == 0) {
-                (void)snprintf(ret_path, CONFIG_PATH_BYTES, "sessions.sources[%zu]", j);
-                error_detail_set(ret_detail, "\"%s\" stands here twice", settings->sources[i]);
-                return ERROR_CONFIGURATION;
-            }
+            if (strcmp(settings->sources[i], settings->sources[j]) == 0)
+                return blame_element(ret_path, "sessions.sources", j, "", ret_detail,
+                                     "\"%s\" stands here twice", settings->sources[i]);
     if (has_source(settings, "logind") && has_source(settings, "utmp"))
         return blame(ret_path, "sessions.sources", ret_detail,
                      "\"logind\" and \"utmp\" see the same sessions; allowed: one of them");
@@ -409,16 +513,61 @@ static int check_sources(const struct settings *settings, char ret_path[CONFIG_P
     return 0;
 }
 
+/* The alias that maps `domain`; NULL: none does. */
+static const struct settings_alias *alias_of(const struct settings *settings, const char *domain)
+{
+    for (size_t i = 0; i < settings->alias_count; i++)
+        if (identity_same_domain(settings->aliases[i].dns_domain, domain))
+            return &settings->aliases[i];
+    return NULL;
+}
+
+/* An alias is applied once: what it maps to must not be mapped on. No domain is mapped twice by now, so the
+ * way from one to the next ends, or comes back. */
+static int check_chain(const struct settings *settings, size_t at, char ret_path[CONFIG_PATH_BYTES],
+                       struct error_detail *ret_detail)
+{
+    const struct settings_alias *first = &settings->aliases[at], *last = first, *next;
+    for (size_t steps = 0; (next = alias_of(settings, last->domain)) && steps < settings->alias_count;
+         steps++)
+        last = next;
+    if (last == first && !next)
+        return 0;
+    if (next)
+        return blame_element(
+            ret_path, "sessions.aliases", at, ".domain", ret_detail,
+            "\"%s\" is mapped on, in a loop; allowed: a domain that is no dns_domain of an alias",
+            first->domain);
+    return blame_element(ret_path, "sessions.aliases", at, ".domain", ret_detail,
+                         "\"%s\" is mapped on, to \"%s\"; allowed: \"%s\" itself, for aliases make no chains",
+                         first->domain, last->domain, last->domain);
+}
+
 static int check_aliases(const struct settings *settings, char ret_path[CONFIG_PATH_BYTES],
                          struct error_detail *ret_detail)
 {
+    int error = 0;
     for (size_t i = 0; i < settings->alias_count; i++)
-        for (size_t j = i + 1; j < settings->alias_count; j++)
-            if (strcasecmp(settings->aliases[i].dns_domain, settings->aliases[j].dns_domain) == 0) {
-                (void)snprintf(ret_path, CONFIG_PATH_BYTES, "sessions.aliases[%zu].dns_domain", j);
-                error_detail_set(ret_detail, "\"%s\" has an alias already", settings->aliases[j].dns_domain);
-                return ERROR_CONFIGURATION;
-            }
+        if (alias_of(settings, settings->aliases[i].dns_domain) != &settings->aliases[i])
+            return blame_element(ret_path, "sessions.aliases", i, ".dns_domain", ret_detail,
+                                 "\"%s\" has an alias already; allowed: one, case does not matter",
+                                 settings->aliases[i].dns_domain);
+    for (size_t i = 0; i < settings->alias_count && error == 0; i++)
+        error = check_chain(settings, i, ret_path, ret_detail);
+    return error;
+}
+
+static int check_warnings(const struct settings *settings, char ret_path[CONFIG_PATH_BYTES],
+                          struct error_detail *ret_detail)
+{
+    const int64_t *percents = settings->limit_warnings;
+    if (settings->limit_warning_count == 0)
+        return blame(ret_path, "gate.limit_warnings", ret_detail, "empty; allowed: at least one percentage");
+    for (size_t i = 1; i < settings->limit_warning_count; i++)
+        if (percents[i] <= percents[i - 1])
+            return blame_element(ret_path, "gate.limit_warnings", i, "", ret_detail,
+                                 "%" PRId64 " after %" PRId64 "; allowed: each more than the one before it",
+                                 percents[i], percents[i - 1]);
     return 0;
 }
 
@@ -429,6 +578,8 @@ static int check_settings(const void *values, char ret_path[CONFIG_PATH_BYTES],
     int error = check_sources(settings, ret_path, ret_detail);
     if (error == 0)
         error = check_aliases(settings, ret_path, ret_detail);
+    if (error == 0)
+        error = check_warnings(settings, ret_path, ret_detail);
     if (error == 0 && settings->authority_url[0] && !settings->authority_key[0])
         error =
             blame(ret_path, "authority.key", ret_detail,
@@ -438,7 +589,8 @@ static int check_settings(const void *values, char ret_path[CONFIG_PATH_BYTES],
     return error;
 }
 
-const struct config_table settings_table = {all_settings, COUNT(all_settings)};
+const struct config_table settings_table = {
+    .settings = all_settings, .count = COUNT(all_settings), .fixed = fixed, .fixed_count = COUNT(fixed)};
 
 int settings_read(const char *path, struct settings *ret, struct error_detail *ret_detail)
 {
@@ -518,7 +670,12 @@ static void fill_core(const struct settings *settings, struct settings_core *wor
     randombytes_buf(words->core.tally.seed, sizeof(words->core.tally.seed));
     randombytes_buf(&words->core.seed, sizeof(words->core.seed));
     words->core.api_lease_ms = settings->api_lease_ms;
-    words->core.overuse_settle_ms = USAGE_SETTLE_MS;
+    words->core.overuse_settle_ms = settings->overuse_settle_ms;
+    words->core.spare_grace = settings->spare_grace;
+    words->core.strict = settings->strict;
+    words->core.disconnected_for_ms = settings->disconnected_for_ms;
+    for (size_t i = 0; i < settings->limit_warning_count; i++)
+        words->core.limit_warnings.percents[i] = (unsigned)settings->limit_warnings[i];
 }
 
 static void fill_api(const struct settings *settings, struct settings_core *words)

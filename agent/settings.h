@@ -71,6 +71,13 @@ struct settings {
     char gate_directory[SETTINGS_PATH_BYTES_MAX + 1]; /* directory: /run/farmgate; "" = no files */
     char closed_text[512];                            /* text: added to the nologin file, "whom to ask" */
     char resources_file[SETTINGS_PATH_BYTES_MAX + 1]; /* resources */
+    bool strict;                                      /* strict: false */
+    bool spare_grace;                                 /* spare_grace: false */
+    int64_t overuse_settle_ms;                        /* overuse_settle: 60s; 0 = the first instant */
+    int64_t limit_warnings[USAGE_WARNINGS_MAX];       /* limit_warnings: percents, rising */
+    size_t limit_warning_count;
+    /* reclaim.* */
+    int64_t disconnected_for_ms; /* disconnected_for: 0 = never */
     /* store.* */
     char state_directory[SETTINGS_PATH_BYTES_MAX + 1]; /* directory: /var/lib/farmgate */
     /* log.* */

@@ -100,7 +100,8 @@ static const struct config_setting settings_list[] = {
      .what = "The least important lines that are written: error, warning, notice, info or debug."},
 };
 
-const struct config_table settings_table = {settings_list, sizeof settings_list / sizeof settings_list[0]};
+const struct config_table settings_table = {.settings = settings_list,
+                                            .count = sizeof settings_list / sizeof settings_list[0]};
 
 int settings_read(const char *path, struct settings *ret, struct error_detail *ret_detail)
 {

@@ -126,6 +126,16 @@ static const char *misplaced(const struct config_table *table, const char *word)
     return NULL;
 }
 
+/* Why there is no such setting, NULL if nothing is known of it. */
+static const char *why_fixed(const struct config_table *table, const char *word)
+{
+    const char *dot = strrchr(word, '.');
+    for (size_t i = 0; i < table->fixed_count; i++)
+        if (strcmp(table->fixed[i].name, dot ? dot + 1 : word) == 0)
+            return table->fixed[i].why;
+    return NULL;
+}
+
 static int refuse_unknown(const struct place *place, const config_setting_t *setting, const char *word)
 {
     const struct config_table *table = place->table;
@@ -142,10 +152,12 @@ static int refuse_unknown(const struct place *place, const config_setting_t *set
         names[count] = groups[count];
         count++;
     }
-    const char *nearest = misplaced(table, word);
+    const char *nearest = misplaced(table, word), *why = why_fixed(table, word);
     nearest = nearest ? nearest : config_nearest(word, names, count);
     char path[CONFIG_PATH_BYTES];
     (void)snprintf(path, sizeof(path), "%s%s", place->shown, word);
+    if (why)
+        return refuse(place->reading, setting, path, "not a setting: %s", why);
     if (nearest)
         return refuse(place->reading, setting, path, "unknown setting; did you mean %s%s?", place->shown,
                       nearest);
@@ -207,12 +219,17 @@ void config_describe_allowed(const struct config_setting *setting, char ret[CONF
         append(ret, CONFIG_ALLOWED_BYTES, "an integer from %" PRId64 " to %" PRId64, setting->min,
                setting->max);
         break;
+    case CONFIG_INTEGERS:
+        append(ret, CONFIG_ALLOWED_BYTES,
+               "a list of at most %zu integers from %" PRId64 " to %" PRId64 ", like (1, 2)",
+               setting->count_max, setting->min, setting->max);
+        break;
     case CONFIG_DURATION:
         format_duration(setting->min, least_text);
         format_duration(setting->max, most_text);
         append(ret, CONFIG_ALLOWED_BYTES,
-               "a duration from \"%s\" to \"%s\", like \"90s\", \"5min\", \"24h\", \"7d\"", least_text,
-               most_text);
+               "%sa duration from \"%s\" to \"%s\", like \"90s\", \"5min\", \"24h\", \"7d\"",
+               setting->or_zero ? "0, or " : "", least_text, most_text);
         break;
     case CONFIG_BOOLEAN:
         append(ret, CONFIG_ALLOWED_BYTES, "true or false");
@@ -304,7 +321,8 @@ static int read_duration(const struct place *place, const struct config_setting 
     bool text = config_setting_type(at) == CONFIG_TYPE_STRING;
     if (!zero && (!text || !parse_duration(config_setting_get_string(at), &ms)))
         return refuse_value(place, setting, at, path, "not a duration");
-    if (ms < setting->min || ms > setting->max)
+    bool off = ms == 0 && setting->or_zero;
+    if (!off && (ms < setting->min || ms > setting->max))
         return refuse_value(place, setting, at, path, "out of range");
     *ret = ms;
     return 0;
@@ -342,6 +360,25 @@ static bool count_elements(const struct config_setting *setting, const config_se
         return false;
     *ret = (size_t)count;
     return true;
+}
+
+static int read_integers(const struct place *place, const struct config_setting *setting,
+                         const config_setting_t *at, const char *path)
+{
+    size_t count;
+    int64_t *integers = (int64_t *)(void *)(place->base + setting->offset);
+    if (!count_elements(setting, at, &count))
+        return refuse_value(place, setting, at, path, "not a list of integers, or too long a list");
+    for (size_t i = 0; i < count; i++) {
+        char element[CONFIG_PATH_BYTES];
+        (void)snprintf(element, sizeof(element), "%.*s[%zu]", CONFIG_PATH_BYTES - 24, path, i);
+        int error =
+            read_integer(place, setting, config_setting_get_elem(at, (unsigned)i), element, &integers[i]);
+        if (error != 0)
+            return error;
+    }
+    *(size_t *)(void *)(place->base + setting->count_offset) = count;
+    return 0;
 }
 
 static int read_texts(const struct place *place, const struct config_setting *setting,
@@ -416,6 +453,8 @@ static int read_value(const struct place *place, const struct config_setting *se
         return read_text(place, setting, at, path, value);
     case CONFIG_INTEGER:
         return read_integer(place, setting, at, path, value);
+    case CONFIG_INTEGERS:
+        return read_integers(place, setting, at, path);
     case CONFIG_DURATION:
         return read_duration(place, setting, at, path, value);
     case CONFIG_BOOLEAN:
@@ -605,11 +644,16 @@ static bool elements_equal(const struct config_setting *setting, const char *a, 
     return true;
 }
 
+static bool has_count(const struct config_setting *setting)
+{
+    return setting->type == CONFIG_INTEGERS || setting->type == CONFIG_TEXTS || setting->type == CONFIG_LIST;
+}
+
 static bool values_equal(const struct config_setting *setting, const char *old, const char *new)
 {
     const char *a = old + setting->offset, *b = new + setting->offset;
     size_t count = 0;
-    if (setting->type == CONFIG_TEXTS || setting->type == CONFIG_LIST) {
+    if (has_count(setting)) {
         if (memcmp(old + setting->count_offset, new + setting->count_offset, sizeof(count)) != 0)
             return false;
         memcpy(&count, old + setting->count_offset, sizeof(count));
@@ -620,6 +664,8 @@ static bool values_equal(const struct config_setting *setting, const char *old, 
     case CONFIG_INTEGER:
     case CONFIG_DURATION:
         return memcmp(a, b, sizeof(int64_t)) == 0;
+    case CONFIG_INTEGERS:
+        return memcmp(a, b, count * sizeof(int64_t)) == 0;
     case CONFIG_BOOLEAN:
         return memcmp(a, b, sizeof(bool)) == 0;
     case CONFIG_CHOICE:
@@ -667,6 +713,9 @@ static void copy_value(const struct config_setting *setting, const char *from, c
     case CONFIG_DURATION:
         bytes = sizeof(int64_t);
         break;
+    case CONFIG_INTEGERS:
+        bytes = setting->count_max * sizeof(int64_t);
+        break;
     case CONFIG_BOOLEAN:
         bytes = sizeof(bool);
         break;
@@ -681,7 +730,7 @@ static void copy_value(const struct config_setting *setting, const char *from, c
         break;
     }
     memcpy(to + setting->offset, from + setting->offset, bytes);
-    if (setting->type == CONFIG_TEXTS || setting->type == CONFIG_LIST)
+    if (has_count(setting))
         memcpy(to + setting->count_offset, from + setting->count_offset, sizeof(size_t));
 }
 

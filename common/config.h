@@ -15,6 +15,7 @@
 enum config_type {
     CONFIG_TEXT,     /* char[max + 1]; min..max bytes */
     CONFIG_INTEGER,  /* int64_t; min..max */
+    CONFIG_INTEGERS, /* list of integers: int64_t[count_max] with a size_t count; each min..max */
     CONFIG_DURATION, /* int64_t ms, written in the file as "90s", "5min", "24h", "7d", or 0; min..max in ms */
     CONFIG_BOOLEAN,  /* bool */
     CONFIG_CHOICE,   /* int index into choices */
@@ -36,13 +37,22 @@ struct config_setting {
     /* Of a text, or of each of some texts, that is not empty: 0, or negative with what is wrong in
      * *ret_detail. May be NULL. */
     int (*check)(const char *text, struct error_detail *ret_detail);
+    bool or_zero;       /* a duration may be 0 (never) besides min..max */
     bool required;      /* inside a list's group */
     bool needs_restart; /* a change is named and not applied at reload */
     const char *what;   /* one sentence for the manual and the configuration's comment */
 };
+
+/* A name that people may try, in whatever group, though there is no such setting. */
+struct config_fixed {
+    const char *name; /* "overuse_grace" */
+    const char *why;  /* what to do instead, or why it cannot be: ends the error's sentence */
+};
 struct config_table {
     const struct config_setting *settings;
     size_t count;
+    const struct config_fixed *fixed; /* may be NULL */
+    size_t fixed_count;
 };
 
 /* Sets every default, then reads the file over them (with libconfig's @include "NAME", relative to the file's

@@ -34,8 +34,9 @@ struct core;
 
 struct core_settings {
     struct tally_settings tally;
-    int64_t api_lease_ms;        /* RULES §2.9; 0: never */
-    int64_t overuse_settle_ms;   /* RULES §3.6; 0: the first instant */
+    int64_t api_lease_ms;      /* RULES §2.9; 0: never */
+    int64_t overuse_settle_ms; /* RULES §3.6; 0: the first instant */
+    struct usage_warnings limit_warnings;
     bool spare_grace;            /* RULES §4: licences run out at the limit already, the grace is kept */
     bool strict;                 /* RULES §4: see admission.h */
     int64_t disconnected_for_ms; /* a session disconnected for so long may be ended; 0: never */

@@ -153,7 +153,7 @@ static void follow(struct core *core, const struct standing *before)
 static void judge(struct core *core)
 {
     standing_judge(&core->standing, tally_level(core->tally)->concurrent_users,
-                   core->settings.overuse_settle_ms, core->clock_ms);
+                   core->settings.overuse_settle_ms, &core->settings.limit_warnings, core->clock_ms);
 }
 
 void core_judge(struct core *core)

@@ -130,6 +130,11 @@ static struct text aliased(struct text domain, const struct identity_alias *alia
     return (struct text){"", 0};
 }
 
+bool identity_same_domain(const char *one, const char *other)
+{
+    return fold_equal(text_of(one), text_of(other));
+}
+
 bool identity_is_windows(const char *user)
 {
     return text_has_either(user, strlen(user), '\\', '@');

@@ -29,6 +29,9 @@ size_t identity_key(const char *user, const struct identity_alias *aliases, size
 const char *identity_key_in(const char *user, size_t user_bytes, const struct identity_alias *aliases,
                             size_t alias_count, char room[IDENTITY_KEY_BYTES_MAX], size_t *ret_bytes);
 
+/* Whether two domains are one: compared as those of Windows names are. */
+bool identity_same_domain(const char *one, const char *other);
+
 /* Whether `user` is a Windows name. Any other name is its own key. */
 bool identity_is_windows(const char *user);
 

@@ -135,14 +135,15 @@ void standing_name(struct standing *standing, const char *farm_id)
 
 /* ---- levels and time ----------------------------------------------------------------------------------- */
 
-void standing_judge(struct standing *standing, uint32_t users, int64_t settle_ms, int64_t now_ms)
+void standing_judge(struct standing *standing, uint32_t users, int64_t settle_ms,
+                    const struct usage_warnings *warnings, int64_t now_ms)
 {
     if (!in_force(standing))
         return;
     struct usage *usage = &standing->usage;
     uint32_t limit = standing->grant.limit;
     usage_judge(usage, users > limit, settle_ms, now_ms);
-    usage->warned_percent = usage_warning(usage->warned_percent, users, limit);
+    usage->warned_percent = usage_warning(warnings, usage->warned_percent, users, limit);
 }
 
 /* Of the days that have passed the most urgent was said, or is to be said now. */

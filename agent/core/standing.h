@@ -68,7 +68,8 @@ void standing_release(struct standing *standing);
 void standing_name(struct standing *standing, const char *farm_id);
 
 /* How many users there are now, against the limit in force. */
-void standing_judge(struct standing *standing, uint32_t users, int64_t settle_ms, int64_t now_ms);
+void standing_judge(struct standing *standing, uint32_t users, int64_t settle_ms,
+                    const struct usage_warnings *warnings, int64_t now_ms);
 
 /* Licence time was set back from before_ms to now_ms. What was said of the days that are left is not said
  * again, unless it was said more than STANDING_SAID_MS too early. */

@@ -180,13 +180,21 @@ static bool reaches(uint32_t users, uint32_t limit, unsigned percent)
     return limit == 0 ? users > 0 : (uint64_t)users * 100 >= (uint64_t)limit * percent;
 }
 
-unsigned usage_warning(unsigned warned_percent, uint32_t users, uint32_t limit)
+static unsigned taken_back_below(unsigned percent)
 {
-    static const unsigned percents[] = {100, 90, 80};
-    for (size_t i = 0; i < sizeof(percents) / sizeof(percents[0]); i++) {
-        unsigned held = percents[i] <= warned_percent ? percents[i] - WARNING_HYSTERESIS : percents[i];
-        if (reaches(users, limit, held))
-            return percents[i];
+    return percent > WARNING_HYSTERESIS ? percent - WARNING_HYSTERESIS : 1;
+}
+
+unsigned usage_warning(const struct usage_warnings *warnings, unsigned warned_percent, uint32_t users,
+                       uint32_t limit)
+{
+    static const struct usage_warnings usual = {{80, 90, 100}};
+    const unsigned *percents = warnings->percents[0] != 0 ? warnings->percents : usual.percents;
+    for (size_t i = USAGE_WARNINGS_MAX; i-- > 0;) {
+        unsigned percent = percents[i];
+        unsigned held = percent <= warned_percent ? taken_back_below(percent) : percent;
+        if (percent != 0 && reaches(users, limit, held))
+            return percent;
     }
     return 0;
 }

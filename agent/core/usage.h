@@ -17,6 +17,12 @@
 #define USAGE_GRACE_WARNING_MS (INT64_C(86400000)) /* before the grace ends */
 #define USAGE_OVER_AFTER_MS    (INT64_C(60) * 60000)
 
+/* At how many percents of the limit a warning is due, rising; 0: no further one. None at all: 80, 90, 100. */
+#define USAGE_WARNINGS_MAX 4
+struct usage_warnings {
+    unsigned percents[USAGE_WARNINGS_MAX];
+};
+
 enum usage_state {
     USAGE_WITHIN,
     USAGE_SETTLING,
@@ -33,7 +39,7 @@ struct usage {
     int64_t settle_ms;          /* the settling time that runs, as it was when it began */
     int64_t grace_started_ms;   /* 0: the grace is available */
     bool grace_end_said;        /* the warning before the grace ends */
-    unsigned warned_percent;    /* the highest of 80, 90, 100 that is latched; 0: none */
+    unsigned warned_percent;    /* the highest warning that is latched; 0: none */
 };
 
 const char *usage_state_name(enum usage_state state);
@@ -68,8 +74,9 @@ void usage_rest(struct usage *usage);
 /* Licence time was set back to now_ms: nothing has begun later than that, so that no grace grows. */
 void usage_set_back(struct usage *usage, int64_t now_ms);
 
-/* Which warning holds for so many users, given the one that holds now: 80, 90 and 100 % of the limit, each
- * taken back 5 points below it (DESIGN §10). */
-unsigned usage_warning(unsigned warned_percent, uint32_t users, uint32_t limit);
+/* Which warning holds for so many users, given the one that holds now: each is taken back 5 points below it
+ * (DESIGN §10), one at 5 % or less when users are below 1 %. */
+unsigned usage_warning(const struct usage_warnings *warnings, unsigned warned_percent, uint32_t users,
+                       uint32_t limit);
 
 #endif

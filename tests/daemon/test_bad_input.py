@@ -9,6 +9,7 @@ import http.client
 import json
 import os
 import random
+import re
 import resource
 import signal
 import socket
@@ -903,7 +904,7 @@ def damaged_files():
 
 def newer_state():
     def newer(agent, name):
-        change_file(agent, name, lambda data: data.replace(b'"version":1', b'"version":7', 1))
+        change_file(agent, name, lambda data: re.sub(rb'"version":\d+', b'"version":7', data, count=1))
 
     ways = [("identity", lambda agent: newer(agent, "identity"), "7"), ("licence", lambda agent: newer(agent, "licence"), "7"),
             ("farmgate.db", lambda agent: edit_database(agent, "PRAGMA user_version=99"), "99")]

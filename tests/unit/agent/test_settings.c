@@ -61,6 +61,12 @@ static void the_defaults_are_those_of_the_design(void **state)
     assert_string_equal(settings->state_directory, "/var/lib/farmgate");
     assert_string_equal(settings->resources_file, "/etc/farmgate/resources.conf");
     assert_int_equal(settings_severity(settings), SEVERITY_INFO);
+    assert_false(settings->strict);
+    assert_false(settings->spare_grace);
+    assert_int_equal(settings->overuse_settle_ms, USAGE_SETTLE_MS);
+    assert_int_equal(settings->limit_warning_count, 3);
+    assert_int_equal(settings->limit_warnings[2], 100);
+    assert_int_equal(settings->disconnected_for_ms, 0);
     free(settings);
 }
 
@@ -101,6 +107,43 @@ static void wrong_settings_are_refused_with_their_line(void **state)
         {"sessions = { aliases = ( { dns_domain = \"a.example\"; domain = \"A\"; },\n"
          "{ dns_domain = \"A.EXAMPLE\"; domain = \"B\"; } ); };",
          ":2: sessions.aliases[1].dns_domain: \"A.EXAMPLE\" has an alias already"},
+        {"sessions = { aliases = ( { dns_domain = \"zo\u00eb.example\"; domain = \"A\"; },\n"
+         "{ dns_domain = \"ZO\u00cb.Example\"; domain = \"A\"; } ); };",
+         ":2: sessions.aliases[1].dns_domain: \"ZO\u00cb.Example\" has an alias already; allowed: one"},
+        {"sessions = { aliases = ( { dns_domain = \"corp\";\ndomain = \"CORP\"; } ); };",
+         ":2: sessions.aliases[0].domain: \"CORP\" is mapped on, in a loop; allowed: a domain that is no"},
+        {"sessions = { aliases = ( { dns_domain = \"a\"; domain = \"b\"; },\n"
+         "{ dns_domain = \"B\"; domain = \"A\"; } ); };",
+         ":1: sessions.aliases[0].domain: \"b\" is mapped on, in a loop; allowed: "},
+        {"sessions = { aliases = ( { dns_domain = \"x\"; domain = \"a\"; },\n"
+         "{ dns_domain = \"a\"; domain = \"b\"; }, { dns_domain = \"b\"; domain = \"a\"; } ); };",
+         ":1: sessions.aliases[0].domain: \"a\" is mapped on, in a loop; allowed: "},
+        {"sessions = { aliases = ( { dns_domain = \"c.example\"; domain = \"C\"; },\n"
+         "{ dns_domain = \"a.example\"; domain = \"B\"; }, { dns_domain = \"b\"; domain = \"D\"; } ); };",
+         ":2: sessions.aliases[1].domain: \"B\" is mapped on, to \"D\"; allowed: \"D\" itself"},
+        {"sessions = { sources = (\"api\",\n\"wts\"); };",
+         ":2: sessions.sources[1]: there is no source \"wts\" on this platform; allowed: "},
+        {"gate = { limit_warnings = (80,\n80, 90); };",
+         ":2: gate.limit_warnings[1]: 80 after 80; allowed: each more than the one before it"},
+        {"gate = { limit_warnings = (90, 100, 80); };",
+         ":1: gate.limit_warnings[2]: 80 after 100; allowed: "},
+        {"gate = { limit_warnings = (); };", ":1: gate.limit_warnings: empty; allowed: at least one"},
+        {"gate = { limit_warnings = (0, 90); };",
+         ":1: gate.limit_warnings[0]: out of range; allowed: a list of at most 4 integers from 1 to 100"},
+        {"gate = { limit_warnings = (90, 101); };", ":1: gate.limit_warnings[1]: out of range; allowed: "},
+        {"gate = { limit_warnings = (1, 2, 3, 4, 5); };", ":1: gate.limit_warnings: not a list of integers"},
+        {"gate = { overuse_settle = \"2h\"; };",
+         ":1: gate.overuse_settle: out of range; allowed: a duration from \"0\" to \"1h\""},
+        {"reclaim = { disconnected_for = \"59s\"; };",
+         ":1: reclaim.disconnected_for: out of range; allowed: 0, or a duration from \"1min\" to \"30d\""},
+        {"reclaim = { disconnected_for = \"31d\"; };", ":1: reclaim.disconnected_for: out of range"},
+        {"gate = {\n overuse_grace = 0; };",
+         ":2: gate.overuse_grace: not a setting: the rules fix the overuse grace at 7 days; "},
+        {"expiry_grace = \"0\";",
+         ":1: expiry_grace: not a setting: the rules fix the grace after a term's end"},
+        {"farm = { grace = 0; };", ":1: farm.grace: not a setting: the rules fix the graces: "},
+        {"authority = { refresh = \"1h\"; };",
+         ":1: authority.refresh: not a setting: the authority says with every entitlement by when"},
         {"sessions = { aliases = ( { dns_domain = \"a@b\"; domain = \"A\"; } ); };",
          ":1: sessions.aliases[0].dns_domain: \"a@b\" is not a domain"},
         {"api = { listen = \"0.0.0.0:8620\"; };",
@@ -148,6 +191,8 @@ static void settings_become_what_the_core_takes(void **state)
              "            remote = \"no\"; kind = \"application\"; route = \"broker\"; },"
              "          { remote = \"yes\"; kind = \"ignore\"; }, { kind = \"desktop\"; } );\n"
              "aliases = ( { dns_domain = \"corp.example\"; domain = \"CORP\"; } ); };\n"
+             "gate = { strict = true; spare_grace = true; overuse_settle = 0; limit_warnings = (50, 75); };\n"
+             "reclaim = { disconnected_for = \"2h\"; };\n"
              "api = { listen = \"[::1]:8620\"; hosts = (\"gate.example:80\"); clients_max = 7; token_file = "
              "\"/t\"; };",
              settings, &detail),
@@ -156,6 +201,13 @@ static void settings_become_what_the_core_takes(void **state)
     assert_int_equal(words->core.tally.routes_counted, ROUTE_BIT(ROUTE_SSH) | ROUTE_BIT(ROUTE_RDP));
     assert_false(words->core.tally.count_disconnected);
     assert_int_equal(words->core.api_lease_ms, 0);
+    assert_true(words->core.strict);
+    assert_true(words->core.spare_grace);
+    assert_int_equal(words->core.overuse_settle_ms, 0);
+    assert_int_equal(words->core.disconnected_for_ms, 7200000);
+    assert_int_equal(words->core.limit_warnings.percents[0], 50);
+    assert_int_equal(words->core.limit_warnings.percents[1], 75);
+    assert_int_equal(words->core.limit_warnings.percents[2], 0);
     assert_int_equal(words->core.tally.alias_count, 1);
     assert_string_equal(words->core.tally.aliases[0].domain, "CORP");
     assert_string_equal(words->core.tally.aliases[0].dns_domain, "corp.example");

@@ -16,7 +16,9 @@ struct rule {
 
 struct sample {
     char name[9];
-    int64_t size, wait_ms;
+    int64_t size, wait_ms, end_ms;
+    int64_t steps[3];
+    size_t step_count;
     bool strict;
     int mode;
     char words[3][9];
@@ -65,7 +67,7 @@ static const struct config_setting rule_settings[] = {
      .default_text = "\"application\""},
     {.path = "last", .type = CONFIG_BOOLEAN, .offset = offsetof(struct rule, last)},
 };
-static const struct config_table rule_table = {rule_settings, COUNT(rule_settings)};
+static const struct config_table rule_table = {.settings = rule_settings, .count = COUNT(rule_settings)};
 
 static const struct config_setting sample_settings[] = {
     {.path = "name",
@@ -85,6 +87,22 @@ static const struct config_setting sample_settings[] = {
      .offset = offsetof(struct sample, wait_ms),
      .max = 604800000,
      .default_text = "\"24h\"",
+     .needs_restart = true},
+    {.path = "limits.end",
+     .type = CONFIG_DURATION,
+     .offset = offsetof(struct sample, end_ms),
+     .min = 60000,
+     .max = 3600000,
+     .or_zero = true,
+     .default_text = "0"},
+    {.path = "limits.steps",
+     .type = CONFIG_INTEGERS,
+     .offset = offsetof(struct sample, steps),
+     .min = 1,
+     .max = 100,
+     .count_offset = offsetof(struct sample, step_count),
+     .count_max = 3,
+     .default_text = "(80, 90)",
      .needs_restart = true},
     {.path = "farm.strict",
      .type = CONFIG_BOOLEAN,
@@ -113,7 +131,11 @@ static const struct config_setting sample_settings[] = {
      .elements = &rule_table,
      .default_text = "()"},
 };
-static const struct config_table sample_table = {sample_settings, COUNT(sample_settings)};
+static const struct config_fixed sample_fixed[] = {{"tempo", "the rules say how fast it goes"}};
+static const struct config_table sample_table = {.settings = sample_settings,
+                                                 .count = COUNT(sample_settings),
+                                                 .fixed = sample_fixed,
+                                                 .fixed_count = COUNT(sample_fixed)};
 
 static char directory[64];
 
@@ -159,6 +181,9 @@ static void an_empty_file_is_all_defaults(void **state)
         assert_string_equal(sample.name, "sample");
         assert_true(sample.size == INT64_C(5000000000));
         assert_int_equal(sample.wait_ms, 86400000);
+        assert_int_equal(sample.end_ms, 0);
+        assert_int_equal(sample.step_count, 2);
+        assert_int_equal(sample.steps[1], 90);
         assert_true(sample.strict);
         assert_int_equal(sample.mode, 0);
         assert_int_equal(sample.word_count, 2);
@@ -172,7 +197,7 @@ static void reads_every_type(void **state)
     (void)state;
     struct sample sample;
     assert_int_equal(load("name = \"J\xC3\xBCrgen\";\n"
-                          "limits: { size = 0x10; wait = \"5min\" };\n"
+                          "limits: { size = 0x10; wait = \"5min\"; end = \"1h\"; steps = [7, 0x10, 100] };\n"
                           "farm = { strict = false; mode = \"etcd\"; words = [\"a\"];\n"
                           "  rules = ( { service = \"sshd\"; kind = \"desktop\"; }, { service = \"xrdp*\"; "
                           "last = true } ); }",
@@ -181,6 +206,9 @@ static void reads_every_type(void **state)
     assert_string_equal(sample.name, "J\xC3\xBCrgen");
     assert_int_equal(sample.size, 16);
     assert_int_equal(sample.wait_ms, 300000);
+    assert_int_equal(sample.end_ms, 3600000);
+    assert_int_equal(sample.step_count, 3);
+    assert_int_equal(sample.steps[0] + sample.steps[1] * 1000 + sample.steps[2] * 1000000, 100016007);
     assert_false(sample.strict);
     assert_int_equal(sample.mode, 1);
     assert_int_equal(sample.word_count, 1);
@@ -257,6 +285,16 @@ static void says_where_and_what_is_wrong(void **state)
          "x.conf:5: n-9999999999: unknown setting"},
         {"limits = { wait = \"8d\"; };",
          "x.conf:1: limits.wait: out of range; allowed: a duration from \"0\" to \"7d\", like \"90s\""},
+        {"limits = { end = \"1s\"; };",
+         "x.conf:1: limits.end: out of range; allowed: 0, or a duration from \"1min\" to \"1h\", like"},
+        {"limits = { steps = 5; };", "x.conf:1: limits.steps: not a list of integers, or too long a list; "
+                                     "allowed: a list of at most 3 integers from 1 to 100, like (1, 2)"},
+        {"limits = { steps = (1, 2, 3, 4); };",
+         "x.conf:1: limits.steps: not a list of integers, or too long"},
+        {"limits = { steps = (1,\n\"2\"); };", "x.conf:2: limits.steps[1]: not an integer; allowed: a list"},
+        {"limits = { steps = (1, 101); };", "x.conf:1: limits.steps[1]: out of range; allowed: a list"},
+        {"tempo = 5;", "x.conf:1: tempo: not a setting: the rules say how fast it goes"},
+        {"limits = {\ntempo = 5; };", "x.conf:2: limits.tempo: not a setting: the rules say how fast"},
         {"farm = { strict = 1; };", "x.conf:1: farm.strict: not true or false; allowed: true or false"},
         {"farm = { mode = \"both\"; };",
          "x.conf:1: farm.mode: not a known word; allowed: \"alone\", \"etcd\""},

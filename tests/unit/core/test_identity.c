@@ -119,9 +119,27 @@ static void which_names_are_windows_names(void **state)
     assert_false(identity_is_windows(""));
 }
 
+static void domains(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *one, *other;
+        bool same;
+    } rows[] = {
+        {"CORP", "corp", true},
+        {"\u00c9cole.Example", "\u00e9COLE.example", true},
+        {"corp", "corp2", false},
+        {"corp.example", "corp", false},
+        {"stra\u00dfe", "strasse", false},
+    };
+    for (size_t i = 0; i < COUNT(rows); i++)
+        assert_int_equal(identity_same_domain(rows[i].one, rows[i].other), rows[i].same);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(domains),
         cmocka_unit_test(keys),
         cmocka_unit_test(folding_twice_is_folding_once),
         cmocka_unit_test(the_longest_name_fits),

@@ -1,0 +1,8 @@
+/* source_names_plain.c - their names alone, for whoever only reads the configuration. */
+#include "source_names.h"
+#include "sources_plain.h"
+
+#include <stddef.h>
+
+#define NAME(name) #name,
+const char *const source_names[] = {SOURCES_BUILT_IN(NAME) NULL};

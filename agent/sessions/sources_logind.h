@@ -1,0 +1,2 @@
+/* sources_logind.h - the session sources of a build with libsystemd. */
+#define SOURCES_BUILT_IN(SOURCE) SOURCE(logind) SOURCE(utmp) SOURCE(scripted)
