@@ -1,28 +1,34 @@
 #include "commands.h"
 
 #include "ask.h"
+#include "event_cursor.h"
+#include "event_filter.h"
+#include "event_view.h"
 #include "hook.h"
 #include "options.h"
-#include "shape.h"
 #include "sse.h"
 #include "term.h"
 
-#include "common/file.h"
-
+#include <assert.h>
+#include <inttypes.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #define RETRY_LAST_S    10
-#define CURSOR_BYTES    64
 #define CURSOR_FILE     "cursor"
-#define EVENT_FIELDS    8
-#define EVENT_VARIABLES 5
+#define VARIABLE_PREFIX "FARMGATE_"
+#define VARIABLE_BYTES  64
+#define PASSED_OVER_MAX 1000 /* events that were not wanted; then the cursor is moved all the same */
+
+static_assert(SSE_ID_BYTES <= EVENT_ID_BYTES, "an id finds room");
 
 static const char help[] =
-    "usage: farmgate events [--follow] [--after ID] [--json] [--exec COMMAND] [--cursor FILE] [--socket "
-    "PATH]\n"
+    "usage: farmgate events [--follow] [--after ID] [--code LIST] [--severity LEVEL] [--json] [--exec "
+    "COMMAND]\n"
+    "                       [--cursor FILE] [--socket PATH]\n"
     "\n"
     "The agent's log events: those that are stored, or with --follow each as it happens, from now on or "
     "after ID.\n"
@@ -30,174 +36,169 @@ static const char help[] =
     "options:\n"
     "  --follow          go on until interrupted; an agent that restarts is waited for\n"
     "  --after ID        begin after this event; 0: with the oldest\n"
+    "  --code LIST       only these, separated by commas: gate_closed,gate_opened\n"
+    "  --severity LEVEL  only those of this severity and more important ones: error, warning, notice, info\n"
     "  --json            one JSON object a line\n"
     "  --exec COMMAND    follow, and run COMMAND by /bin/sh for each event: the event as JSON on its "
     "standard input,\n"
-    "                    FARMGATE_EVENT_ID, _CODE, _SEVERITY, _TEXT and _AT in its environment, and "
-    "FARMGATE_USER,\n"
-    "                    _HOST, _SESSION, _KIND, _ROUTE, _STATE, _REASON and _DETAIL where the event has "
-    "them. It has\n"
-    "                    10 seconds. One that fails is said and not run again\n"
+    "                    FARMGATE_CODE, _SEVERITY, _ID, _AT, _TEXT and each of its fields (FARMGATE_USER) in "
+    "its\n"
+    "                    environment. It has 10 seconds. One that fails is said and not run again\n"
     "  --cursor FILE     where the last handled event is kept, so that none is left out over restarts\n"
     "                    ($STATE_DIRECTORY/cursor with --exec)\n"
     "  --socket PATH     another agent's socket\n"
     "  --help            print this\n"
     "\n"
-    "exit codes: 0 done; 1 failed; 3 no agent; 64 usage; 77 forbidden\n";
+    "exit codes: 0 done; 1 failed; 3 no agent; 64 usage; 65 the cursor's file is damaged; 77 forbidden\n";
 
 struct events {
     bool follow, json;
-    const char *after, *exec, *cursor, *socket;
-    char last_id[SSE_ID_BYTES]; /* handled; "" none */
+    const char *after, *codes, *severity, *exec, *cursor, *socket;
+    struct event_filter filter;
+    char last_id[EVENT_ID_BYTES]; /* handled; "" none */
+    unsigned passed_over;         /* events since the cursor was saved */
     struct term term;
     struct sse sse;
-    int code;       /* why we ended ourselves */
+    int code;       /* why we ended ourselves, */
+    int signal;     /* or what has ended us */
     bool connected; /* the agent has answered at least once since it was lost */
+    bool resumed;   /* the next event shows whether some are missing before it */
 };
 
-struct event_view {
-    char at[40], code[64], severity[16], text[2048];
-    char fields[EVENT_FIELDS][600];
-};
-static const char *const field_names[EVENT_FIELDS] = {"user",  "host",  "session", "kind",
-                                                      "route", "state", "reason",  "detail"};
-
-/* False: not an event (it is shown as it is). */
-static bool read_event(const char *json, struct event_view *ret)
+static int fail(struct events *events, int code, const char *text)
 {
-    struct json_field fields[4 + EVENT_FIELDS] = {
-        SHAPE_TEXT("at", struct event_view, at), SHAPE_TEXT("code", struct event_view, code),
-        SHAPE_TEXT("severity", struct event_view, severity), SHAPE_TEXT("text", struct event_view, text)};
-    for (size_t i = 0; i < EVENT_FIELDS; i++)
-        fields[4 + i] =
-            (struct json_field){.name = field_names[i],
-                                .type = JSON_TEXT,
-                                .offset = offsetof(struct event_view, fields) + i * sizeof(ret->fields[0]),
-                                .max = sizeof(ret->fields[0]) - 1,
-                                .nullable = true};
-    const struct json_shape shape = {fields, sizeof(fields) / sizeof(fields[0])};
-    memset(ret, 0, sizeof(*ret));
-    return json_read(&shape, json, strlen(json), ret, NULL, NULL) == 0 && ret->text[0];
+    (void)fprintf(stderr, "farmgate events: %s\n", text);
+    events->code = code;
+    return ERROR_CANCELLED;
 }
 
 /* --- what becomes of an event --------------------------------------------------------------- */
 
-static void print_event(const struct events *events, const char *json)
+static int print_event(struct events *events, const struct event_view *view, const char *json)
 {
-    struct event_view view;
     char clean[TERM_TEXT_BYTES];
-    if (events->json || !read_event(json, &view)) {
+    const char *severity = event_view_get(view, "severity");
+    enum term_style style = strcmp(severity, "error") == 0     ? TERM_BAD
+                            : strcmp(severity, "warning") == 0 ? TERM_WARN
+                                                               : TERM_PLAIN;
+    if (events->json)
         (void)printf("%s\n", json);
-        return;
-    }
-    enum term_style style = strcmp(view.severity, "error") == 0     ? TERM_BAD
-                            : strcmp(view.severity, "warning") == 0 ? TERM_WARN
-                                                                    : TERM_PLAIN;
-    (void)printf("%s%s%s  %s%-7s%s  %s\n", term_style(&events->term, TERM_DIM), view.at,
-                 term_plain(&events->term), term_style(&events->term, style), view.severity,
-                 term_plain(&events->term), term_clean(view.text, clean));
-}
-
-static void run_hook(const struct events *events, const char *id, const char *name, const char *json)
-{
-    static const char *const variables_of_fields[EVENT_FIELDS] = {
-        "FARMGATE_USER",  "FARMGATE_HOST",  "FARMGATE_SESSION", "FARMGATE_KIND",
-        "FARMGATE_ROUTE", "FARMGATE_STATE", "FARMGATE_REASON",  "FARMGATE_DETAIL"};
-    struct event_view view;
-    struct hook_variable variables[EVENT_VARIABLES + EVENT_FIELDS] = {{"FARMGATE_EVENT_ID", id},
-                                                                      {"FARMGATE_EVENT_CODE", name}};
-    size_t count = 2;
-    int status = 0;
-    if (read_event(json, &view)) {
-        variables[count++] = (struct hook_variable){"FARMGATE_EVENT_SEVERITY", view.severity};
-        variables[count++] = (struct hook_variable){"FARMGATE_EVENT_TEXT", view.text};
-        variables[count++] = (struct hook_variable){"FARMGATE_EVENT_AT", view.at};
-        for (size_t i = 0; i < EVENT_FIELDS; i++)
-            if (view.fields[i][0])
-                variables[count++] = (struct hook_variable){variables_of_fields[i], view.fields[i]};
-    }
-    switch (hook_run(events->exec, variables, count, json, HOOK_LIMIT_MS, &status)) {
-    case HOOK_DONE:
-        break;
-    case HOOK_FAILED:
-        (void)fprintf(stderr, "farmgate events: the command for event %s (%s) ended with %s %d\n", id, name,
-                      WIFSIGNALED(status) ? "signal" : "status",
-                      WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
-        break;
-    case HOOK_TIMED_OUT:
-        (void)fprintf(stderr, "farmgate events: the command for event %s (%s) took over 10 s and was ended\n",
-                      id, name);
-        break;
-    case HOOK_NOT_STARTED:
-        (void)fprintf(stderr, "farmgate events: the command for event %s (%s) could not be started: %s\n", id,
-                      name, strerror(status));
-        break;
-    }
-}
-
-/* --- the cursor ----------------------------------------------------------------------------- */
-
-static bool is_id(const char *text)
-{
-    return text[0] != '\0' && strlen(text) < SSE_ID_BYTES && text[strspn(text, "0123456789")] == '\0';
-}
-
-static int save_cursor(struct events *events)
-{
-    struct error_detail detail = {""};
-    char text[CURSOR_BYTES];
-    if (!events->cursor)
-        return 0;
-    int bytes = snprintf(text, sizeof(text), "%s\n", events->last_id);
-    int error = file_replace(events->cursor, text, (size_t)bytes, 0600, true, &detail);
-    if (error) {
-        (void)fprintf(stderr, "farmgate events: %s\n", detail.text);
-        events->code = COMMAND_FAILED;
-    }
-    return error;
-}
-
-/* COMMAND_OK; a file that is not there yet is a first start. */
-static int load_cursor(struct events *events)
-{
-    struct error_detail detail = {""};
-    char *text = NULL;
-    size_t bytes;
-    int error = file_read(events->cursor, CURSOR_BYTES, &text, &bytes, &detail);
-    if (error == ERROR_NOT_FOUND)
-        return COMMAND_OK;
-    if (error) {
-        (void)fprintf(stderr, "farmgate events: %s\n", detail.text);
-        return COMMAND_FAILED;
-    }
-    text[strcspn(text, "\n")] = '\0';
-    bool good = is_id(text);
-    if (good)
-        (void)snprintf(events->last_id, sizeof(events->last_id), "%s", text);
     else
-        (void)fprintf(stderr, "farmgate events: %s: not the id of an event\n", events->cursor);
-    free(text);
-    return good ? COMMAND_OK : COMMAND_DATA;
+        (void)printf("%s%s%s  %s%-7s%s  %s\n", term_style(&events->term, TERM_DIM),
+                     event_view_get(view, "at"), term_plain(&events->term), term_style(&events->term, style),
+                     severity, term_plain(&events->term), term_clean(event_view_get(view, "text"), clean));
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        return 0;
+    events->code = COMMAND_FAILED;
+    return ERROR_CANCELLED;
+}
+
+/* "user" → "FARMGATE_USER"; false: no name for a variable. */
+static bool name_variable(const char *member, char ret[VARIABLE_BYTES])
+{
+    size_t bytes = strlen(member), prefix = strlen(VARIABLE_PREFIX);
+    if (bytes == 0 || bytes >= VARIABLE_BYTES - prefix ||
+        strspn(member, "abcdefghijklmnopqrstuvwxyz0123456789_") != bytes)
+        return false;
+    memcpy(ret, VARIABLE_PREFIX, prefix);
+    for (size_t i = 0; i <= bytes; i++)
+        ret[prefix + i] = (char)(member[i] >= 'a' && member[i] <= 'z' ? member[i] - 'a' + 'A' : member[i]);
+    return true;
+}
+
+static int run_hook(struct events *events, const struct event_view *view, const char *json)
+{
+    char names[EVENT_MEMBERS_MAX][VARIABLE_BYTES];
+    struct hook_variable variables[EVENT_MEMBERS_MAX];
+    size_t count = 0;
+    for (size_t i = 0; i < view->count; i++) {
+        if (name_variable(view->members[i].name, names[count])) {
+            variables[count] = (struct hook_variable){names[count], view->members[i].value};
+            count++;
+        }
+    }
+    int status = 0;
+    enum hook_result result = hook_run(events->exec, variables, count, json, HOOK_LIMIT_MS, &status);
+    if (result == HOOK_DONE)
+        return 0;
+    (void)fprintf(stderr, "farmgate events: the command for event %s (%s) ", event_view_get(view, "id"),
+                  event_view_get(view, "code"));
+    if (result == HOOK_FAILED)
+        (void)fprintf(stderr, "ended with %s %d\n", WIFSIGNALED(status) ? "signal" : "status",
+                      WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
+    else if (result == HOOK_TIMED_OUT)
+        (void)fprintf(stderr, "took over %d s and was ended\n", HOOK_LIMIT_MS / 1000);
+    else if (result == HOOK_NOT_STARTED)
+        (void)fprintf(stderr, "could not be started: %s\n", strerror(status));
+    else
+        (void)fprintf(stderr, "was ended, as we are; it will be run again\n");
+    events->signal = result == HOOK_INTERRUPTED ? status : 0;
+    return events->signal ? ERROR_CANCELLED : 0;
+}
+
+/* 0 also for one that is not wanted, then *ret_wanted is false. */
+static int handle(struct events *events, const char *json, bool *ret_wanted)
+{
+    struct event_view view;
+    int error = event_view_read(json, &view);
+    if (error == ERROR_NO_MEMORY)
+        return fail(events, COMMAND_FAILED, error_text(error));
+    if (error) { /* nothing that a second reading would mend */
+        (void)fprintf(stderr, "farmgate events: passed over what is no event: %s\n", json);
+        *ret_wanted = false;
+        return 0;
+    }
+    *ret_wanted =
+        event_filter_wants(&events->filter, event_view_get(&view, "code"), event_view_get(&view, "severity"));
+    if (*ret_wanted)
+        error = events->exec ? run_hook(events, &view, json) : print_event(events, &view, json);
+    event_view_finish(&view);
+    return error;
 }
 
 /* --- the stream ----------------------------------------------------------------------------- */
 
-/* The cursor moves only after the event is handled: over a crash it comes again. */
+/* Ids follow one another, so the first event after a pause tells whether the agent still had what came
+ * before. */
+static void say_missing(const struct events *events, const char *id)
+{
+    uint64_t last = strtoull(events->last_id, NULL, 10), first = strtoull(id, NULL, 10);
+    if (last != 0 && first > last + 1)
+        (void)fprintf(stderr,
+                      "farmgate events: the agent does not have events %" PRIu64 " to %" PRIu64
+                      " any more; going on after them\n",
+                      last + 1, first - 1);
+    else if (first < last)
+        (void)fprintf(stderr,
+                      "farmgate events: the agent does not know event %" PRIu64
+                      ", its database must be another one; beginning with its oldest\n",
+                      last);
+}
+
+static int move_cursor(struct events *events, const char *id, bool wanted)
+{
+    struct error_detail detail = {""};
+    (void)snprintf(events->last_id, sizeof(events->last_id), "%s", id);
+    if (!events->cursor || (!wanted && ++events->passed_over < PASSED_OVER_MAX))
+        return 0;
+    events->passed_over = 0;
+    return event_cursor_save(events->cursor, id, &detail) ? fail(events, COMMAND_FAILED, detail.text) : 0;
+}
+
+/* The cursor moves only after the event is handled: over a crash it comes again. One that could not be stored
+ * has no id of its own, and does not move it. */
 static int on_event(void *data, const char *id, const char *name, const char *json)
 {
     struct events *events = data;
-    if (json[0] != '\0' && events->exec)
-        run_hook(events, id, name, json);
-    else if (json[0] != '\0')
-        print_event(events, json);
-    if (!events->exec && (fflush(stdout) != 0 || ferror(stdout))) {
-        events->code = COMMAND_FAILED;
-        return ERROR_CANCELLED;
-    }
-    if (strcmp(id, events->last_id) == 0)
-        return 0;
-    (void)snprintf(events->last_id, sizeof(events->last_id), "%s", id);
-    return save_cursor(events) ? ERROR_CANCELLED : 0;
+    bool wanted = true, numbered = strcmp(id, events->last_id) != 0;
+    (void)name;
+    if (numbered && events->resumed && json[0] != '\0')
+        say_missing(events, id);
+    events->resumed &= !numbered;
+    int error = json[0] != '\0' ? handle(events, json, &wanted) : 0;
+    if (error || !numbered)
+        return error;
+    return move_cursor(events, id, wanted);
 }
 
 static int on_data(void *data, const char *bytes, size_t count)
@@ -222,6 +223,7 @@ static int stream_once(struct events *events, int *ret_code, struct error_detail
     };
     sse_init(&events->sse, on_event, events);
     (void)snprintf(events->sse.id, sizeof(events->sse.id), "%s", events->last_id);
+    events->resumed = events->last_id[0] != '\0';
     int error = ask_quietly(&request, false, &answer, ret_detail);
     if (error)
         return error;
@@ -230,25 +232,34 @@ static int stream_once(struct events *events, int *ret_code, struct error_detail
     return 0;
 }
 
+/* Whether an agent was there, though it may have left before its first word. */
+static bool was_there(const struct events *events, int error, int code)
+{
+    if (events->connected || error == ERROR_IO || error == ERROR_TIMEOUT)
+        return true;
+    return !error && code == COMMAND_OK;
+}
+
 static int follow(struct events *events)
 {
-    bool ever_connected = false;
-    for (unsigned wait_s = 1;; wait_s = wait_s < RETRY_LAST_S ? wait_s * 2 : RETRY_LAST_S) {
+    bool ever_there = false, lost = false;
+    for (unsigned wait_s = 1;; wait_s = wait_s * 2 < RETRY_LAST_S ? wait_s * 2 : RETRY_LAST_S) {
         struct error_detail detail = {""};
         int code = COMMAND_OK;
         events->connected = false;
         int error = stream_once(events, &code, &detail);
-        if (events->code != COMMAND_OK || code == COMMAND_DATA || code == COMMAND_FORBIDDEN)
-            return events->code != COMMAND_OK ? events->code : code;
-        if (!events->follow)
+        if (events->code != COMMAND_OK || events->signal)
+            return events->code;
+        if (code == COMMAND_DATA || code == COMMAND_FORBIDDEN)
+            return code;
+        ever_there |= was_there(events, error, code);
+        if (!events->follow || !ever_there)
             return error ? ask_failure(error, &detail) : code;
-        if (!ever_connected && !events->connected)
-            return error ? ask_failure(error, &detail) : COMMAND_FAILED;
-        if (events->connected) {
-            (void)fprintf(stderr, "farmgate events: the agent has closed the stream; waiting for it\n");
+        if (events->connected)
             wait_s = 1;
-        }
-        ever_connected = true;
+        if (events->connected || !lost)
+            (void)fprintf(stderr, "farmgate events: the agent has closed the stream; waiting for it\n");
+        lost = true;
         (void)sleep(wait_s);
     }
 }
@@ -256,6 +267,7 @@ static int follow(struct events *events)
 static int prepare(struct events *events, char path[4096])
 {
     const char *directory = getenv("STATE_DIRECTORY");
+    char wrong[EVENT_FILTER_WORD_BYTES];
     if (events->exec && !events->cursor) {
         if (!directory || !directory[0]) {
             (void)fprintf(stderr, "farmgate events: --exec wants --cursor, so that no event is left out\n");
@@ -265,14 +277,20 @@ static int prepare(struct events *events, char path[4096])
         events->cursor = path;
     }
     events->follow |= events->exec != NULL;
-    if (events->after && !is_id(events->after)) {
+    if (!event_filter_init(&events->filter, events->codes, events->severity, wrong)) {
+        (void)fprintf(stderr, "farmgate events: neither a code nor a severity: %s (see farmgate-events(7))\n",
+                      wrong);
+        return COMMAND_USAGE;
+    }
+    if (events->after && !event_id_valid(events->after)) {
         (void)fprintf(stderr, "farmgate events: --after: not the id of an event: %s\n", events->after);
         return COMMAND_USAGE;
     }
-    if (events->cursor) {
-        int code = load_cursor(events);
-        if (code != COMMAND_OK)
-            return code;
+    struct error_detail detail = {""};
+    int error = events->cursor ? event_cursor_load(events->cursor, events->last_id, &detail) : 0;
+    if (error) {
+        (void)fail(events, error == ERROR_INVALID ? COMMAND_DATA : COMMAND_FAILED, detail.text);
+        return events->code;
     }
     if (events->after && !events->last_id[0])
         (void)snprintf(events->last_id, sizeof(events->last_id), "%s", events->after);
@@ -289,6 +307,7 @@ int events_command(int argc, char **argv)
         {"follow", OPTION_FLAG, &events->follow}, {"after", OPTION_TEXT, &events->after},
         {"json", OPTION_FLAG, &events->json},     {"exec", OPTION_TEXT, &events->exec},
         {"cursor", OPTION_TEXT, &events->cursor}, {"socket", OPTION_TEXT, &events->socket},
+        {"code", OPTION_TEXT, &events->codes},    {"severity", OPTION_TEXT, &events->severity},
     };
     const struct options_form form = {"events", help, specs, sizeof(specs) / sizeof(specs[0]), 0, 0};
     char **operands;
@@ -300,6 +319,9 @@ int events_command(int argc, char **argv)
         if (code == COMMAND_OK)
             code = follow(events);
     }
+    int signal = events->signal;
     free(events);
+    if (signal)
+        (void)raise(signal);
     return code;
 }

@@ -194,44 +194,6 @@ def events(place, agent):
     follower.wait(5)
 
 
-def hooks(place, agent):
-    cursor, out = place.join("cursor"), place.join("hook.out")
-    command = 'cat >>%s; echo " $FARMGATE_EVENT_ID $FARMGATE_EVENT_CODE $FARMGATE_USER" >>%s' % (out, out)
-    hook = start_events(agent, "--exec", command, "--cursor", cursor)
-    tap.ok(wait_until(lambda: os.path.exists(cursor)), "a hook's first start keeps where it began")
-
-    def heard():
-        with open(out, encoding="utf-8") as file:
-            return re.findall(r"^(\{.*\}) (\d+) (\w+) (\S*)$", file.read(), re.M)
-
-    open(out, "w", encoding="utf-8").close()
-    agent.put("h1", "g1", "gisela")
-    tap.ok(wait_until(lambda: len(heard()) == 1), "the command is run", heard())
-    body, number, code, user = heard()[0]
-    tap.equal((json.loads(body)["user"], json.loads(body)["id"], code, user), ("gisela", int(number), "connection_opened", "gisela"),
-              "with the event on its input and in its environment")
-    tap.ok(wait_until(lambda: open(cursor, encoding="utf-8").read().strip() == number), "and the cursor follows")
-    hook.kill()
-    hook.wait()
-    agent.put("h1", "g2", "gustav")
-    hook = start_events(agent, "--exec", command, "--cursor", cursor)
-    tap.ok(wait_until(lambda: [h[3] for h in heard()] == ["gisela", "gustav"]), "what came while it was down is handled after", heard())
-    wait_until(lambda: open(cursor, encoding="utf-8").read().strip() == heard()[-1][1])
-    hook.terminate()
-    hook.wait(5)
-    slow = start_events(agent, "--exec", "test \"$FARMGATE_USER\" != heidi || sleep 60; exit 3", "--cursor", cursor)
-    began = time.monotonic()
-    agent.put("h1", "h1", "heidi")
-    agent.put("h1", "h2", "hugo")
-    said = [slow.stderr.readline(), slow.stderr.readline()]
-    tap.ok("took over 10 s" in said[0] and "status 3" in said[1] and 9 < time.monotonic() - began < 20,
-           "a command that hangs is ended after 10 s, one that fails is said, and both are gone on from", said)
-    slow.terminate()
-    slow.wait(5)
-    broken = start_events(agent, "--exec", "true", "--cursor", place.write("broken", "x\n"))
-    tap.equal(broken.wait(10), 65, "a cursor that is none: 65")
-
-
 def main():
     with Place() as place:
         without_agent(place)
@@ -244,7 +206,6 @@ def main():
         bulk(place, agent)
         terminal(agent)
         events(place, agent)
-        hooks(place, agent)
         expect(agent, 0, "release", out="given back")
         if os.getuid() == 0:
             os.chmod(place.path, 0o755)

@@ -1,5 +1,7 @@
-/* fuzz_json.c - a shape with every type, read from anything. What is accepted keeps the shape's promises. */
+/* fuzz_json.c - a shape with every type, read from anything. What is accepted keeps the shape's promises, and
+ * its members are texts. */
 #include "common/json.h"
+#include "common/json_members.h"
 #include "common/utf8.h"
 
 #include <stdlib.h>
@@ -95,6 +97,15 @@ static void check(const struct document *document)
         require(strlen(document->texts[i]) <= 4);
 }
 
+static int on_member(void *data, const char *name, const char *value)
+{
+    size_t *count = data;
+    require(utf8_valid(name, strlen(name)));
+    require(!value || utf8_valid(value, strlen(value)));
+    ++*count;
+    return 0;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -105,6 +116,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct json_reader *reader = json_reader_create();
     require(reader != NULL);
     int error = json_reader_read(reader, &shape, data, size, &document, &detail, field);
+    size_t members = 0;
+    require(json_members((const char *)data, size, on_member, &members) <= 0);
     if (error == 0)
         check(&document);
     else

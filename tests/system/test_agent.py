@@ -259,6 +259,50 @@ def test_reload(tap, site):
     host.run("systemctl", "reload", "farmgated")
 
 
+HOOK = """#!/bin/sh
+echo "$FARMGATE_CODE by $(id -un)" >>"$STATE_DIRECTORY/said"
+case $FARMGATE_CODE-$FARMGATE_STATE in
+connection_changed-disconnected) exec loginctl terminate-session "$FARMGATE_SESSION" ;;
+esac
+"""
+
+
+def test_hook(tap, site):
+    """farmgate-hook.service as it is shipped, and with the privileges that its administrator gives it."""
+    host = site.host
+    state = "/var/lib/farmgate-hook"
+
+    def hook_said(text):
+        return text in host.try_run("cat", state + "/said").stdout
+
+    def cursor():
+        return host.try_run("cat", state + "/cursor").stdout.strip()
+    tap.equal(host.try_run("systemctl", "is-enabled", "farmgate-hook").stdout, "disabled\n", "the hook's unit is disabled by default")
+    host.run("systemctl", "start", "farmgate-hook")
+    tap.equal(host.unit("farmgate-hook", "ActiveState"), "inactive", "and without a hook it does not run")
+    host.write("/etc/farmgate/hook", HOOK, "0755")
+    host.run("systemctl", "enable", "--quiet", "--now", "farmgate-hook")
+    tap.ok(wait_until(cursor, 10, every=0.2), "with one it begins")
+    host.run("systemctl", "reload", "farmgated")
+    tap.ok(wait_until(lambda: hook_said("settings_applied by farmgate-hook"), 10, every=0.2),
+           "and runs it for each event, as a user of its own", host.run("journalctl", "-q", "--no-pager", "-u", "farmgate-hook"))
+    host.run("systemctl", "kill", "--signal=KILL", "farmgate-hook")
+    host.run("systemctl", "reload", "farmgated")
+    tap.ok(wait_until(lambda: host.run("cat", state + "/said").count("settings_applied") == 2, 20, every=0.2),
+           "kill -9 leaves out no event")
+    before = cursor()
+    host.write("/run/systemd/system/farmgate-hook.service.d/root.conf", "[Service]\nDynamicUser=no\nUser=root\n")
+    host.run("systemctl", "daemon-reload")
+    host.run("systemctl", "restart", "farmgate-hook")
+    tap.ok(int(cursor()) >= int(before), "as root it goes on where it was")
+    client = host.rdp("bob")
+    tap.ok(wait_until(lambda: site.of("bob"), 20, every=0.2), "somebody connects")
+    client.close()
+    tap.ok(wait_until(lambda: not site.of("bob"), 20, every=0.2) and hook_said("connection_changed by root"),
+           "and a hook that may ends the session left behind", host.run("journalctl", "-q", "--no-pager", "-u", "farmgate-hook"))
+    host.run("systemctl", "disable", "--quiet", "--now", "farmgate-hook")
+
+
 def expect_refused(tap, host, user, name):
     """xrdp's own log tells how an RDP log-in ended: with the text of the gate."""
     def log():
@@ -395,6 +439,7 @@ def main():
             test_service(tap, site)
             test_journal(tap, site)
             test_reload(tap, site)
+            test_hook(tap, site)
             test_closed(tap, site, clients)
             test_survives_stop(tap, site)
             test_boot(tap, site, clients)
