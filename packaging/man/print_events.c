@@ -2,6 +2,7 @@
 #include "roff.h"
 
 #include "agent/core/log_event.h"
+#include "packaging/event_text.h"
 
 #include <string.h>
 
@@ -28,10 +29,12 @@ static void print_fields(FILE *out, const char *fields)
 
 static void print_event(FILE *out, const struct log_event_form *form)
 {
+    char text[EVENT_TEXT_BYTES];
     (void)fprintf(out, ".It Cm %s Pq %s , event id %u\n", form->name, log_severity_name(form->severity),
                   (unsigned)form->number);
     (void)fprintf(out, "\\(lq");
-    roff_text(out, form->text);
+    event_text_many(form->text, text);
+    roff_text(out, text);
     (void)fprintf(out, "\\(rq\n.br\n");
     roff_line(out, form->advice);
     print_fields(out, form->fields);

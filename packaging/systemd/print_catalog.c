@@ -1,5 +1,6 @@
 /* print_catalog - the table of log events as a message catalog: what `journalctl -x` shows below each. */
 #include "agent/core/log_event.h"
+#include "packaging/event_text.h"
 
 #include <ctype.h>
 #include <stdio.h>
@@ -49,10 +50,12 @@ static void print_advice(const char *advice)
 
 int main(void)
 {
+    char text[EVENT_TEXT_BYTES];
     for (int code = 0; code < LOG_EVENT_MAX; code++) {
         const struct log_event_form *form = log_event_form((enum log_event_code)code);
         (void)printf("-- %s\n", form->message_id);
-        print_subject(form->text);
+        event_text_many(form->text, text);
+        print_subject(text);
         (void)printf("Defined-By: Farmgate\nDocumentation: man:farmgate-events(7)\n\n");
         print_advice(form->advice);
         (void)putchar('\n');

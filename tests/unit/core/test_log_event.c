@@ -165,9 +165,12 @@ static void every_field_of_a_text_is_declared(void **state)
     for (int code = 0; code < LOG_EVENT_MAX; code++) {
         const char *text = log_event_form((enum log_event_code)code)->text;
         while ((text = strchr(text, '{')) != NULL) {
-            const char *end = strchr(text, '}');
+            const char *end = strchr(text, '}'), *many = strchr(text, ':');
+            size_t bytes = strcspn(text + 1, "?}");
             assert_non_null(end);
-            if (!log_event_has_field((enum log_event_code)code, text + 1, (size_t)(end - text - 1)))
+            if (text[1 + bytes] == '?')
+                assert_true(many > text + 2 + bytes && many + 1 < end);
+            if (!log_event_has_field((enum log_event_code)code, text + 1, bytes))
                 fail_msg("%s does not declare %s", log_event_name((enum log_event_code)code), text);
             text = end;
         }
@@ -205,6 +208,17 @@ static void fields_are_put_into_the_sentence(void **state)
     size_t bytes = log_event_sentence(&event, text, sizeof(text));
     assert_string_equal(text, "12 concurrent users exceed the limit of 10");
     assert_int_equal(bytes, strlen(text));
+}
+
+static void one_reads_as_one(void **state)
+{
+    (void)state;
+    char text[128];
+    struct log_event event = {.code = LOG_limit_exceeded};
+    log_event_number(&event, "users", 1);
+    log_event_number(&event, "limit", 0);
+    log_event_sentence(&event, text, sizeof(text));
+    assert_string_equal(text, "1 concurrent user exceeds the limit of 0");
 }
 
 static void a_missing_field_reads_a_question_mark(void **state)
@@ -294,6 +308,7 @@ int main(void)
         cmocka_unit_test(every_field_of_a_text_is_declared),
         cmocka_unit_test(advice_is_whole_sentences),
         cmocka_unit_test(fields_are_put_into_the_sentence),
+        cmocka_unit_test(one_reads_as_one),
         cmocka_unit_test(a_missing_field_reads_a_question_mark),
         cmocka_unit_test(instants_read_as_dates),
         cmocka_unit_test(a_sentence_is_cut_at_a_character),
