@@ -209,7 +209,7 @@ static void on_watchdog(uv_timer_t *timer)
 
 static void init_handles(struct agent *agent)
 {
-    uv_timer_t *timers[] = {&agent->due, &agent->refresh, &agent->watchdog, &agent->present};
+    uv_timer_t *timers[] = {&agent->due, &agent->refresh, &agent->watchdog, &agent->present, &agent->unsaid};
     uv_signal_t *signals[] = {&agent->terminate, &agent->interrupt, &agent->reload};
     for (size_t i = 0; i < sizeof(timers) / sizeof(timers[0]); i++) {
         (void)uv_timer_init(&agent->loop, timers[i]);
@@ -236,9 +236,10 @@ static void start_handles(struct agent *agent)
 
 static void close_own_handles(struct agent *agent)
 {
-    uv_handle_t *handles[] = {(uv_handle_t *)&agent->due,       (uv_handle_t *)&agent->refresh,
-                              (uv_handle_t *)&agent->watchdog,  (uv_handle_t *)&agent->present,
-                              (uv_handle_t *)&agent->interrupt, (uv_handle_t *)&agent->reload};
+    uv_handle_t *handles[] = {(uv_handle_t *)&agent->due,      (uv_handle_t *)&agent->refresh,
+                              (uv_handle_t *)&agent->watchdog, (uv_handle_t *)&agent->present,
+                              (uv_handle_t *)&agent->unsaid,   (uv_handle_t *)&agent->interrupt,
+                              (uv_handle_t *)&agent->reload};
     for (size_t i = 0; i < sizeof(handles) / sizeof(handles[0]); i++)
         uv_close(handles[i], NULL);
 }
@@ -314,11 +315,14 @@ static void stop(struct agent *agent)
     if (agent->stopping)
         return;
     service_stopping();
-    if (agent->ready)
+    if (agent->ready) {
+        agent_say_unsaid(agent);
         agent_say(agent, LOG_agent_stopping, NULL, NULL);
+    }
     agent->stopping = true;
     (void)uv_timer_stop(&agent->due);
     (void)uv_timer_stop(&agent->present);
+    (void)uv_timer_stop(&agent->unsaid);
     agent->open_rooms = 1;
     if (agent->api) {
         agent->open_rooms++;
@@ -366,6 +370,7 @@ static void choose_log(struct agent *agent)
 static int open_rest(struct agent *agent, struct error_detail *ret_detail)
 {
     gate_init(&agent->gate, agent->settings->gate_directory);
+    refusals_init(&agent->refusals, uv_now(&agent->loop));
     agent->accounts = accounts_create(&agent->loop);
     if (!agent->accounts) {
         error_detail_set(ret_detail, "out of memory");

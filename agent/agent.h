@@ -13,6 +13,7 @@
 #include "agent/commit.h"
 #include "agent/farm/farm.h"
 #include "agent/gate.h"
+#include "agent/refusals.h"
 #include "agent/resources.h"
 #include "agent/sessions/sessions.h"
 #include "agent/settings.h"
@@ -59,9 +60,10 @@ struct agent {
     struct sessions *sessions;
     struct uplink *uplink;
     struct gate gate;
+    struct refusals refusals;
     struct api *api;
 
-    uv_timer_t due, refresh, watchdog, present;
+    uv_timer_t due, refresh, watchdog, present, unsaid;
     uv_signal_t terminate, interrupt, reload;
     struct report_waiter *report_waiters; /* who asked for POST /v1/report */
     uint64_t present_revision;            /* of the sessions that `present` was last written for */
@@ -113,6 +115,9 @@ void agent_reload(struct agent *agent);
 /* How the agent speaks (agent_tell.c): an event of its own with one field (or none: NULL), and how a change
  * ended, as the API answers it. agent_answer_commit takes what agent_answer_later made, and frees it. */
 void agent_say(struct agent *agent, enum log_event_code code, const char *name, const char *text);
+/* Somebody was refused: said now, or counted and said with others within the minute. */
+void agent_refused(void *agent, const struct admission_question *question, const char *reason);
+void agent_say_unsaid(struct agent *agent);
 struct agent_answer;
 struct agent_answer *agent_answer_later(api_done_fn *done, void *data);
 commit_done_fn agent_answer_commit;

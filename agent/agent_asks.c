@@ -94,6 +94,7 @@ struct api_agent agent_offers(struct agent *agent)
                               .sessions = ask_sessions,
                               .host = ask_host,
                               .administrator = ask_administrator,
+                              .refused = agent_refused,
                               .change = ask_change,
                               .activate = agent_contact_activate,
                               .release = agent_contact_release,

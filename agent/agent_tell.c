@@ -71,3 +71,47 @@ void agent_say(struct agent *agent, enum log_event_code code, const char *name, 
         log_event_text(&event, name, text);
     commit_log(agent->commit, &event);
 }
+
+void agent_say_unsaid(struct agent *agent)
+{
+    struct log_event event = {.code = LOG_refusals_not_said, .at_ms = clock_now_ms(&agent->clock)};
+    uint64_t count = refusals_take(&agent->refusals);
+    if (count == 0)
+        return;
+    log_event_number(&event, "count", (int64_t)count);
+    commit_log(agent->commit, &event);
+}
+
+static void on_unsaid(uv_timer_t *timer)
+{
+    agent_say_unsaid(timer->data);
+}
+
+static void say_refused(struct agent *agent, const struct refusal *refusal)
+{
+    struct log_event event = {.code = LOG_user_refused, .at_ms = clock_now_ms(&agent->clock)};
+    log_event_text(&event, "user", refusal->user);
+    log_event_text(&event, "host", refusal->host);
+    log_event_text(&event, "kind", connection_kind_name(refusal->kind));
+    log_event_text(&event, "reason", refusal->reason);
+    commit_log(agent->commit, &event);
+}
+
+void agent_refused(void *data, const struct admission_question *question, const char *reason)
+{
+    struct agent *agent = data;
+    const struct refusal refusal = {question->user, question->host, question->kind, reason};
+    if (agent->stopping)
+        return;
+    switch (refusals_note(&agent->refusals, &refusal, uv_now(&agent->loop))) {
+    case REFUSAL_SAY:
+        say_refused(agent, &refusal);
+        return;
+    case REFUSAL_COUNTED:
+        if (!uv_is_active((uv_handle_t *)&agent->unsaid))
+            (void)uv_timer_start(&agent->unsaid, on_unsaid, REFUSALS_MINUTE_MS, 0);
+        return;
+    case REFUSAL_KNOWN:
+        return;
+    }
+}

@@ -7,6 +7,7 @@
 #define FARMGATE_AGENT_API_H
 
 #include "agent/accounts.h"
+#include "agent/core/admission.h"
 #include "agent/core/core.h"
 #include "common/error.h"
 
@@ -41,6 +42,8 @@ struct api_agent {
     const char *(*host)(void *agent);
     /* Whether `account` makes an administrator under the configured groups. */
     enum administrator (*administrator)(void *agent, const struct account *account);
+    /* The gate or the list was refused to a user. */
+    void (*refused)(void *agent, const struct admission_question *question, const char *reason);
     /* A session event (BROKER_PUT, BROKER_END, BROKER_SET); done after the commit that carries it. */
     void (*change)(void *agent, const struct core_event *event, api_done_fn *done, void *data);
     void (*activate)(void *agent, const char *licence_key_or_null, bool move, api_done_fn *done, void *data);

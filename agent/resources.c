@@ -295,6 +295,14 @@ size_t resources_count(const struct resources *resources)
     return resources->count;
 }
 
+bool resources_ask_for_groups(const struct resources *resources)
+{
+    for (size_t i = 0; i < resources->count; i++)
+        if (resources->packed[i].group_count > 0)
+            return true;
+    return false;
+}
+
 static bool is_for(const struct resource *resource, const char *const *groups, size_t group_count)
 {
     for (size_t i = 0; i < resource->group_count; i++)

@@ -39,6 +39,9 @@ int resources_read(const char *path, struct resources **ret, struct error_detail
 void resources_destroy(struct resources *resources);
 size_t resources_count(const struct resources *resources);
 
+/* Whether some of them are for certain groups only. */
+bool resources_ask_for_groups(const struct resources *resources);
+
 /* Visits those that a user with these groups may see, in the file's order. Each is valid during its visit. */
 typedef void resources_visit_fn(void *data, const struct resource *resource);
 void resources_visible(const struct resources *resources, const char *const *groups, size_t group_count,

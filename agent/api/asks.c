@@ -15,12 +15,22 @@ struct ask_call {
     char host[CONNECTION_HOST_BYTES_MAX + 1];
 };
 
-static struct admission_answer decide(const struct api *api, const struct admission_question *question)
+static struct admission_answer decide(const struct api *api, const struct admission_question *question,
+                                      enum administrator administrator)
 {
     struct core_status status;
+    struct admission_question whole = *question;
     const struct core *core = api->agent.core(api->agent.agent);
     core_status(core, &status);
-    return admission_decide(&status.verdict, status.strict, core_tally(core), question);
+    whole.administrator = administrator;
+    return admission_decide(&status.verdict, status.strict, core_tally(core), &whole);
+}
+
+static void refuse(struct api *api, struct http_exchange *exchange, const struct admission_question *question,
+                   const struct admission_answer *answer)
+{
+    api->agent.refused(api->agent.agent, question, answer->code);
+    reply_refused(exchange, answer);
 }
 
 /* A user name as it may be asked for. False: answered. */
@@ -32,12 +42,14 @@ static bool read_user(struct http_exchange *exchange, const struct http_request 
 
 /* --- the gate ------------------------------------------------------------------------------- */
 
-static void answer_gate(struct http_exchange *exchange, struct admission_answer answer)
+static void answer_gate(struct api *api, struct http_exchange *exchange,
+                        const struct admission_question *question, enum administrator administrator)
 {
+    struct admission_answer answer = decide(api, question, administrator);
     if (answer.gate)
         reply_no_content(exchange);
     else
-        reply_refused(exchange, &answer);
+        refuse(api, exchange, question, &answer);
 }
 
 static bool read_gate_question(struct api *api, struct http_exchange *exchange,
@@ -78,24 +90,22 @@ static void gate_account_known(void *data, const struct account *account)
 {
     struct ask_call *ask = data;
     struct api *api = ask->call.api;
-    if (ask->call.exchange) {
-        ask->question.administrator = api->agent.administrator(api->agent.agent, account);
-        answer_gate(ask->call.exchange, decide(api, &ask->question));
-    }
+    if (ask->call.exchange)
+        answer_gate(api, ask->call.exchange, &ask->question,
+                    api->agent.administrator(api->agent.agent, account));
     call_end(&ask->call);
 }
 
-/* To be an administrator never closes the gate, so the name service is asked only where an ordinary user
- * would be refused: the usual answer costs neither memory nor a wait. */
+/* The name service is asked only where it makes a difference whether the user is an administrator: the usual
+ * answer costs neither memory nor a wait. */
 void gate_get(struct api *api, struct http_exchange *exchange, const struct http_request *request)
 {
     struct ask_call ask;
     if (!read_gate_question(api, exchange, request, &ask) || !may_ask_of_host(api, exchange, request, &ask))
         return;
-    ask.question.administrator = ADMINISTRATOR_NO;
-    struct admission_answer answer = decide(api, &ask.question);
-    if (answer.gate || ask.question.kind != KIND_DESKTOP) {
-        answer_gate(exchange, answer);
+    if (decide(api, &ask.question, ADMINISTRATOR_NO).gate ==
+        decide(api, &ask.question, ADMINISTRATOR_YES).gate) {
+        answer_gate(api, exchange, &ask.question, ADMINISTRATOR_NO);
         return;
     }
     struct ask_call *kept = call_begin(api, exchange, sizeof(*kept));
@@ -121,9 +131,18 @@ static void write_texts(struct json_writer *writer, const char *name, const char
     json_close_array(writer);
 }
 
+/* The resources of the kinds that the user is admitted to. */
+struct listing {
+    bool kinds[KIND_MAX];
+    struct json_writer *writer;
+};
+
 static void write_resource(void *data, const struct resource *resource)
 {
-    struct json_writer *writer = data;
+    const struct listing *listing = data;
+    struct json_writer *writer = listing->writer;
+    if (!listing->kinds[resource->kind])
+        return;
     json_open_object(writer, NULL);
     json_text(writer, "id", resource->id);
     json_text(writer, "name", resource->name);
@@ -137,46 +156,79 @@ static void write_resource(void *data, const struct resource *resource)
     json_close_object(writer);
 }
 
-static void answer_resources(struct http_exchange *exchange, const struct resources *resources,
+/* Whether the user is admitted to any kind. */
+static bool list_kinds(const struct api *api, const struct admission_question *question,
+                       enum administrator administrator, struct listing *ret)
+{
+    struct admission_question of_kind = *question;
+    bool any = false;
+    for (int kind = 0; kind < KIND_MAX; kind++) {
+        of_kind.kind = (enum connection_kind)kind;
+        ret->kinds[kind] = decide(api, &of_kind, administrator).list;
+        any |= ret->kinds[kind];
+    }
+    return any;
+}
+
+static void answer_resources(struct api *api, struct http_exchange *exchange,
+                             const struct admission_question *question, enum administrator administrator,
                              const struct account *account)
 {
-    struct json_writer *writer = reply_open(exchange);
-    if (!writer)
+    struct listing listing = {0};
+    if (!list_kinds(api, question, administrator, &listing)) {
+        struct admission_answer answer = decide(api, question, administrator);
+        refuse(api, exchange, question, &answer);
         return;
-    json_open_array(writer, "resources");
-    resources_visible(resources, account->groups, account->known ? account->group_count : 0, write_resource,
-                      writer);
-    json_close_array(writer);
-    json_boolean(writer, "groups_known", account->known);
-    reply_close(exchange, writer, 200);
+    }
+    listing.writer = reply_open(exchange);
+    if (!listing.writer)
+        return;
+    json_open_array(listing.writer, "resources");
+    resources_visible(api->agent.resources(api->agent.agent), account->groups,
+                      account->known ? account->group_count : 0, write_resource, &listing);
+    json_close_array(listing.writer);
+    json_boolean(listing.writer, "groups_known", account->known);
+    reply_close(exchange, listing.writer, 200);
 }
 
 static void resources_account_known(void *data, const struct account *account)
 {
     struct ask_call *ask = data;
     struct api *api = ask->call.api;
-    if (ask->call.exchange) {
-        ask->question.administrator = api->agent.administrator(api->agent.agent, account);
-        struct admission_answer answer = decide(api, &ask->question);
-        if (answer.list)
-            answer_resources(ask->call.exchange, api->agent.resources(api->agent.agent), account);
-        else
-            reply_refused(ask->call.exchange, &answer);
-    }
+    if (ask->call.exchange)
+        answer_resources(api, ask->call.exchange, &ask->question,
+                         api->agent.administrator(api->agent.agent, account), account);
     call_end(&ask->call);
+}
+
+/* Whether the name service could make a difference: by the administrators' group, or by another one. */
+static bool depends_on_account(const struct api *api, const struct admission_question *question)
+{
+    struct listing ordinary, administrators;
+    bool any = list_kinds(api, question, ADMINISTRATOR_NO, &ordinary);
+    any |= list_kinds(api, question, ADMINISTRATOR_YES, &administrators);
+    return (any && resources_ask_for_groups(api->agent.resources(api->agent.agent))) ||
+           memcmp(ordinary.kinds, administrators.kinds, sizeof(ordinary.kinds)) != 0;
 }
 
 void resources_get(struct api *api, struct http_exchange *exchange, const struct http_request *request)
 {
+    char user[CONNECTION_USER_BYTES_MAX + 1];
+    struct admission_question question = {
+        .user = user, .host = api->agent.host(api->agent.agent), .kind = KIND_APPLICATION};
+    if (!read_user(exchange, request, user))
+        return;
+    if (!depends_on_account(api, &question)) {
+        const struct account nothing_asked = {.known = true};
+        answer_resources(api, exchange, &question, ADMINISTRATOR_NO, &nothing_asked);
+        return;
+    }
     struct ask_call *ask = call_begin(api, exchange, sizeof(*ask));
     if (!ask)
         return;
-    if (!read_user(exchange, request, ask->user)) {
-        call_end(&ask->call);
-        return;
-    }
-    ask->question = (struct admission_question){
-        .user = ask->user, .host = api->agent.host(api->agent.agent), .kind = KIND_APPLICATION};
+    memcpy(ask->user, user, sizeof(user));
+    ask->question = question;
+    ask->question.user = ask->user;
     accounts_ask(api->agent.accounts(api->agent.agent), ask->user, API_LOOKUP_MS, resources_account_known,
                  ask);
 }

@@ -20,6 +20,12 @@ static const struct json_field refusal_fields[] = {
 };
 static const struct json_shape refusal_shape = SHAPE_OF(refusal_fields);
 
+/* Where licences have run out the gate is open, though not to this user. */
+static const char *refused_word(const char *code)
+{
+    return strcmp(code, "no_license_free") == 0 ? "refused" : "closed";
+}
+
 /* A 403 is the answer "no" here. */
 static int answer_no(const struct local_client_answer *answer, bool quiet)
 {
@@ -29,7 +35,8 @@ static int answer_no(const struct local_client_answer *answer, bool quiet)
         json_read(&refusal_shape, answer->body, answer->body_bytes, &refusal, NULL, NULL) < 0)
         return ask_problem(answer);
     if (!quiet)
-        (void)printf("closed: %s: %s\n", refusal.code, term_clean(refusal.detail, clean));
+        (void)printf("%s: %s: %s\n", refused_word(refusal.code), refusal.code,
+                     term_clean(refusal.detail, clean));
     return COMMAND_CLOSED;
 }
 
@@ -48,7 +55,8 @@ int gate_command(int argc, char **argv)
         "  --socket PATH  another agent's socket\n"
         "  --help         print this\n"
         "\n"
-        "exit codes: 0 open; 2 closed; 1 failed; 3 no agent; 64 usage; 65 data; 77 forbidden\n";
+        "exit codes: 0 open; 2 closed, or refused to this user; 1 failed; 3 no agent; 64 usage; 65 data; 77 "
+        "forbidden\n";
     const char *user = NULL, *host = NULL, *kind = NULL;
     bool quiet = false;
     char target[ASK_TARGET_BYTES] = "/v1/gate";
@@ -155,7 +163,8 @@ int resources_command(int argc, char **argv)
     static const char help[] =
         "usage: farmgate resources --user NAME [--json] [--socket PATH]\n"
         "\n"
-        "The published resources that this user may see.\n"
+        "The published resources that this user may see: those of the kinds that the gate would let the user "
+        "start.\n"
         "\n"
         "options:\n"
         "  --user NAME    who\n"
@@ -163,7 +172,8 @@ int resources_command(int argc, char **argv)
         "  --socket PATH  another agent's socket\n"
         "  --help         print this\n"
         "\n"
-        "exit codes: 0 done; 2 closed; 1 failed; 3 no agent; 64 usage; 65 data; 77 forbidden\n";
+        "exit codes: 0 done; 2 closed, or refused to this user; 1 failed; 3 no agent; 64 usage; 65 data; 77 "
+        "forbidden\n";
     const char *user = NULL;
     bool json = false;
     char target[ASK_TARGET_BYTES] = "/v1/resources";

@@ -72,6 +72,7 @@ void core_status(const struct core *core, struct core_status *ret_status)
                              .today = {.at_ms = HOUSE_NOW_MS - 5000, .users = 8},
                              .ever = {.at_ms = HOUSE_NOW_MS - DAY_MS, .users = 9},
                              .next_report_ms = INT64_MAX,
+                             .strict = house->strict,
                              .started = true};
 }
 
@@ -136,12 +137,19 @@ void resources_visible(const struct resources *resources, const char *const *gro
                                    .command = "w.exe",
                                    .hosts = {"h1", "h2"},
                                    .host_count = 2};
+    static struct resource office = {.id = "office", .name = "Office", .kind = KIND_DESKTOP};
     static struct resource crm = {.id = "crm", .name = "CRM", .kind = KIND_APPLICATION};
     (void)resources;
     visit(data, &word);
+    visit(data, &office);
     for (size_t i = 0; i < group_count; i++)
         if (strcmp(groups[i], "sales") == 0)
             visit(data, &crm);
+}
+
+bool resources_ask_for_groups(const struct resources *resources)
+{
+    return !((const struct house *)(const void *)resources)->no_groups;
 }
 
 char *metrics_text(const struct metrics_input *input)
@@ -283,6 +291,12 @@ static enum administrator agent_administrator(void *agent, const struct account 
     if (!account->known)
         return ADMINISTRATOR_UNKNOWN;
     return account->superuser ? ADMINISTRATOR_YES : ADMINISTRATOR_NO;
+}
+
+static void agent_refused(void *agent, const struct admission_question *question, const char *reason)
+{
+    note(agent, "refused %s %s %s %s\n", question->user, question->host, connection_kind_name(question->kind),
+         reason);
 }
 
 static void note_connection(struct house *house, const struct connection *connection)
@@ -436,6 +450,7 @@ struct house *house_open(void)
                                     .sessions = agent_sessions,
                                     .host = agent_host,
                                     .administrator = agent_administrator,
+                                    .refused = agent_refused,
                                     .change = agent_change,
                                     .activate = agent_activate,
                                     .release = agent_release,

@@ -49,6 +49,7 @@ struct house {
     /* the agent, as the test wants it */
     struct tally *tally;
     struct verdict verdict;
+    bool strict, no_groups; /* no_groups: every resource is for everybody */
     struct standing standing;
     struct resources *resources;
     bool alive, ready;

@@ -330,37 +330,101 @@ static void test_new_tokens(void **state)
 
 /* --- the gate ------------------------------------------------------------------------------- */
 
+/* The farm in each of the ways that the gate can stand. */
+enum farm { FARM_OPEN, FARM_RUN_OUT, FARM_RUN_OUT_STRICT, FARM_CLOSED, FARM_CLOSED_STRICT, FARM_MAX };
+
+static void set_farm(struct house *house, enum farm farm)
+{
+    house->strict = farm == FARM_RUN_OUT_STRICT || farm == FARM_CLOSED_STRICT;
+    house->verdict = (struct verdict){.open = farm < FARM_CLOSED,
+                                      .reason = farm < FARM_CLOSED ? VERDICT_OPEN : VERDICT_REVOKED,
+                                      .admission = farm == FARM_OPEN    ? ADMISSION_ALL
+                                                   : farm < FARM_CLOSED ? ADMISSION_HOLDERS
+                                                                        : ADMISSION_NONE};
+}
+
 static void test_gate(void **state)
 {
     static const struct {
-        const char *path;
-        int status_closed;
+        const char *query;
+        bool allowed[FARM_MAX];
+        bool asked[FARM_MAX]; /* the name service */
     } cases[] = {
-        {"/v1/gate?user=alice", 204}, /* a session here */
-        {"/v1/gate?user=bob", 403},   /* a session elsewhere */
-        {"/v1/gate?user=bob&host=h2", 204},
-        {"/v1/gate?user=alice&host=h2", 204},
-        {"/v1/gate?user=carol", 403},
-        {"/v1/gate?user=carol&kind=desktop", 403},
-        {"/v1/gate?user=administer&kind=desktop", 204}, /* in an administrators' group */
-        {"/v1/gate?user=administer", 403},              /* but not for an application */
-        {"/v1/gate?user=nobody-knows&kind=desktop", 403},
+        {"user=alice", {true, true, true, true, false}, {false}},         /* a session here, a licence */
+        {"user=bob", {true, false, false, false, false}, {false}},        /* a console elsewhere */
+        {"user=bob&host=h2", {true, true, true, true, false}, {false}},   /* there, without a licence */
+        {"user=alice&host=h2", {true, true, true, true, false}, {false}}, /* a session there, too */
+        {"user=alice&host=h3", {true, true, true, false, false}, {false}},
+        {"user=carol", {true}, {false}},
+        {"user=carol&kind=desktop", {true}, {false, true, true, true, false}},
+        {"user=administer&kind=desktop",
+         {true, true, true, true, false},
+         {false, true, true, true, false}},   /* in an administrators' group */
+        {"user=administer", {true}, {false}}, /* but not for an application */
+        {"user=nobody-knows&kind=desktop", {true}, {false, true, true, true, false}},
     };
     struct house *house = house_open();
     (void)state;
     setup_people(house);
-    for (size_t i = 0; i < COUNT(cases); i++) {
-        ask(house, API_DOOR_READER, "GET", cases[i].path, NULL, NULL);
-        expect(cases[i].path, 204, NULL, NULL);
+    for (int farm = 0; farm < FARM_MAX; farm++) {
+        const char *code = farm < FARM_CLOSED ? "no_license_free" : "revoked";
+        set_farm(house, (enum farm)farm);
+        for (size_t i = 0; i < COUNT(cases); i++) {
+            char path[128], header[64];
+            unsigned before = house->account_count;
+            bool allowed = cases[i].allowed[farm];
+            (void)snprintf(path, sizeof(path), "/v1/gate?%s", cases[i].query);
+            (void)snprintf(header, sizeof(header), "X-Farmgate-Reason: %s\r\n", code);
+            ask(house, API_DOOR_READER, "GET", path, NULL, NULL);
+            expect(path, allowed ? 204 : 403, allowed ? NULL : code, NULL);
+            assert_int_equal(answer_has(&answer, header), !allowed);
+            assert_int_equal(house->account_count - before, cases[i].asked[farm]);
+        }
     }
-    assert_int_equal(house->account_count, 0);
-    house->verdict = (struct verdict){.open = false, .reason = VERDICT_REVOKED};
-    for (size_t i = 0; i < COUNT(cases); i++) {
-        ask(house, API_DOOR_READER, "GET", cases[i].path, NULL, NULL);
-        expect(cases[i].path, cases[i].status_closed, cases[i].status_closed == 403 ? "revoked" : NULL, NULL);
-        if (cases[i].status_closed == 403)
-            expect_body("X-Farmgate-Reason: revoked\r\n");
-    }
+    house_close(house);
+}
+
+/* With `strict`, an administrator's desktop needs a place that is free. */
+static void test_gate_strict_place(void **state)
+{
+    static const struct connection second = {"h1",         "3",       "admin2",          HOUSE_NOW_MS - 1000,
+                                             KIND_DESKTOP, ROUTE_RDP, CONNECTION_ACTIVE, ADMINISTRATOR_YES};
+    struct house *house = house_open();
+    (void)state;
+    setup_people(house);
+    set_farm(house, FARM_RUN_OUT_STRICT);
+    ask(house, API_DOOR_READER, "GET", "/v1/gate?user=administer&kind=desktop", NULL, NULL);
+    expect("one place is free", 204, NULL, NULL);
+    assert_int_equal(tally_put(house->tally, &second, REPORTED_BY_HOST), 0);
+    unsigned before = house->account_count;
+    ask(house, API_DOOR_READER, "GET", "/v1/gate?user=administer&kind=desktop", NULL, NULL);
+    expect("none is free", 403, "no_license_free", NULL);
+    assert_int_equal(house->account_count, before); /* who he is makes no difference */
+    set_farm(house, FARM_RUN_OUT);
+    ask(house, API_DOOR_READER, "GET", "/v1/gate?user=administer&kind=desktop", NULL, NULL);
+    expect("not strict: he counts", 204, NULL, NULL);
+    house_close(house);
+}
+
+static void test_refusals_are_told(void **state)
+{
+    struct house *house = house_open();
+    (void)state;
+    setup_people(house);
+    ask(house, API_DOOR_READER, "GET", "/v1/gate?user=carol", NULL, NULL);
+    ask(house, API_DOOR_READER, "GET", "/v1/resources?user=carol", NULL, NULL);
+    assert_string_equal(house->log, "");
+    set_farm(house, FARM_RUN_OUT);
+    ask(house, API_DOOR_READER, "GET", "/v1/gate?user=alice", NULL, NULL);
+    assert_string_equal(house->log, "");
+    ask(house, API_DOOR_READER, "GET", "/v1/gate?user=carol&host=h2&kind=desktop", NULL, NULL);
+    ask(house, API_DOOR_READER, "HEAD", "/v1/gate?user=carol", NULL, NULL);
+    set_farm(house, FARM_CLOSED);
+    ask(house, API_DOOR_READER, "GET", "/v1/resources?user=alice", NULL, NULL);
+    ask(house, API_DOOR_READER, "GET", "/v1/gate?user=%01", NULL, NULL); /* no question at all */
+    assert_string_equal(house->log, "refused carol h2 desktop no_license_free\n"
+                                    "refused carol h1 application no_license_free\n"
+                                    "refused alice h1 application revoked\n");
     house_close(house);
 }
 
@@ -418,9 +482,54 @@ static void test_resources(void **state)
     expect_body("\"groups_known\":false");
     assert_false(answer_has(&answer, "crm"));
     house->verdict = (struct verdict){.open = false, .reason = VERDICT_EXPIRED};
+    unsigned before = house->account_count;
     ask(house, API_DOOR_READER, "GET", "/v1/resources?user=admin-1", NULL, NULL);
     expect("closed", 403, "expired", NULL);
     expect_body("X-Farmgate-Reason: expired\r\n");
+    assert_int_equal(house->account_count, before); /* nobody is shown anything */
+    house_close(house);
+}
+
+/* Asked for each kind. */
+static void test_resources_while_licences_have_run_out(void **state)
+{
+    static const struct {
+        const char *user;
+        bool word, office, asked_without_groups;
+    } cases[] = {
+        {"alice", true, true, false},         /* holds a licence */
+        {"bob", false, false, true},          /* is on another host, not counted */
+        {"admin-1", false, true, true},       /* an administrator: desktops */
+        {"carol", false, false, true},        /* anyone else */
+        {"nobody-knows", false, false, true}, /* perhaps an administrator: no */
+    };
+    struct house *house = house_open();
+    (void)state;
+    setup_people(house);
+    set_farm(house, FARM_RUN_OUT);
+    for (int pass = 0; pass < 2; pass++) {
+        house->no_groups = pass == 1;
+        for (size_t i = 0; i < COUNT(cases); i++) {
+            char path[64];
+            bool any = cases[i].word || cases[i].office;
+            unsigned before = house->account_count;
+            (void)snprintf(path, sizeof(path), "/v1/resources?user=%s", cases[i].user);
+            ask(house, API_DOOR_READER, "GET", path, NULL, NULL);
+            expect(path, any ? 200 : 403, any ? NULL : "no_license_free", NULL);
+            assert_int_equal(answer_has(&answer, "\"id\":\"word\""), cases[i].word);
+            assert_int_equal(answer_has(&answer, "\"id\":\"office\""), cases[i].office);
+            assert_int_equal(answer_has(&answer, "X-Farmgate-Reason: no_license_free\r\n"), !any);
+            assert_int_equal(house->account_count - before,
+                             !house->no_groups || cases[i].asked_without_groups);
+        }
+    }
+    expect_body("All licences of this farm are in use.");
+    set_farm(house, FARM_OPEN);
+    unsigned before = house->account_count;
+    ask(house, API_DOOR_READER, "GET", "/v1/resources?user=nobody-knows", NULL, NULL);
+    expect("open, and nothing is for groups", 200, NULL, NULL);
+    expect_body("\"groups_known\":true");
+    assert_int_equal(house->account_count, before);
     house_close(house);
 }
 
@@ -887,9 +996,12 @@ int main(void)
         cmocka_unit_test(test_host_header),
         cmocka_unit_test(test_new_tokens),
         cmocka_unit_test(test_gate),
+        cmocka_unit_test(test_gate_strict_place),
+        cmocka_unit_test(test_refusals_are_told),
         cmocka_unit_test(test_gate_without_token),
         cmocka_unit_test(test_gate_waits),
         cmocka_unit_test(test_resources),
+        cmocka_unit_test(test_resources_while_licences_have_run_out),
         cmocka_unit_test(test_put),
         cmocka_unit_test(test_refused_changes),
         cmocka_unit_test(test_end_is_idempotent),

@@ -98,6 +98,27 @@ static void a_resource_keeps_all_its_fields(void **state)
     free(writer);
 }
 
+static void some_ask_for_groups(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        bool ask;
+    } cases[] = {
+        {"", false},
+        {"resources = ( { id = \"a\"; name = \"A\"; kind = \"desktop\"; } );", false},
+        {"resources = ( { id = \"a\"; name = \"A\"; kind = \"desktop\"; },\n"
+         "{ id = \"b\"; name = \"B\"; kind = \"desktop\"; groups = (\"sales\"); } );",
+         true},
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct resources *resources;
+        assert_int_equal(load(cases[i].text, &resources, NULL), 0);
+        assert_int_equal(resources_ask_for_groups(resources), cases[i].ask);
+        resources_destroy(resources);
+    }
+}
+
 static void a_missing_file_publishes_nothing(void **state)
 {
     (void)state;
@@ -152,6 +173,7 @@ int main(void)
         cmocka_unit_test(the_shipped_file_shows_every_setting),
         cmocka_unit_test(those_of_the_users_groups_are_visible),
         cmocka_unit_test(a_resource_keeps_all_its_fields),
+        cmocka_unit_test(some_ask_for_groups),
         cmocka_unit_test(a_missing_file_publishes_nothing),
         cmocka_unit_test(wrong_files_are_refused_with_their_line),
     };
