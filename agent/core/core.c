@@ -204,6 +204,8 @@ void core_move_time(struct core *core, int64_t clock_ms, bool inclusive)
         start_time(core, clock_ms);
     if (clock_ms < core->clock_ms)
         set_back(core, clock_ms);
+    else if (core->now_ms - core->clock_ms > CORE_AHEAD_MS)
+        restart_time(core); /* what was stored lies ahead */
     for (;;) {
         struct due due = next_due(core, clock_ms, inclusive);
         if (due.kind == DUE_NOTHING)

@@ -155,14 +155,15 @@ static unsigned more_urgent(unsigned said_days, unsigned passed_days)
 
 void standing_set_back(struct standing *standing, int64_t before_ms, int64_t now_ms)
 {
-    usage_set_back(&standing->usage, now_ms);
+    bool anew = before_ms - now_ms > STANDING_SAID_MS;
+    usage_set_back(&standing->usage, anew, now_ms);
     for (size_t i = 0; i < STANDING_FORMER_MAX; i++)
-        usage_set_back(&standing->former[i].usage, now_ms);
+        usage_set_back(&standing->former[i].usage, anew, now_ms);
     if (!in_force(standing))
         return;
     standing->term = term_state_at(&standing->grant, now_ms);
     standing->contact = contact_state_at(&standing->grant, now_ms);
-    if (before_ms - now_ms <= STANDING_SAID_MS)
+    if (!anew)
         return;
     standing->term_said = term_said_at(&standing->grant, now_ms);
     standing->contact_said_days = contact_days_passed(&standing->grant, now_ms);

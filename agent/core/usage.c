@@ -162,7 +162,7 @@ static void cut(int64_t *instant_ms, int64_t now_ms)
         *instant_ms = now_ms;
 }
 
-void usage_set_back(struct usage *usage, int64_t now_ms)
+void usage_set_back(struct usage *usage, bool anew, int64_t now_ms)
 {
     cut(&usage->exceeding_since_ms, now_ms);
     if (usage->grace_started_ms == 0)
@@ -171,7 +171,8 @@ void usage_set_back(struct usage *usage, int64_t now_ms)
     if (now_ms >= usage_grace_ends_ms(usage))
         return;
     usage->state = USAGE_OVERUSE_GRACE;
-    usage->grace_end_said = now_ms >= usage_grace_ends_ms(usage) - USAGE_GRACE_WARNING_MS;
+    if (anew)
+        usage->grace_end_said = now_ms >= usage_grace_ends_ms(usage) - USAGE_GRACE_WARNING_MS;
 }
 
 /* Percents without a division; a limit of 0 is passed by the first user. */

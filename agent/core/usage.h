@@ -71,8 +71,9 @@ void usage_purchased(struct usage *usage);
 /* The farm is no longer activated: no limit is in force, and what was exceeded is forgotten. */
 void usage_rest(struct usage *usage);
 
-/* Licence time was set back to now_ms: nothing has begun later than that, so that no grace grows. */
-void usage_set_back(struct usage *usage, int64_t now_ms);
+/* Licence time was set back to now_ms: nothing has begun later than that, so that no grace grows. `anew`:
+ * what was said of the grace's end is said again. */
+void usage_set_back(struct usage *usage, bool anew, int64_t now_ms);
 
 /* Which warning holds for so many users, given the one that holds now: each is taken back 5 points below it
  * (DESIGN §10), one at 5 % or less when users are below 1 %. */

@@ -213,18 +213,24 @@ static void set_back_nothing_began_later_than_now(void **state)
         struct usage usage = in(rows[i].from, false);
         usage.exceeding_since_ms = T0 + 6 * DAY;
         usage.grace_end_said = rows[i].from != USAGE_OVERUSE_GRACE;
-        usage_set_back(&usage, rows[i].now_ms);
+        usage_set_back(&usage, true, rows[i].now_ms);
         assert_int_equal(usage.state, rows[i].to);
         assert_int_equal(usage.grace_started_ms, rows[i].grace_started_ms);
         assert_int_equal(usage.grace_end_said, rows[i].said);
         assert_true(usage.exceeding_since_ms <= rows[i].now_ms);
     }
+    struct usage said = in(USAGE_OVERUSE_GRACE, false);
+    said.grace_end_said = true;
+    usage_set_back(&said, false, T0 + 5 * DAY); /* a little: it is not said again */
+    assert_true(said.grace_end_said);
+    usage_set_back(&said, true, T0 + 5 * DAY);
+    assert_false(said.grace_end_said);
     struct usage settling = in(USAGE_SETTLING, true);
-    usage_set_back(&settling, T0 - DAY);
+    usage_set_back(&settling, true, T0 - DAY);
     assert_int_equal(settling.state, USAGE_SETTLING);
     assert_int_equal(usage_due_ms(&settling), T0 - DAY + SETTLE);
     struct usage within = {0};
-    usage_set_back(&within, T0);
+    usage_set_back(&within, true, T0);
     assert_int_equal(within.exceeding_since_ms, 0);
     assert_int_equal(within.grace_started_ms, 0);
 }
