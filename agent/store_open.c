@@ -148,13 +148,14 @@ static int load_identity(const struct store *store, int64_t wall_ms, struct stor
     return 0;
 }
 
-/* A crash between the two files: the standing belongs to the farm before, or the key was given back. */
+/* A crash between the two files: the standing belongs to the farm before, or the key was given back. If that
+ * farm was revoked, this one is not. */
 static void reconcile(struct store_loaded *loaded)
 {
     struct standing *standing = &loaded->licence.standing;
     const struct store_identity *identity = &loaded->identity;
     bool ours = identity->farm_token[0] != '\0' && strcmp(standing->grant.farm_id, identity->farm_id) == 0;
-    if (standing->activation == ACTIVATION_ACTIVE && !ours && !loaded->identity_was_recovered) {
+    if (standing->activation != ACTIVATION_NONE && !ours && !loaded->identity_was_recovered) {
         standing->activation = ACTIVATION_NONE;
         loaded->licence.entitlement[0] = '\0';
     }

@@ -814,6 +814,19 @@ static void test_a_crash_between_identity_and_licence_is_mended(void **state)
     assert_null(fixture->loaded->core.farm_id);
 }
 
+static void test_a_revoked_farm_does_not_revoke_the_next_one(void **state)
+{
+    struct fixture *fixture = *state;
+    struct store_licence revoked = *licence_of("farm-1");
+    revoked.standing.activation = ACTIVATION_REVOKED;
+    open_store(fixture);
+    assert_int_equal(commit_files(fixture, identity_of("farm-1"), &revoked), 0);
+    assert_int_equal(commit_files(fixture, identity_of("farm-2"), NULL), 0); /* the licence is not written */
+    reopen(fixture);
+    assert_int_equal(fixture->loaded->core.standing.activation, ACTIVATION_NONE);
+    assert_string_equal(fixture->loaded->core.farm_id, "farm-2");
+}
+
 /* --- newer, owned by another, not to be written */
 
 static void test_a_newer_version_is_refused_untouched(void **state)
@@ -1012,6 +1025,7 @@ int main(void)
         ON_DIRECTORY(test_a_damaged_licence_is_said),
         ON_DIRECTORY(test_a_lost_identity_is_told_by_the_licence),
         ON_DIRECTORY(test_a_crash_between_identity_and_licence_is_mended),
+        ON_DIRECTORY(test_a_revoked_farm_does_not_revoke_the_next_one),
         ON_DIRECTORY(test_a_newer_version_is_refused_untouched),
         ON_DIRECTORY(test_a_second_owner_is_refused),
         ON_DIRECTORY(test_without_room_a_commit_fails_and_a_later_one_succeeds),
