@@ -43,11 +43,15 @@ static int put_running(struct store_database *database, const struct persist *pe
                               (int64_t)today->users, ever->at_ms, (int64_t)ever->users);
 }
 
-static int accept_windows(struct store_database *database, uint64_t through, const char *farm_id,
-                          struct error_detail *ret_detail)
+/* Windows that are older than the report may be on the disk, unsent still: of a time when the key was given
+ * back, or before another farm's. The next start sends them. */
+static int accept_windows(struct store_database *database, uint64_t first, uint64_t through,
+                          const char *farm_id, struct error_detail *ret_detail)
 {
-    int64_t first = database->sequence_floor > 0 ? (int64_t)database->sequence_floor : 1;
-    return store_database_run(database, STATEMENT_WINDOWS_ACCEPT, ret_detail, "tii", farm_id, first,
+    uint64_t least = database->sequence_floor > 0 ? database->sequence_floor : 1;
+    if (first < least)
+        first = least;
+    return store_database_run(database, STATEMENT_WINDOWS_ACCEPT, ret_detail, "tii", farm_id, (int64_t)first,
                               (int64_t)through);
 }
 
@@ -70,7 +74,8 @@ static int put_persist(struct store_database *database, const struct persist *pe
     case PERSIST_RUNNING:
         return put_running(database, persist, ret_detail);
     case PERSIST_ACKNOWLEDGED:
-        return accept_windows(database, persist->acknowledged.sequence, farm_id, ret_detail);
+        return accept_windows(database, persist->acknowledged.first, persist->acknowledged.sequence, farm_id,
+                              ret_detail);
     case PERSIST_SET_ASIDE:
         return store_database_run(database, STATEMENT_WINDOW_REFUSE, ret_detail, "tti",
                                   persist->acknowledged.reason, farm_id,

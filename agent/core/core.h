@@ -119,7 +119,7 @@ enum persist_type {
     PERSIST_HOST,             /* a host's boot id */
     PERSIST_WINDOW,           /* a closed window, insert or replace by start_ms */
     PERSIST_RUNNING,          /* the running window and the marks of today and ever */
-    PERSIST_ACKNOWLEDGED,     /* windows through `sequence` are accepted */
+    PERSIST_ACKNOWLEDGED,     /* windows `first` through `sequence` are accepted */
     PERSIST_SET_ASIDE,        /* window `sequence` was refused, with the reason */
     PERSIST_DAY,              /* the peak of a finished UTC day */
     PERSIST_STANDING,         /* the licence file: standing and entitlement */
@@ -141,7 +141,8 @@ struct persist {
         struct {
             uint64_t sequence;
             const char *reason;
-        } acknowledged; /* ACKNOWLEDGED, SET_ASIDE */
+            uint64_t first; /* of ACKNOWLEDGED: older ones were not in the report */
+        } acknowledged;     /* ACKNOWLEDGED, SET_ASIDE */
         struct {
             int64_t start_ms;
             struct peak_mark mark;

@@ -202,10 +202,14 @@ static void set_aside(struct core *core, uint64_t sequence, const char *reason)
 
 static void acknowledge(struct core *core, uint64_t through)
 {
+    size_t count;
+    const struct window *batch = reporter_batch(core->reporter, &count);
+    uint64_t first = count > 0 ? batch[0].sequence : 0;
     uint64_t last = reporter_acknowledge(core->reporter, through);
     if (last == 0)
         return;
-    struct persist persist = {.type = PERSIST_ACKNOWLEDGED, .acknowledged = {.sequence = last}};
+    struct persist persist = {.type = PERSIST_ACKNOWLEDGED,
+                              .acknowledged = {.sequence = last, .first = first}};
     struct log_event event = {.code = LOG_report_accepted};
     core_persist(core, &persist);
     log_event_number(&event, "sequence", (int64_t)last);

@@ -132,14 +132,14 @@ static void store_window(struct store_model *store, const struct window *window)
     memcpy(store->windows[at].farm_id, store->farm_id, sizeof(store->farm_id));
 }
 
-static void store_mark(struct store_model *store, uint64_t sequence, bool accepted)
+static void store_mark(struct store_model *store, uint64_t first, uint64_t sequence, bool accepted)
 {
     for (size_t i = 0; i < store->window_count; i++) {
         struct stored_window *window = &store->windows[i];
         if (window->state != 'c' || window->window.sequence == 0 ||
             strcmp(window->farm_id, store->farm_id) != 0)
             continue;
-        if (accepted && window->window.sequence <= sequence)
+        if (accepted && window->window.sequence >= first && window->window.sequence <= sequence)
             window->state = 'a';
         else if (!accepted && window->window.sequence == sequence)
             window->state = 'r';
@@ -172,7 +172,8 @@ static void store_apply(struct store_model *store, const struct persist *persist
         break;
     case PERSIST_ACKNOWLEDGED:
     case PERSIST_SET_ASIDE:
-        store_mark(store, persist->acknowledged.sequence, persist->type == PERSIST_ACKNOWLEDGED);
+        store_mark(store, persist->acknowledged.first, persist->acknowledged.sequence,
+                   persist->type == PERSIST_ACKNOWLEDGED);
         break;
     case PERSIST_STANDING:
         store->standing = persist->standing;

@@ -397,6 +397,22 @@ static void test_windows_belong_to_their_farm(void **state)
     assert_int_equal(fixture->loaded->core.next_sequence, 9);
 }
 
+/* Given back with a window unsent, the key comes again: what is acknowledged then was not that window. */
+static void test_windows_older_than_the_report_stay_unsent(void **state)
+{
+    struct fixture *fixture = *state;
+    open_store(fixture);
+    activate(fixture);
+    for (uint64_t i = 1; i <= 3; i++)
+        add_window(fixture, i);
+    add(fixture,
+        &(struct persist){.type = PERSIST_ACKNOWLEDGED, .acknowledged = {.sequence = 3, .first = 2}});
+    assert_int_equal(commit(fixture), 0);
+    reopen(fixture);
+    assert_int_equal(fixture->loaded->core.unsent_count, 1);
+    assert_int_equal(fixture->loaded->core.unsent[0].sequence, 1);
+}
+
 /* --- many commits at once */
 
 struct row {
@@ -1014,6 +1030,7 @@ int main(void)
         ON_DIRECTORY(test_everything_comes_back),
         ON_DIRECTORY(test_later_actions_replace_earlier_ones),
         ON_DIRECTORY(test_windows_belong_to_their_farm),
+        ON_DIRECTORY(test_windows_older_than_the_report_stay_unsent),
         ON_DIRECTORY(test_waiting_commits_share_a_transaction_and_keep_their_order),
         ON_DIRECTORY(test_closing_finishes_what_is_queued),
         ON_DIRECTORY(test_windows_are_asked_for),

@@ -496,7 +496,8 @@ static void windows_of_a_farm_are_numbered_and_reported_at_its_phase(void **stat
     assert_int_equal(step(&f, &accepted, due_ms + WINDOW_MS + 10), 0);
     const struct action *acknowledged = nth(&f, ACTION_PERSIST, PERSIST_ACKNOWLEDGED, 0);
     assert_non_null(acknowledged);
-    assert_true(acknowledged->persist.acknowledged.sequence < 99); /* no more than was sent */
+    assert_true(acknowledged->persist.acknowledged.sequence < 99); /* no more than was sent, nor older */
+    assert_int_equal(acknowledged->persist.acknowledged.first, acknowledged->persist.acknowledged.sequence);
     assert_int_equal(status_of(&f).windows_queued, 0);
     assert_int_equal(step(&f, &accepted, due_ms + WINDOW_MS + 11), CORE_UNKNOWN); /* none is on its way */
     close_fixture(&f);
