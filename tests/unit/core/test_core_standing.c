@@ -148,7 +148,7 @@ RULE(a_day_before_the_overuse_grace_ends_it_is_said)
     after(HOURS(24));
     assert_int_equal(said(LOG_overuse_grace_ends_soon), 2);
     restarts();
-    after(HOURS(36));
+    until(START + SECONDS(60) + DAYS(7));
     expect(USAGE_ENFORCED);
     assert_int_equal(said(LOG_overuse_grace_ends_soon), 2);
 }
