@@ -50,7 +50,7 @@ static struct admission_answer while_run_out(bool strict, const struct tally *ta
     if (holds_a_license(tally, question->user) || is_here(tally, question) ||
         (is_administrators_desktop(question) && (!strict || place_free)))
         return yes();
-    return (struct admission_answer){.code = "no_license_free", .text = admission_run_out_text()};
+    return (struct admission_answer){.code = ADMISSION_NO_LICENSE, .text = admission_run_out_text()};
 }
 
 struct admission_answer admission_decide(const struct verdict *verdict, bool strict,

@@ -8,6 +8,8 @@
 
 struct tally;
 
+#define ADMISSION_NO_LICENSE "no_license_free" /* the code where licences have run out */
+
 struct admission_question {
     const char *user;
     const char *host;
@@ -18,7 +20,7 @@ struct admission_question {
 struct admission_answer {
     bool gate;        /* may start or come back to a session */
     bool list;        /* may see published resources */
-    const char *code; /* why not: verdict_reason_name, or "no_license_free"; "open" if both hold */
+    const char *code; /* why not: verdict_reason_name, or ADMISSION_NO_LICENSE; "open" if both hold */
     const char *text; /* the same as a sentence for people */
 };
 

@@ -1,5 +1,6 @@
 #include "classify.h"
 
+#include <assert.h>
 #include <string.h>
 
 /* '*' any bytes, '?' one byte. Going back only to the last star keeps it at pattern × text steps at worst. */
@@ -102,6 +103,48 @@ struct classify_result classify(const struct classify_settings *settings, const 
     if (facts->route_known >= 0)
         result.route = (enum connection_route)facts->route_known;
     return result;
+}
+
+/* ---- as it is written ---- */
+
+#define RULE_TEXTS 5 /* members of a rule that are patterns */
+static_assert(RULE_TEXTS * (2 * CLASSIFY_RULE_BYTES_MAX + 16) + 96 <= CLASSIFY_RULE_TEXT_BYTES,
+              "any rule can be written, each character of it escaped");
+
+static char *write_plain(char *at, const char *text)
+{
+    size_t bytes = strlen(text);
+    memcpy(at, text, bytes + 1);
+    return at + bytes;
+}
+
+static char *write_member(char *at, const char *name, const char *value)
+{
+    if (*value == '\0')
+        return at;
+    at = write_plain(write_plain(at, name), " = \"");
+    for (; *value != '\0'; value++) {
+        if (*value == '"' || *value == '\\')
+            *at++ = '\\';
+        *at++ = *value;
+    }
+    return write_plain(at, "\"; ");
+}
+
+void classify_rule_text(const struct classify_rule *rule, char ret[CLASSIFY_RULE_TEXT_BYTES])
+{
+    char *at = write_plain(ret, "{ ");
+    at = write_member(at, "service", rule->service);
+    at = write_member(at, "type", rule->type);
+    at = write_member(at, "class", rule->session_class);
+    at = write_member(at, "user", rule->user);
+    at = write_member(at, "group", rule->group);
+    if (rule->remote >= 0)
+        at = write_member(at, "remote", rule->remote > 0 ? "yes" : "no");
+    at = write_member(at, "kind", rule->ignore ? "ignore" : connection_kind_name(rule->kind));
+    if (!rule->ignore)
+        at = write_member(at, "route", connection_route_name(rule->route));
+    (void)write_plain(at, "}");
 }
 
 const struct classify_rule *classify_default_rules(size_t *ret_count)

@@ -46,6 +46,10 @@ struct classify_rule {
     enum connection_route route;
 };
 
+/* A rule as the configuration has it: `{ service = "sshd*"; kind = "ignore"; }`. */
+#define CLASSIFY_RULE_TEXT_BYTES 1536
+void classify_rule_text(const struct classify_rule *rule, char ret[CLASSIFY_RULE_TEXT_BYTES]);
+
 struct classify_settings {
     const struct classify_rule *rules;
     size_t rule_count;

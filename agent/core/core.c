@@ -508,6 +508,8 @@ void core_status(const struct core *core, struct core_status *ret_status)
         .next_validation_ms = validates(core) ? core->validation_due_ms : INT64_MAX,
         .deactivates_ms = core_deactivates_ms(core),
         .strict = core->settings.strict,
+        .spare_grace = core->settings.spare_grace,
+        .outage = core->outage,
         .windows_queued = reporter_queued(core->reporter),
         .report_failures = reporter_failures(core->reporter),
         .started = core->started,

@@ -210,6 +210,9 @@ int64_t core_due_ms(const struct core *core);
 /* Appends a whole copy of the state (PERSIST_CLEAR first), for a store that has lost writes. */
 int core_snapshot(const struct core *core, struct core_actions *actions);
 
+/* Why reports fail: no answer came, or one without a signed entitlement. */
+enum outage { OUTAGE_NONE, OUTAGE_UNREACHABLE, OUTAGE_REFUSED };
+
 /* The farm at a glance; texts live until the next step. */
 struct core_status {
     struct verdict verdict;
@@ -221,7 +224,8 @@ struct core_status {
     int64_t next_report_ms;     /* INT64_MAX: none */
     int64_t next_validation_ms; /* by the farm's phase; INT64_MAX: none */
     int64_t deactivates_ms;     /* the validation that deactivates if nothing changes; INT64_MAX: none */
-    bool strict;
+    bool strict, spare_grace;   /* settings: see admission.h, verdict.h */
+    enum outage outage;         /* how the last reports failed */
     size_t windows_queued;
     unsigned report_failures; /* in a row */
     bool started;

@@ -12,8 +12,6 @@ struct booted_host {
     char boot_id[CORE_BOOT_ID_BYTES_MAX + 1];
 };
 
-enum outage { OUTAGE_NONE, OUTAGE_UNREACHABLE, OUTAGE_REFUSED };
-
 struct core {
     struct core_settings settings;
     struct tally *tally;

@@ -230,9 +230,48 @@ static void closing_sessions_are_only_shown(void **state)
     assert_int_equal(classify(&settings, &facts).outcome, CLASSIFY_IGNORED);
 }
 
+static void rules_as_they_are_written(void **state)
+{
+    (void)state;
+    static const struct {
+        struct classify_rule rule;
+        const char *text;
+    } rows[] = {
+        {{.service = "sshd*", .remote = -1, .ignore = true}, "{ service = \"sshd*\"; kind = \"ignore\"; }"},
+        {{.remote = -1, .ignore = true}, "{ kind = \"ignore\"; }"},
+        {{.type = "x11", .remote = 1, .kind = KIND_DESKTOP, .route = ROUTE_RDP},
+         "{ type = \"x11\"; remote = \"yes\"; kind = \"desktop\"; route = \"rdp\"; }"},
+        {{.service = "a",
+          .type = "b",
+          .session_class = "c",
+          .user = "CORP\\d\"",
+          .group = "e",
+          .remote = 0,
+          .kind = KIND_APPLICATION,
+          .route = ROUTE_RDP_TUNNEL},
+         "{ service = \"a\"; type = \"b\"; class = \"c\"; user = \"CORP\\\\d\\\"\"; group = \"e\"; remote = "
+         "\"no\"; kind = \"application\"; route = \"rdp-tunnel\"; }"},
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        char text[CLASSIFY_RULE_TEXT_BYTES];
+        classify_rule_text(&rows[i].rule, text);
+        assert_string_equal(text, rows[i].text);
+    }
+    struct classify_rule longest = {.remote = 0, .route = ROUTE_RDP_TUNNEL, .kind = KIND_APPLICATION};
+    char text[CLASSIFY_RULE_TEXT_BYTES];
+    memset(longest.service, '"', CLASSIFY_RULE_BYTES_MAX - 1);
+    memset(longest.type, '"', CLASSIFY_RULE_BYTES_MAX - 1);
+    memset(longest.session_class, '"', CLASSIFY_RULE_BYTES_MAX - 1);
+    memset(longest.user, '"', CLASSIFY_RULE_BYTES_MAX - 1);
+    memset(longest.group, '"', CLASSIFY_RULE_BYTES_MAX - 1);
+    classify_rule_text(&longest, text);
+    assert_int_equal(text[strlen(text) - 1], '}');
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(rules_as_they_are_written),
         cmocka_unit_test(the_default_counts_remote_desktops_and_nothing_else),
         cmocka_unit_test(the_first_match_wins),
         cmocka_unit_test(patterns_know_star_and_question_mark),
