@@ -202,7 +202,7 @@ void core_move_time(struct core *core, int64_t clock_ms, bool inclusive)
 {
     if (!core->peak.started)
         start_time(core, clock_ms);
-    if (clock_ms < core->clock_ms || core->now_ms - clock_ms > CORE_AHEAD_MS)
+    if (clock_ms < core->clock_ms)
         set_back(core, clock_ms);
     else if (core->now_ms - core->clock_ms > CORE_AHEAD_MS)
         restart_time(core); /* what was stored lies ahead */

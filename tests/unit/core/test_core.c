@@ -675,23 +675,6 @@ static void what_ended_while_the_agent_was_away_is_closed(void **state)
     close_fixture(&f);
 }
 
-/* A machine whose clock ran three days ahead boots with the right one: windows begin anew in that. */
-static void time_that_ran_far_ahead_begins_anew_after_a_restart(void **state)
-{
-    (void)state;
-    struct fixture f;
-    open_fixture(&f);
-    int64_t ahead_ms = T0 + 72 * HOUR;
-    struct window running = {.start_ms = ahead_ms, .end_ms = ahead_ms + WINDOW_MS, .peak_at_ms = ahead_ms};
-    struct core_saved saved = {.has_running = true, .running = running};
-    assert_int_equal(core_restore(f.core, &saved, T0 + MINUTE), 0);
-    simple(&f, EVENT_STARTED, T0 + MINUTE);
-    assert_int_equal(status_of(&f).window.start_ms, T0 + MINUTE);
-    simple(&f, EVENT_TIMER, T0 + WINDOW_MS);
-    assert_int_equal(closed_window(&f, 0)->end_ms, T0 + WINDOW_MS);
-    close_fixture(&f);
-}
-
 static void stored_state_that_makes_no_sense_is_refused(void **state)
 {
     (void)state;
@@ -924,7 +907,6 @@ int main(void)
         cmocka_unit_test(a_finished_day_is_stored),
         cmocka_unit_test(a_lost_entitlement_comes_back_with_a_report),
         cmocka_unit_test(what_ended_while_the_agent_was_away_is_closed),
-        cmocka_unit_test(time_that_ran_far_ahead_begins_anew_after_a_restart),
         cmocka_unit_test(stored_state_that_makes_no_sense_is_refused),
         cmocka_unit_test(the_list_keeps_its_own_texts),
         cmocka_unit_test(no_put_is_half_done_without_memory),
