@@ -17,7 +17,7 @@
 
 #include <uv.h>
 
-#define STORE_SCHEMA_VERSION  1
+#define STORE_SCHEMA_VERSION  2
 #define STORE_EVENTS_KEPT_MS  (400 * DAY_MS)
 #define STORE_HISTORY_KEPT_MS (400 * DAY_MS)
 #define STORE_TOKEN_BYTES_MAX 63

@@ -10,10 +10,10 @@ static int put_connection(struct store_database *database, const struct roster_c
 {
     const struct connection *connection = &change->connection;
     return store_database_run(
-        database, STATEMENT_CONNECTION_PUT, ret_detail, "tttiiiiiiti", connection->host, connection->id,
+        database, STATEMENT_CONNECTION_PUT, ret_detail, "tttiiiiiitii", connection->host, connection->id,
         connection->user, connection->connected_at_ms, (int64_t)connection->kind, (int64_t)connection->route,
         (int64_t)connection->state, (int64_t)connection->administrator, (int64_t)change->reported_by,
-        change->broker_id ? change->broker_id : "", change->lease_at_ms);
+        change->broker_id ? change->broker_id : "", change->lease_at_ms, change->disconnected_at_ms);
 }
 
 static int put_window(struct store_database *database, const struct window *window, const char *farm_id,

@@ -16,7 +16,7 @@ static_assert(KIND_MAX == 2 && ROUTE_MAX == 5 && CONNECTION_STATE_MAX == 2 && AD
               "the table connections must allow the new value: add a migration");
 
 static const struct db_migration migrations[] = {
-    {STORE_SCHEMA_VERSION,
+    {1,
      "CREATE TABLE connections (host TEXT NOT NULL, id TEXT NOT NULL, user TEXT NOT NULL,"
      " connected_at_ms INTEGER NOT NULL,"
      " kind INTEGER NOT NULL CHECK (kind BETWEEN 0 AND 1),"
@@ -45,7 +45,9 @@ static const struct db_migration migrations[] = {
      "CREATE TABLE events (id INTEGER PRIMARY KEY, at_ms INTEGER NOT NULL, name TEXT NOT NULL,"
      " json TEXT NOT NULL) STRICT;"
      "CREATE TABLE counters (name TEXT NOT NULL PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID;"},
+    {2, "ALTER TABLE connections ADD COLUMN disconnected_at_ms INTEGER NOT NULL DEFAULT 0;"},
 };
+static_assert(sizeof(migrations) / sizeof(migrations[0]) == STORE_SCHEMA_VERSION, "one migration a version");
 
 #define STORE_STATEMENT_SQL(name, sql) sql,
 static const char *const statement_sql[] = {STORE_STATEMENTS(STORE_STATEMENT_SQL)};
@@ -203,6 +205,7 @@ static int read_connection(struct reading *reading, sqlite3_stmt *row)
         .reported_by = (unsigned)sqlite3_column_int(row, 8),
         .broker_id = keep_text(reading, row, 9),
         .lease_at_ms = sqlite3_column_int64(row, 10),
+        .disconnected_at_ms = sqlite3_column_int64(row, 11),
     };
     const struct connection *connection = &read.connection;
     if (!connection->host || !connection->id || !connection->user || !read.broker_id)

@@ -28,7 +28,7 @@ void store_arena_free(struct store_arena *arena);
 /* Every statement that is kept. Windows: see WINDOW_COLUMNS in store_database.c. */
 #define STORE_STATEMENTS(X)                                                                                  \
     X(CONNECTIONS_CLEAR, "DELETE FROM connections")                                                          \
-    X(CONNECTION_PUT, "INSERT OR REPLACE INTO connections VALUES (?,?,?,?,?,?,?,?,?,?,?)")                   \
+    X(CONNECTION_PUT, "INSERT OR REPLACE INTO connections VALUES (?,?,?,?,?,?,?,?,?,?,?,?)")                 \
     X(CONNECTION_END, "DELETE FROM connections WHERE host=? AND id=?")                                       \
     X(HOST_PUT, "INSERT OR REPLACE INTO hosts VALUES (?,?)")                                                 \
     X(WINDOW_PUT, "INSERT OR REPLACE INTO windows VALUES (?,?,?,?,?,?,?,?,?,'c','')")                        \

@@ -13,6 +13,7 @@ struct core *core_create(const struct core_settings *settings)
     core->settings = *settings;
     core->tally = tally_create(&settings->tally);
     core->reporter = reporter_create(settings->seed);
+    disconnected_init(&core->disconnected);
     if (core->tally != NULL)
         core->roster = roster_create(core->tally, settings->tally.seed, core_on_change, core);
     if (core->tally == NULL || core->reporter == NULL || core->roster == NULL) {
@@ -29,6 +30,7 @@ void core_destroy(struct core *core)
     roster_destroy(core->roster);
     tally_destroy(core->tally);
     reporter_destroy(core->reporter);
+    disconnected_finish(&core->disconnected);
     core_forget_hosts(core);
     free(core);
 }
@@ -98,7 +100,7 @@ int64_t core_phase_after(const struct core *core, int64_t at_ms)
 }
 
 /* What falls due, in the order that holds at equal instants (RULES §3.5). */
-enum due_kind { DUE_LEASE, DUE_MACHINE, DUE_VALIDATION, DUE_NOTHING };
+enum due_kind { DUE_LEASE, DUE_RECLAIM, DUE_MACHINE, DUE_VALIDATION, DUE_NOTHING };
 
 struct due {
     enum due_kind kind;
@@ -129,8 +131,11 @@ static int64_t validation_due_ms(const struct core *core, int64_t until_ms, bool
 static struct due next_due(const struct core *core, int64_t until_ms, bool inclusive)
 {
     struct due due = {DUE_LEASE, lease_due_ms(core)};
+    int64_t reclaim_ms = core_reclaim_due_ms(core);
     int64_t machine_ms = standing_due_ms(&core->standing, core->clock_ms);
     int64_t validation_ms = validation_due_ms(core, until_ms, inclusive);
+    if (reclaim_ms < due.at_ms)
+        due = (struct due){DUE_RECLAIM, reclaim_ms};
     if (machine_ms < due.at_ms)
         due = (struct due){DUE_MACHINE, machine_ms};
     if (validation_ms < due.at_ms)
@@ -156,6 +161,9 @@ static void happen(struct core *core, enum due_kind kind)
         roster_expire(core->roster, core->settings.api_lease_ms, core->now_ms);
         observe(core);
         core_judge(core);
+        return;
+    case DUE_RECLAIM:
+        core_reclaim(core);
         return;
     case DUE_MACHINE:
         core_pass(core);
@@ -187,6 +195,7 @@ static void set_back(struct core *core, int64_t clock_ms)
     if (core->now_ms - clock_ms > CORE_AHEAD_MS)
         restart_time(core);
     core_set_back(core, before_ms);
+    core_reclaim_set_back(core);
     core->validation_due_ms = core_phase_after(core, clock_ms);
 }
 
@@ -299,6 +308,7 @@ static int apply_settings(struct core *core, const struct core_settings *setting
         return code;
     core->settings = *settings;
     core_resettle(core);
+    core_reclaim_resettle(core);
     return 0;
 }
 
@@ -371,6 +381,7 @@ int64_t core_due_ms(const struct core *core)
     if (core->unsaved)
         return core->clock_ms + CORE_UNSAVED_RETRY_MS;
     int64_t due_ms = least(reporter_due_ms(core->reporter), lease_due_ms(core));
+    due_ms = least(due_ms, core_reclaim_due_ms(core));
     due_ms = least(due_ms, standing_due_ms(&core->standing, core->clock_ms));
     if (validates(core))
         due_ms = least(due_ms, core->validation_due_ms);
@@ -411,7 +422,9 @@ int core_restore(struct core *core, const struct core_saved *saved, int64_t now_
         if (code < 0)
             return code;
     }
-    int code = core_restore_hosts(core, saved);
+    int code = core_restore_disconnected(core, saved, now_ms);
+    if (code == 0)
+        code = core_restore_hosts(core, saved);
     if (code < 0)
         return code;
     if (!keep_id(core->farm_id, saved->farm_id) || !keep_id(core->installation_id, saved->installation_id))
@@ -428,6 +441,7 @@ int core_restore(struct core *core, const struct core_saved *saved, int64_t now_
 }
 
 struct copying {
+    const struct core *core;
     struct core_actions *actions;
     bool failed;
 };
@@ -440,7 +454,9 @@ static void copy(struct copying *copying, const struct persist *persist)
 
 static void copy_connection(void *data, const struct roster_change *change)
 {
+    const struct copying *copying = data;
     struct persist persist = {.type = PERSIST_CONNECTION, .connection = *change};
+    persist.connection.disconnected_at_ms = core_disconnected_since_ms(copying->core, change->number);
     copy(data, &persist);
 }
 
@@ -463,7 +479,7 @@ static void copy_windows(const struct core *core, struct copying *copying)
 int core_snapshot(const struct core *core, struct core_actions *actions)
 {
     size_t before = core_actions_count(actions);
-    struct copying copying = {.actions = actions};
+    struct copying copying = {.core = core, .actions = actions};
     struct persist clear = {.type = PERSIST_CLEAR};
     copy(&copying, &clear);
     roster_each(core->roster, copy_connection, &copying);

@@ -39,7 +39,8 @@ struct core_settings {
     struct usage_warnings limit_warnings;
     bool spare_grace;            /* RULES §4: licences run out at the limit already, the grace is kept */
     bool strict;                 /* RULES §4: see admission.h */
-    int64_t disconnected_for_ms; /* a session disconnected for so long may be ended; 0: never */
+    int64_t disconnected_for_ms; /* a session disconnected for so long may be ended: said as reclaim_due,
+                                  * never of an administrator's; 0: never */
     uint64_t seed;               /* for the reporter's jitter */
 };
 
@@ -234,6 +235,9 @@ struct core_status {
 void core_status(const struct core *core, struct core_status *ret_status);
 const struct tally *core_tally(const struct core *core);
 const struct roster *core_roster(const struct core *core);
+/* Since when the connection with this number (tally_at) is disconnected, licence time; 0: it is active, or
+ * that is not known. */
+int64_t core_disconnected_since_ms(const struct core *core, uint32_t number);
 const struct window *core_report_batch(const struct core *core, size_t *ret_count);
 
 #endif

@@ -1,10 +1,12 @@
 /* core_private.h - what the core's own files share: core.c (the step), core_sessions.c (who is on),
- * core_licence.c (what the authority says), core_standing.c (what follows from it). */
+ * core_reclaim.c (who is disconnected, since when), core_licence.c (what the authority says),
+ * core_standing.c (what follows from it). */
 #ifndef FARMGATE_CORE_CORE_PRIVATE_H
 #define FARMGATE_CORE_CORE_PRIVATE_H
 
 #include "core.h"
 #include "core_actions.h"
+#include "disconnected.h"
 
 /* The boot id of a host; a small array, sorted by host. */
 struct booted_host {
@@ -16,6 +18,7 @@ struct core {
     struct core_settings settings;
     struct tally *tally;
     struct roster *roster;
+    struct disconnected disconnected;
     struct peak peak;
     struct reporter *reporter;
     struct standing standing;
@@ -37,7 +40,7 @@ struct core {
     struct core_actions *actions;
     bool marks_moved, standing_moved; /* to be persisted at its end */
     bool refusal_said;                /* one line for a set that does not fit, not thousands */
-    bool unsaved; /* something could not be put on the list: the next step begins with a whole copy */
+    bool unsaved; /* something was not put on the list: the next step begins with a whole copy */
 };
 
 /* Put on the list of the step; without memory they note that the state is unsaved. */
@@ -59,6 +62,21 @@ int core_host_booted(struct core *core, const struct core_event *event);
 int core_restore_hosts(struct core *core, const struct core_saved *saved);
 void core_forget_hosts(struct core *core);
 int core_session_event(struct core *core, const struct core_event *event);
+
+/* core_reclaim.c */
+/* A connection was opened, has changed or ended. Returns since when it is disconnected; 0: it is not, or that
+ * could not be kept. */
+int64_t core_follow_state(struct core *core, const struct roster_change *change);
+int core_restore_disconnected(struct core *core, const struct core_saved *saved, int64_t now_ms);
+/* Licence time was set back: none is disconnected since later. */
+void core_reclaim_set_back(struct core *core);
+/* When the next connection has been disconnected for as long as is allowed, licence time, not before now;
+ * INT64_MAX: none. core_reclaim says of all whose time has come that they are due. */
+int64_t core_reclaim_due_ms(const struct core *core);
+void core_reclaim(struct core *core);
+/* One of whose time has come is perhaps reclaimed only now that it has changed; or with other settings. */
+void core_reclaim_changed(struct core *core, uint32_t number);
+void core_reclaim_resettle(struct core *core);
 
 /* core_licence.c */
 int core_activated(struct core *core, const struct core_event *event, int64_t now_ms);

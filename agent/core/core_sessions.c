@@ -59,6 +59,19 @@ static void say_refused(struct core *core, const struct connection *connection)
     core_log(core, &event);
 }
 
+static void say_change(struct core *core, const struct roster_change *change)
+{
+    if (change->type == ROSTER_RENEWED)
+        return;
+    core->sessions_revision++;
+    if (change->type == ROSTER_OPENED && !change->renamed)
+        say_live(core, change, LOG_connection_opened);
+    else if (change->type != ROSTER_ENDED)
+        say_live(core, change, LOG_connection_changed);
+    else if (!change->renamed)
+        say_ended(core, &change->connection);
+}
+
 void core_on_change(void *data, const struct roster_change *change)
 {
     struct core *core = data;
@@ -69,16 +82,10 @@ void core_on_change(void *data, const struct roster_change *change)
     }
     if (change->type == ROSTER_ENDED)
         persist.type = PERSIST_CONNECTION_ENDED;
+    persist.connection.disconnected_at_ms = core_follow_state(core, change);
     core_persist(core, &persist);
-    if (change->type == ROSTER_RENEWED)
-        return;
-    core->sessions_revision++;
-    if (change->type == ROSTER_OPENED && !change->renamed)
-        say_live(core, change, LOG_connection_opened);
-    else if (change->type != ROSTER_ENDED)
-        say_live(core, change, LOG_connection_changed);
-    else if (!change->renamed)
-        say_ended(core, &change->connection);
+    say_change(core, change);
+    core_reclaim_changed(core, change->number);
 }
 
 int core_session_event(struct core *core, const struct core_event *event)

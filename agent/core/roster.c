@@ -72,7 +72,14 @@ static struct roster_change change_of(const struct roster *roster, const struct 
                                   .reported_by = roster_reporters(entry->tag),
                                   .broker_id = roster_broker_id(roster, entry),
                                   .lease_at_ms =
-                                      is_alone(entry) ? record_behind(roster, entry)->alone.lease_at_ms : 0};
+                                      is_alone(entry) ? record_behind(roster, entry)->alone.lease_at_ms : 0,
+                                  .number = entry->number};
+}
+
+struct roster_change roster_at(const struct roster *roster, uint32_t number)
+{
+    struct tally_entry entry = tally_at(roster->tally, number);
+    return change_of(roster, &entry, ROSTER_RENEWED);
 }
 
 static void tell(struct roster *roster, const struct roster_change *change)

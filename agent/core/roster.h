@@ -42,6 +42,8 @@ struct roster_change {
     unsigned reported_by;         /* enum reporter_bit */
     const char *broker_id;        /* the broker's own id of a paired connection, "" if the same or none */
     int64_t lease_at_ms;          /* last PUT by the broker; 0 where its host sees it: no lease runs */
+    int64_t disconnected_at_ms;   /* 0: active, or not known. The core's to say: see core_reclaim.c */
+    uint32_t number;              /* in the tally (tally_at); of an ended one given back */
     bool renamed; /* OPENED and ENDED of one session that has got its host's id: nobody came or left */
 };
 typedef void roster_change_fn(void *data, const struct roster_change *change);
@@ -86,6 +88,9 @@ void roster_host_gone(struct roster *roster, const char *host);
 /* Puts back a stored connection at start, without on_change. How its host sees a paired one is not stored:
  * the host's next set tells it. In the order of their leases each takes its place without a search. */
 int roster_restore(struct roster *roster, const struct roster_change *stored);
+
+/* The live connection with this number (tally_at), as a ROSTER_RENEWED change. */
+struct roster_change roster_at(const struct roster *roster, uint32_t number);
 
 /* Visits every live connection as a ROSTER_OPENED change: what a whole copy of the state needs. */
 void roster_each(const struct roster *roster, roster_change_fn *visit, void *data);

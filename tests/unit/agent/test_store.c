@@ -254,6 +254,7 @@ static void assert_connection(const struct roster_change *read, const struct ros
     assert_int_equal(read->reported_by, written->reported_by);
     assert_string_equal(read->broker_id, written->broker_id);
     assert_int_equal(read->lease_at_ms, written->lease_at_ms);
+    assert_int_equal(read->disconnected_at_ms, written->disconnected_at_ms);
 }
 
 /* --- a life */
@@ -297,6 +298,7 @@ static void test_everything_comes_back(void **state)
     paired.reported_by = REPORTED_BY_HOST | REPORTED_BY_BROKER;
     paired.broker_id = "broker-17";
     paired.lease_at_ms = NOON + 99;
+    paired.disconnected_at_ms = NOON + 77;
     struct window running = window_of(3);
     running.sequence = 0;
     struct peak_mark today = {NOON + 5, 55}, ever = {NOON - 9, UINT32_MAX};
@@ -843,7 +845,78 @@ static void test_a_revoked_farm_does_not_revoke_the_next_one(void **state)
     assert_string_equal(fixture->loaded->core.farm_id, "farm-2");
 }
 
-/* --- newer, owned by another, not to be written */
+/* --- older, newer, owned by another, not to be written */
+
+/* farmgate.db as version 1 made it, with what it stored. Never to be changed. */
+static const char version_1[] =
+    "PRAGMA application_id=1179074932; PRAGMA user_version=1;"
+    "CREATE TABLE connections (host TEXT NOT NULL, id TEXT NOT NULL, user TEXT NOT NULL,"
+    " connected_at_ms INTEGER NOT NULL,"
+    " kind INTEGER NOT NULL CHECK (kind BETWEEN 0 AND 1),"
+    " route INTEGER NOT NULL CHECK (route BETWEEN 0 AND 4),"
+    " state INTEGER NOT NULL CHECK (state BETWEEN 0 AND 1),"
+    " administrator INTEGER NOT NULL CHECK (administrator BETWEEN 0 AND 2),"
+    " reported_by INTEGER NOT NULL, broker_id TEXT NOT NULL, lease_at_ms INTEGER NOT NULL,"
+    " PRIMARY KEY (host, id)) STRICT, WITHOUT ROWID;"
+    "CREATE TABLE hosts (host TEXT NOT NULL PRIMARY KEY, boot_id TEXT NOT NULL) STRICT, WITHOUT ROWID;"
+    "CREATE TABLE windows (start_ms INTEGER PRIMARY KEY, end_ms INTEGER NOT NULL,"
+    " peak_at_ms INTEGER NOT NULL, peak_users INTEGER NOT NULL, users_at_end INTEGER NOT NULL,"
+    " exempt_peak INTEGER NOT NULL, hosts INTEGER NOT NULL,"
+    " sequence INTEGER NOT NULL, farm_id TEXT NOT NULL,"
+    " state TEXT NOT NULL CHECK (state IN ('c', 'a', 'r')), reason TEXT NOT NULL) STRICT;"
+    "CREATE INDEX windows_by_sequence ON windows (farm_id, sequence);"
+    "CREATE TABLE running (one INTEGER PRIMARY KEY CHECK (one = 1),"
+    " start_ms INTEGER NOT NULL, end_ms INTEGER NOT NULL,"
+    " peak_at_ms INTEGER NOT NULL, peak_users INTEGER NOT NULL, users_at_end INTEGER NOT NULL,"
+    " exempt_peak INTEGER NOT NULL, hosts INTEGER NOT NULL, sequence INTEGER NOT NULL,"
+    " today_at_ms INTEGER NOT NULL, today_users INTEGER NOT NULL,"
+    " ever_at_ms INTEGER NOT NULL, ever_users INTEGER NOT NULL) STRICT;"
+    "CREATE TABLE days (start_ms INTEGER PRIMARY KEY, peak_at_ms INTEGER NOT NULL,"
+    " peak_users INTEGER NOT NULL) STRICT;"
+    "CREATE TABLE farms (farm_id TEXT NOT NULL PRIMARY KEY, next_sequence INTEGER NOT NULL)"
+    " STRICT, WITHOUT ROWID;"
+    "CREATE TABLE events (id INTEGER PRIMARY KEY, at_ms INTEGER NOT NULL, name TEXT NOT NULL,"
+    " json TEXT NOT NULL) STRICT;"
+    "CREATE TABLE counters (name TEXT NOT NULL PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID;"
+    "INSERT INTO connections VALUES ('ts1','c1','alice',1767225600001,0,1,1,0,1,'',0);"
+    "INSERT INTO connections VALUES ('ts1','c2','bob',1767225600001,0,1,0,0,2,'',1767225600099);"
+    "INSERT INTO hosts VALUES ('ts1','boot-1');"
+    "INSERT INTO counters VALUES ('last_event_id',41);";
+
+static void sql(const struct fixture *fixture, const char *statements)
+{
+    sqlite3 *handle;
+    char *message = NULL;
+    assert_int_equal(sqlite3_open(in_directory(fixture, "farmgate.db"), &handle), SQLITE_OK);
+    if (sqlite3_exec(handle, statements, NULL, NULL, &message) != SQLITE_OK)
+        fail_msg("%s", message);
+    (void)sqlite3_close(handle);
+}
+
+static void test_what_version_1_stored_is_taken_over(void **state)
+{
+    struct fixture *fixture = *state;
+    struct roster_change alice = connection_of("ts1", "c1", "alice"), bob = connection_of("ts1", "c2", "bob");
+    alice.connection.route = bob.connection.route = ROUTE_RDP;
+    alice.connection.state = CONNECTION_DISCONNECTED;
+    bob.reported_by = REPORTED_BY_BROKER;
+    bob.lease_at_ms = NOON + 99;
+    sql(fixture, version_1);
+    for (int i = 0; i < 2; i++) {
+        open_store(fixture);
+        const struct core_saved *core = &fixture->loaded->core;
+        assert_false(fixture->loaded->database_was_damaged);
+        assert_int_equal(core->connection_count, 2);
+        assert_connection(&core->connections[0], &alice); /* since when was not stored */
+        assert_connection(&core->connections[1], &bob);
+        assert_int_equal(core->host_count, 1);
+        assert_int_equal(store_next_event_id(fixture->store), 42);
+        alice.disconnected_at_ms = NOON + 5;
+        add(fixture, &(struct persist){.type = PERSIST_CONNECTION, .connection = alice});
+        assert_int_equal(commit(fixture), 0);
+        close_store(fixture);
+    }
+}
 
 static void test_a_newer_version_is_refused_untouched(void **state)
 {
@@ -869,12 +942,20 @@ static void test_a_newer_version_is_refused_untouched(void **state)
 
     open_store(fixture);
     close_store(fixture);
-    sqlite3 *handle;
-    assert_int_equal(sqlite3_open(in_directory(fixture, "farmgate.db"), &handle), SQLITE_OK);
-    assert_int_equal(sqlite3_exec(handle, "PRAGMA user_version=7", NULL, NULL, NULL), SQLITE_OK);
-    (void)sqlite3_close(handle);
+    char newer[64], *before = NULL, *after = NULL;
+    size_t before_bytes, after_bytes;
+    (void)snprintf(newer, sizeof(newer), "PRAGMA user_version=%d", STORE_SCHEMA_VERSION + 1);
+    sql(fixture, newer);
+    assert_int_equal(
+        file_read(in_directory(fixture, "farmgate.db"), 1 << 20, &before, &before_bytes, &detail), 0);
     assert_int_equal(open_error(fixture), ERROR_NEWER);
-    assert_non_null(strstr(fixture->detail, "7"));
+    assert_non_null(strstr(fixture->detail, "has version 3, this program knows versions up to 2"));
+    assert_int_equal(file_read(in_directory(fixture, "farmgate.db"), 1 << 20, &after, &after_bytes, &detail),
+                     0);
+    assert_int_equal(after_bytes, before_bytes);
+    assert_memory_equal(after, before, before_bytes);
+    free(before);
+    free(after);
 }
 
 static void test_a_second_owner_is_refused(void **state)
@@ -1043,6 +1124,8 @@ int main(void)
         ON_DIRECTORY(test_a_lost_identity_is_told_by_the_licence),
         ON_DIRECTORY(test_a_crash_between_identity_and_licence_is_mended),
         ON_DIRECTORY(test_a_revoked_farm_does_not_revoke_the_next_one),
+
+        ON_DIRECTORY(test_what_version_1_stored_is_taken_over),
         ON_DIRECTORY(test_a_newer_version_is_refused_untouched),
         ON_DIRECTORY(test_a_second_owner_is_refused),
         ON_DIRECTORY(test_without_room_a_commit_fails_and_a_later_one_succeeds),
