@@ -36,6 +36,7 @@ struct api {
     struct recent_event *recent_first, *recent_last; /* published while somebody replays */
     unsigned recent_count;
     uint64_t published;      /* the highest id of a published event */
+    bool unstored;           /* the last published event had none: it and its like are stored later */
     uint64_t recent_dropped; /* the highest id that had to leave `recent` */
     /* closing */
     unsigned open_parts; /* servers and the timer */

@@ -32,6 +32,7 @@ struct follower {
     uint64_t dropped_at_query;  /* api->recent_dropped when the page was asked for */
     bool live;
     bool once;     /* ends where it would go live */
+    bool behind;   /* has not heard what was published without an id and will be stored later */
     bool querying; /* the store will call */
     bool writing;  /* our own write is on the stack */
 };
@@ -90,6 +91,7 @@ static void replay_ended(struct api *api)
 /* --- followers ------------------------------------------------------------------------------ */
 
 static void on_keep_alive(uv_timer_t *timer);
+static void query_page(struct follower *follower);
 
 static void follower_link(struct follower *follower)
 {
@@ -164,8 +166,18 @@ static bool follower_publish(struct follower *follower, uint64_t id, const char 
     return follower_write(follower, frame);
 }
 
+/* What was not stored when it was published is by now: with ids below the one that comes next. */
+static void go_back(struct follower *follower)
+{
+    follower->behind = false;
+    follower->live = false;
+    follower->call.api->replaying++;
+    query_page(follower);
+}
+
 void api_publish(struct api *api, uint64_t id, const char *name, const char *json)
 {
+    api->unstored = id <= api->published;
     api->published = id > api->published ? id : api->published;
     if (!api->followers)
         return;
@@ -173,7 +185,11 @@ void api_publish(struct api *api, uint64_t id, const char *name, const char *jso
     char *bare = make_frame(0, name, json);
     for (struct follower *follower = api->followers, *next; follower; follower = next) {
         next = follower->next;
-        if (follower->live && (!frame || !follower_publish(follower, id, frame, bare)))
+        if (!follower->live)
+            continue;
+        if (follower->behind && !api->unstored)
+            go_back(follower);
+        else if (!frame || !follower_publish(follower, id, frame, bare))
             follower_drop(follower); /* he comes again with his last id */
     }
     free(bare);
@@ -185,11 +201,14 @@ void api_publish(struct api *api, uint64_t id, const char *name, const char *jso
 
 /* --- replay --------------------------------------------------------------------------------- */
 
-static void query_page(struct follower *follower);
-
 static bool go_live(struct follower *follower)
 {
     struct api *api = follower->call.api;
+    if (follower->behind && api->published > follower->sent) {
+        follower->behind = false;
+        query_page(follower);
+        return true;
+    }
     for (struct recent_event *recent = api->recent_first; recent; recent = recent->next) {
         if (recent->id != 0 && recent->id <= follower->sent)
             continue;
@@ -358,6 +377,7 @@ void events_get(struct api *api, struct http_exchange *exchange, const struct ht
         return;
     }
     api->replaying++;
+    follower->behind = api->unstored;
     /* an id from the future is one of a database that was set aside: the new one is told from its beginning
      */
     follower->sent = after < store_next_event_id(api->agent.store(api->agent.agent)) ? after : 0;

@@ -165,8 +165,8 @@ static void say_missing(const struct events *events, const char *id)
     uint64_t last = strtoull(events->last_id, NULL, 10), first = strtoull(id, NULL, 10);
     if (last != 0 && first > last + 1)
         (void)fprintf(stderr,
-                      "farmgate events: the agent does not have events %" PRIu64 " to %" PRIu64
-                      " any more; going on after them\n",
+                      "farmgate events: the agent's store has no events %" PRIu64 " to %" PRIu64
+                      "; going on after them\n",
                       last + 1, first - 1);
     else if (first < last)
         (void)fprintf(stderr,

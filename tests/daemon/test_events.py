@@ -4,6 +4,7 @@ which events are shown.     test_events.py BUILD"""
 import contextlib
 import json
 import os
+import resource
 import signal
 import sqlite3
 import subprocess
@@ -243,6 +244,39 @@ def cursors(place, agent):
     hook.stop()
 
 
+def limit_files(agent, limit):
+    resource.prlimit(agent.process.pid, resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
+
+
+def bad_disk(place, agent):
+    """What happens while the disk takes no write has no id until it does. A follower that was not there meanwhile gets it then."""
+    absent, present = Recorder(place, agent, "absent").begin(), Recorder(place, agent, "present").begin()
+    absent.stop()
+    at = absent.at()
+    wal = os.path.join(agent.state, "farmgate.db-wal")
+    while os.path.getsize(wal) <= os.path.getsize(agent.log_path) + 16384:  # the log stays below the limit
+        agent.put("filler", "1", "filler", state="disconnected")
+        agent.put("filler", "1", "filler", state="active")
+    limit_files(agent, os.path.getsize(agent.log_path) + 16384)
+    tap.equal(agent.put("h10", "1", "wanda").status, 503, "a disk that takes no write")
+    agent.process.send_signal(signal.SIGHUP)
+    wait_until(lambda: any(one["env"]["FARMGATE_CODE"] == "settings_applied" for one in present.heard()), 15)
+    unstored = [one["env"]["FARMGATE_CODE"] for one in present.heard() if one["env"]["FARMGATE_ID"] == "0"]
+    tap.ok("store_failed" in unstored and "settings_applied" in unstored, "what happens then is told at once, with no id", unstored)
+    absent.start()
+    time.sleep(1)
+    limit_files(agent, resource.RLIM_INFINITY)
+    tap.ok(wait_until(lambda: agent.get("/healthz").status == 200, 20), "it recovers")
+    agent.put("h10", "2", "xenia")
+    tap.ok(caught_up(agent, absent) and caught_up(agent, present), "who comes meanwhile")
+    wanted = [one["id"] for one in stored(agent) if one["id"] > at]
+    tap.equal([one for one in absent.ids() if one != 0], wanted, "gets every event that is stored then, in order")
+    tap.ok(set(wanted) - set(present.ids()) <= {one["id"] for one in stored(agent) if one["code"] in unstored},
+           "and who was there lacks none", (wanted, present.ids()))
+    absent.stop()
+    present.stop()
+
+
 def gone_events(place, agent):
     """Events that the store has no more, and a cursor from another database."""
     hook = Recorder(place, agent, "gone").begin()
@@ -256,7 +290,7 @@ def gone_events(place, agent):
     agent.start()
     hook.start()
     tap.ok(caught_up(agent, hook) and hook.ids() and hook.ids()[0] == last + 4, "events that are no longer stored are gone on from", hook.ids())
-    tap.ok("does not have events %d to %d any more" % (last + 1, last + 3) in hook.err(), "and named", hook.err())
+    tap.ok("store has no events %d to %d; going on" % (last + 1, last + 3) in hook.err(), "and named", hook.err())
     hook.stop()
     other = Recorder(place, agent, "other")
     place.write("other.cursor", "99999999999999999\n")
@@ -314,6 +348,7 @@ def main():
         quiet_agent(place, agent)
         cursors(place, agent)
         chosen(place, agent)
+        bad_disk(place, agent)
         gone_events(place, agent)
     tap.done()
 

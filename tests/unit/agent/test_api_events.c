@@ -223,6 +223,90 @@ static void test_unstored_events(void **state)
     house_close(house);
 }
 
+/* An event that is stored, but not published under its id: it was when it had none. */
+static void store_late(struct house *house)
+{
+    house->events[house->event_count++] =
+        (struct house_event){house->next_event_id++, "gate_opened", "{\"x\":1}"};
+}
+
+/* Events that were told without an id are stored when the store takes them again. Who was there has had them,
+ * who came between gets them then. */
+static void test_events_stored_later(void **state)
+{
+    struct house *house = house_open();
+    (void)state;
+    happen_often(house, 3);
+    int present = follow(house, "?after=3", "");
+    house_turn(house);
+    api_publish(house->api, 0, "store_failed", "{}");
+    int between = follow(house, "?after=2", ""), newcomer = follow(house, "", "");
+    house_turn(house);
+    api_publish(house->api, 0, "gate_closed", "{}");
+    store_late(house);
+    store_late(house);
+    happen(house);
+    house_receive_some(house, present, &answer);
+    assert_string_equal(answer.body, "event: store_failed\ndata: {}\n\nevent: gate_closed\ndata: {}\n\n"
+                                     "id: 6\nevent: gate_opened\ndata: {\"x\":1}\n\n");
+    house_receive_some(house, between, &answer);
+    const char *bare = strstr(answer.body, "event: gate_closed\ndata: {}\n\n");
+    assert_non_null(bare);
+    assert_int_equal(bare - answer.body, strlen(frames_of(3, 3)));
+    assert_memory_equal(answer.body, frames_of(3, 3), (size_t)(bare - answer.body));
+    assert_string_equal(strstr(bare, "id: "), frames_of(4, 6));
+    house_receive_some(house, newcomer, &answer);
+    assert_null(strstr(answer.body, "id: 4\n"));
+    happen(house);
+    expect_frames(house, present, 7, 7);
+    expect_frames(house, between, 7, 7);
+    (void)close(present);
+    (void)close(between);
+    (void)close(newcomer);
+    house_close(house);
+}
+
+/* The same, while his first page is being read; and he leaves while he goes back. */
+static void test_events_stored_during_replay(void **state)
+{
+    struct house *house = house_open();
+    (void)state;
+    happen_often(house, 3);
+    api_publish(house->api, 0, "store_failed", "{}");
+    house->hold_queries = true;
+    int client = follow(house, "?after=2", "");
+    size_t stored = house->event_count;
+    store_late(house);
+    happen(house);
+    size_t later = house->event_count;
+    house->event_count = stored; /* the page was read before them */
+    house_release(house, &house->queries, 1);
+    house->event_count = later;
+    house->hold_queries = false;
+    house_turn(house);
+    expect_frames(house, client, 3, 5);
+    (void)close(client);
+
+    api_publish(house->api, 0, "store_failed", "{}");
+    client = follow(house, "?after=5", "");
+    house_turn(house);
+    house->hold_queries = true;
+    store_late(house);
+    happen(house);
+    (void)close(client);
+    house_turn(house);
+    house_release(house, &house->queries, 9);
+    house->query_error = ERROR_IO;
+    house->hold_queries = false;
+    api_publish(house->api, 0, "store_failed", "{}");
+    client = follow(house, "?after=5", "");
+    house_turn(house);
+    happen(house);
+    house_turn(house);
+    (void)close(client);
+    house_close(house);
+}
+
 static void test_unreadable_store(void **state)
 {
     struct house *house = house_open();
@@ -299,6 +383,8 @@ int main(void)
         cmocka_unit_test(test_events_during_replay),
         cmocka_unit_test(test_recent_overflows),
         cmocka_unit_test(test_unstored_events),
+        cmocka_unit_test(test_events_stored_later),
+        cmocka_unit_test(test_events_stored_during_replay),
         cmocka_unit_test(test_unreadable_store),
         cmocka_unit_test(test_slow_follower),
         cmocka_unit_test(test_follower_leaves_during_replay),
