@@ -1,5 +1,6 @@
 #include "cloud/authority.h"
 
+#include "cloud/authority_admin.h"
 #include "cloud/ledger/standing.h"
 
 #include <sodium.h>
@@ -255,13 +256,6 @@ int authority_release(const struct authority *authority, struct rows *rows, cons
     return error != 0 ? error : issue(authority, rows, &farm, now_ms, ret->entitlement, ret_detail);
 }
 
-int authority_deactivate(struct rows *rows, const char *farm_id, int64_t now_ms, struct farm *ret_farm,
-                         struct error_detail *ret_detail)
-{
-    int error = rows_farm(rows, farm_id, ret_farm, ret_detail);
-    return error != 0 ? error : end_activation(rows, ret_farm, FARM_REASON_ADMINISTRATOR, now_ms, ret_detail);
-}
-
 /* --- reports -------------------------------------------------------------------------------------------- */
 
 static struct usage_window window_of(const struct report_window *reported)
@@ -335,24 +329,16 @@ int authority_report(const struct authority *authority, struct rows *rows,
 
 /* --- keys ----------------------------------------------------------------------------------------------- */
 
-int authority_create_key(struct rows *rows, uint32_t licences, const struct term *term, const char *name,
-                         int64_t now_ms, struct licence *ret, struct error_detail *ret_detail)
+int authority_create_key(struct rows *rows, const struct audit_author *author, uint32_t licences,
+                         const struct term *term, const char *name, struct licence *ret,
+                         struct error_detail *ret_detail)
 {
-    struct subscription subscription = {
-        .licences = licences, .purchases = licences, .term = *term, .created_ms = now_ms};
-    struct licence licence = {.quota = licences, .created_ms = now_ms};
-    char key[LICENCE_KEY_TEXT_BYTES];
-
-    copy(subscription.name, sizeof subscription.name, name);
-    copy(licence.name, sizeof licence.name, name);
-    licence_key_generate(key);
-    copy(licence.key, sizeof licence.key, key);
-    int error = rows_subscription_put(rows, &subscription, ret_detail);
-    if (error != 0)
-        return error;
-    licence.subscription_id = subscription.id;
-    error = rows_licence_put(rows, &licence, ret_detail);
+    static const bool renews = false;
+    struct admin_subscription bought;
+    struct subscription_order wanted = {
+        .name = name, .contract = "", .licences = licences, .term = *term, .renews = &renews};
+    int error = authority_admin_buy(rows, author, &wanted, &bought, ret_detail);
     if (error == 0)
-        *ret = licence;
+        *ret = bought.primary;
     return error;
 }

@@ -4,6 +4,7 @@
 #ifndef FARMGATE_CLOUD_AUTHORITY_H
 #define FARMGATE_CLOUD_AUTHORITY_H
 
+#include "cloud/audit.h"
 #include "cloud/ledger/activation.h"
 #include "cloud/store/rows.h"
 #include "common/entitlement.h"
@@ -42,13 +43,10 @@ int authority_release(const struct authority *authority, struct rows *rows, cons
                       const char *token, int64_t now_ms, struct authority_release *ret,
                       struct error_detail *ret_detail);
 
-/* The administrator's. A new subscription of `licences` with its primary key. */
-int authority_create_key(struct rows *rows, uint32_t licences, const struct term *term, const char *name,
-                         int64_t now_ms, struct licence *ret, struct error_detail *ret_detail);
-
-/* ERROR_NOT_FOUND: no such farm. *ret_farm is the farm afterwards; one that is deactivated already stays as
- * it is. */
-int authority_deactivate(struct rows *rows, const char *farm_id, int64_t now_ms, struct farm *ret_farm,
+/* The administrator's short way: a subscription of one term that does not renew by itself, with its primary
+ * key. */
+int authority_create_key(struct rows *rows, const struct audit_author *author, uint32_t licences,
+                         const struct term *term, const char *name, struct licence *ret,
                          struct error_detail *ret_detail);
 
 #endif

@@ -1,5 +1,6 @@
 #include "cloud/api/admin_api.h"
 
+#include "cloud/authority_admin.h"
 #include "cloud/wall_clock.h"
 #include "common/json.h"
 
@@ -61,8 +62,9 @@ struct key_call {
 static int run_key(struct store_job *job, struct rows *rows, struct error_detail *ret_detail)
 {
     struct key_call *call = (struct key_call *)job;
-    return authority_create_key(rows, (uint32_t)call->order.limit, &call->order.term, call->order.name,
-                                wall_clock_ms(), &call->licence, ret_detail);
+    const struct audit_author author = {"socket", wall_clock_ms()};
+    return authority_create_key(rows, &author, (uint32_t)call->order.limit, &call->order.term,
+                                call->order.name, &call->licence, ret_detail);
 }
 
 static char *key_encode(const struct key_call *call)
@@ -153,15 +155,6 @@ struct list_call {
     int64_t count, cursor;
 };
 
-static const char *key_state(const struct licence *licence, int64_t expires_ms, int64_t now_ms)
-{
-    if (licence->deleted_ms != 0)
-        return "deleted";
-    if (expires_ms != 0 && now_ms >= expires_ms)
-        return "expired";
-    return licence->holder[0] != '\0' ? "in_use" : "free";
-}
-
 static void write_key(void *data, const struct rows_licence_line *line)
 {
     struct list_call *call = data;
@@ -177,7 +170,7 @@ static void write_key(void *data, const struct rows_licence_line *line)
     json_integer(writer, "limit", licence->quota);
     json_integer(writer, "purchases", (int64_t)line->subscription.purchases);
     json_text(writer, "term", term);
-    json_text(writer, "state", key_state(licence, expires_ms, call->now_ms));
+    json_text(writer, "state", key_state_name(key_state(&line->subscription, licence, call->now_ms)));
     json_time(writer, "created_at", licence->created_ms);
     json_time_or_null(writer, "activated_at", line->subscription.activated_ms);
     json_time_or_null(writer, "expires_at", expires_ms);
@@ -242,7 +235,7 @@ static int run_keys(struct store_job *job, struct rows *rows, struct error_detai
 {
     struct list_call *call = (struct list_call *)job;
     begin_list(call, "keys");
-    int error = rows_each_licence(rows, call->after, call->limit, write_key, call, ret_detail);
+    int error = rows_each_licence(rows, 0, call->after, call->limit, write_key, call, ret_detail);
     end_list(call);
     return error;
 }
@@ -251,7 +244,8 @@ static int run_farms(struct store_job *job, struct rows *rows, struct error_deta
 {
     struct list_call *call = (struct list_call *)job;
     begin_list(call, "farms");
-    int error = rows_each_farm(rows, call->after, call->limit, write_farm, call, ret_detail);
+    int error = rows_each_farm(rows, &(struct rows_farm_filter){.key = NULL}, call->after, call->limit,
+                               write_farm, call, ret_detail);
     end_list(call);
     return error;
 }
@@ -330,16 +324,14 @@ static void get_farms(void *door, struct http_exchange *exchange, const struct h
 struct deactivate_call {
     struct call call;
     char farm_id[LEDGER_ID_BYTES_MAX + 1];
-    bool unknown;
-    struct farm farm;
+    struct admin_farm outcome;
 };
 
 static int run_deactivate(struct store_job *job, struct rows *rows, struct error_detail *ret_detail)
 {
     struct deactivate_call *call = (struct deactivate_call *)job;
-    int error = authority_deactivate(rows, call->farm_id, wall_clock_ms(), &call->farm, ret_detail);
-    call->unknown = error == ERROR_NOT_FOUND;
-    return call->unknown ? 0 : error;
+    const struct audit_author author = {"socket", wall_clock_ms()};
+    return authority_admin_deactivate(rows, &author, call->farm_id, &call->outcome, ret_detail);
 }
 
 static char *farm_encode(const struct farm *farm)
@@ -361,13 +353,14 @@ static void finish_deactivate(struct store_job *job, int error, const char *deta
 {
     struct deactivate_call *call = (struct deactivate_call *)job;
     struct http_exchange *exchange = call->call.exchange;
+    const struct farm *farm = &call->outcome.line.farm;
     if (error != 0) {
         api_store_failed(call->call.context, exchange, error, detail);
-    } else if (call->unknown) {
+    } else if (call->outcome.verdict != LEDGER_GRANTED) {
         http_problem(exchange, 404, "unknown_farm", "no farm has this id", NULL);
     } else {
-        log_line(&call->call.context->log, 5, "farm %s deactivated by the administrator", call->farm.id);
-        api_answer_json(exchange, 200, farm_encode(&call->farm));
+        log_line(&call->call.context->log, 5, "farm %s deactivated by the administrator", farm->id);
+        api_answer_json(exchange, 200, farm_encode(farm));
     }
     free(call);
 }

@@ -1,5 +1,8 @@
 #include "cloud/ledger/key.h"
 
+#include "cloud/ledger/activation.h"
+
+#include <assert.h>
 #include <stdio.h>
 
 /* What the primary key could give up, and what the key has already. */
@@ -44,6 +47,8 @@ static void apply(const struct key_case *of, struct licence *key, const struct k
         (void)snprintf(key->name, sizeof key->name, "%s", change->name);
     if (change->expires_ms != NULL)
         key->expires_ms = *change->expires_ms;
+    if (change->resets_moves)
+        key->moves = 0;
     if (change->quota == NULL)
         return;
     of->primary->quota = of->primary->quota + key->quota - *change->quota;
@@ -98,15 +103,46 @@ enum ledger_verdict key_delete(const struct key_case *of, int64_t now_ms)
     return LEDGER_GRANTED;
 }
 
+enum key_state key_state(const struct subscription *subscription, const struct licence *key, int64_t now_ms)
+{
+    int64_t expires_ms = activation_expires_ms(subscription, key);
+    if (key->deleted_ms != 0)
+        return KEY_DELETED;
+    if (subscription->cancelled_ms != 0)
+        return KEY_CANCELLED;
+    if (expires_ms != 0 && now_ms >= expires_ms)
+        return KEY_EXPIRED;
+    return key->holder[0] != '\0' ? KEY_IN_USE : KEY_FREE;
+}
+
+const char *key_state_name(enum key_state state)
+{
+    static const char *const names[] = {
+        [KEY_FREE] = "free",       [KEY_IN_USE] = "in_use",       [KEY_EXPIRED] = "expired",
+        [KEY_DELETED] = "deleted", [KEY_CANCELLED] = "cancelled",
+    };
+    static_assert(sizeof names / sizeof names[0] == KEY_STATE_MAX, "a name for every state");
+    return names[state];
+}
+
+/* --- the sum of all keys -------------------------------------------------------------------------------- */
+
+void key_sum_add(struct key_sum *sum, const struct licence *key)
+{
+    sum->quotas += key->quota;
+    sum->primaries += key->primary;
+    sum->bad += key->deleted_ms != 0 && (key->quota != 0 || key->primary);
+}
+
+bool key_sum_fits(const struct key_sum *sum, const struct subscription *subscription)
+{
+    return sum->primaries == 1 && sum->bad == 0 && sum->quotas == subscription->licences;
+}
+
 bool key_quotas_fit(const struct subscription *subscription, const struct licence *keys, size_t count)
 {
-    uint64_t sum = 0;
-    size_t primaries = 0;
-    for (size_t i = 0; i < count; i++) {
-        sum += keys[i].quota;
-        primaries += keys[i].primary;
-        if (keys[i].deleted_ms != 0 && (keys[i].quota != 0 || keys[i].primary))
-            return false;
-    }
-    return primaries == 1 && sum == subscription->licences;
+    struct key_sum sum = {.quotas = 0};
+    for (size_t i = 0; i < count; i++)
+        key_sum_add(&sum, &keys[i]);
+    return key_sum_fits(&sum, subscription);
 }

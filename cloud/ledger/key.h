@@ -22,6 +22,7 @@ struct key_change {
     const char *name;
     const uint32_t *quota;
     const int64_t *expires_ms; /* 0: with the subscription */
+    bool resets_moves;         /* none counts as made any more */
 };
 
 /* The most that the key (or a new one, `key` NULL) could be given. */
@@ -36,7 +37,20 @@ enum ledger_verdict key_edit(const struct key_case *of, const struct key_change 
 /* Frees its quota. The farm on it is to be closed with FARM_REASON_KEY_DELETED (activation_end). */
 enum ledger_verdict key_delete(const struct key_case *of, int64_t now_ms);
 
-/* Whether the quotas of all keys of a subscription add up, with exactly one primary key. */
+enum key_state { KEY_FREE, KEY_IN_USE, KEY_EXPIRED, KEY_DELETED, KEY_CANCELLED, KEY_STATE_MAX };
+enum key_state key_state(const struct subscription *subscription, const struct licence *key, int64_t now_ms);
+const char *key_state_name(enum key_state state); /* "free", "in_use", … */
+
+/* The keys of a subscription, added one by one to a struct that begins zeroed: whether their quotas add up to
+ * its licences, with exactly one primary key, and deleted ones hold none. */
+struct key_sum {
+    uint64_t quotas;
+    size_t primaries, bad;
+};
+void key_sum_add(struct key_sum *sum, const struct licence *key);
+bool key_sum_fits(const struct key_sum *sum, const struct subscription *subscription);
+
+/* The same for all of them at once. */
 bool key_quotas_fit(const struct subscription *subscription, const struct licence *keys, size_t count);
 
 #endif

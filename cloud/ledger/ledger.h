@@ -71,13 +71,13 @@ struct order {
 enum farm_status { FARM_NEW, FARM_ACTIVE, FARM_DEACTIVATED, FARM_STATUS_MAX };
 
 /* Why a farm is deactivated: code for programs, text for the entitlement. */
-#define FARM_REASONS(X)                                                               \
-    X(FARM_REASON_NONE, "", "")                                                       \
-    X(FARM_REASON_ADMINISTRATOR, "administrator", "deactivated by the administrator") \
-    X(FARM_REASON_MOVED, "moved", "key moved")                                        \
-    X(FARM_REASON_KEY_DELETED, "key_deleted", "key deleted")                          \
-    X(FARM_REASON_CANCELLED, "cancelled", "subscription cancelled")                   \
-    X(FARM_REASON_RELEASED, "released", "key given back")                             \
+#define FARM_REASONS(X)                                                           \
+    X(FARM_REASON_NONE, "", "")                                                   \
+    X(FARM_REASON_ADMINISTRATOR, "administrator", "deactivated by administrator") \
+    X(FARM_REASON_MOVED, "moved", "key moved")                                    \
+    X(FARM_REASON_KEY_DELETED, "key_deleted", "key deleted")                      \
+    X(FARM_REASON_CANCELLED, "cancelled", "subscription cancelled")               \
+    X(FARM_REASON_RELEASED, "released", "key given back")                         \
     X(FARM_REASON_REPLACED, "replaced", "trial replaced by a key")
 
 #define FARM_REASON_ENUM(name, code, text) name,
@@ -123,6 +123,8 @@ const char *farm_reason_text(enum farm_reason reason);
       "the term has not begun: it begins with the first activation, and can be renewed from then on", "")    \
     X(LEDGER_RESELLER, 409, "renewed_by_reseller",                                                           \
       "a reseller's subscription does not renew by itself: order its renewal", "renews")                     \
+    X(LEDGER_EXPIRED, 409, "subscription_expired", "the subscription has expired: order its renewal first",  \
+      "renews")                                                                                              \
     X(LEDGER_MONTHLY_ONLINE, 400, "monthly_is_online_only", "a term of a month is sold online only", "term") \
     X(LEDGER_TOO_MANY, 409, "too_many_licences", "a subscription has at most 10,000,000 licences",           \
       "licences")                                                                                            \

@@ -46,13 +46,16 @@ enum ledger_verdict subscription_buy(const struct subscription_order *wanted, co
         return LEDGER_TOO_MANY;
     if (!is_sold(&wanted->term, wanted->channel))
         return LEDGER_MONTHLY_ONLINE;
+    bool renews = wanted->renews != NULL ? *wanted->renews : wanted->channel == CHANNEL_ONLINE;
+    if (renews && wanted->channel == CHANNEL_RESELLER)
+        return LEDGER_RESELLER;
     struct subscription subscription = {
         .licences = wanted->licences,
         .purchases = wanted->licences,
         .term = wanted->term,
         .plan = wanted->plan,
         .channel = wanted->channel,
-        .renews = wanted->channel == CHANNEL_ONLINE,
+        .renews = renews,
         .created_ms = now_ms,
     };
     struct licence primary = {.primary = true, .quota = wanted->licences, .created_ms = now_ms};
@@ -108,12 +111,14 @@ enum ledger_verdict subscription_renew(struct subscription *subscription, const 
     return LEDGER_GRANTED;
 }
 
-enum ledger_verdict subscription_set_renews(struct subscription *subscription, bool renews)
+enum ledger_verdict subscription_set_renews(struct subscription *subscription, bool renews, int64_t now_ms)
 {
     if (subscription->cancelled_ms != 0)
         return LEDGER_CANCELLED;
     if (renews && subscription->channel == CHANNEL_RESELLER)
         return LEDGER_RESELLER;
+    if (renews && !subscription->renews && subscription_status(subscription, now_ms) == SUBSCRIPTION_EXPIRED)
+        return LEDGER_EXPIRED;
     subscription->renews = renews;
     return LEDGER_GRANTED;
 }

@@ -28,9 +28,10 @@ struct subscription_order {
     struct term term;
     enum plan plan;
     enum channel channel;
+    const bool *renews; /* by itself; NULL: if it is bought online */
 };
 
-/* A subscription and its primary key, which is given the text `key`. One bought online renews by itself. */
+/* A subscription and its primary key, which is given the text `key`. */
 enum ledger_verdict subscription_buy(const struct subscription_order *wanted, const char *key, int64_t now_ms,
                                      struct subscription *ret_subscription, struct licence *ret_primary,
                                      struct order *ret_order);
@@ -44,8 +45,9 @@ enum ledger_verdict subscription_add(struct subscription *subscription, struct l
 enum ledger_verdict subscription_renew(struct subscription *subscription, const struct term *term,
                                        int64_t now_ms, struct order *ret_order);
 
-/* Whether it renews by itself; nothing else changes before its expiration. */
-enum ledger_verdict subscription_set_renews(struct subscription *subscription, bool renews);
+/* Whether it renews by itself; nothing else changes before its expiration. One that has expired does not
+ * begin to: that would be a renewal that nobody ordered, of a past that nobody used. */
+enum ledger_verdict subscription_set_renews(struct subscription *subscription, bool renews, int64_t now_ms);
 
 /* Ends it at once. The farms on its keys are to be closed with FARM_REASON_CANCELLED (activation_end). */
 enum ledger_verdict subscription_cancel(struct subscription *subscription, int64_t now_ms,

@@ -141,6 +141,14 @@ enum usage_refusal usage_take(struct usage *usage, const struct usage_window *wi
     return judged.refusal;
 }
 
+int64_t usage_last_peak(const struct usage *usage)
+{
+    for (size_t at = usage->window_count; at > 0; at--)
+        if (usage->windows[at - 1].refusal == USAGE_COUNTED)
+            return usage->windows[at - 1].peak_users;
+    return 0;
+}
+
 void usage_report(struct usage *usage, struct usage_window *windows, size_t count, int64_t now_ms)
 {
     int64_t ahead_ms = 0;

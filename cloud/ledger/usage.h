@@ -55,6 +55,9 @@ struct usage {
  * from before the windows kept has long been dealt with and counts as taken. */
 enum usage_refusal usage_take(struct usage *usage, const struct usage_window *window, int64_t now_ms);
 
+/* The peak of the last window that was counted; 0 before the first. */
+int64_t usage_last_peak(const struct usage *usage);
+
 /* Takes in a report: `windows` in any order, each one's refusal in its place. */
 void usage_report(struct usage *usage, struct usage_window *windows, size_t count, int64_t now_ms);
 

@@ -8,7 +8,7 @@
 #include "cloud/ledger/usage.h"
 #include "common/error.h"
 
-#define ROWS_SCHEMA_VERSION   1
+#define ROWS_SCHEMA_VERSION   2
 #define ROWS_TOKEN_HASH_BYTES 32
 
 struct rows;
@@ -29,15 +29,26 @@ int rows_note_put(struct rows *rows, const char *name, const char *text, struct 
 
 int rows_subscription(struct rows *rows, int64_t id, struct subscription *ret,
                       struct error_detail *ret_detail);
-/* These two give a record with id 0 its id. */
+/* The one whose renewal by itself has been due longest. */
+int rows_subscription_due(struct rows *rows, int64_t now_ms, struct subscription *ret,
+                          struct error_detail *ret_detail);
+/* These give a record with id 0 its id. Whether a key is a primary one is for ever; orders never change. */
 int rows_subscription_put(struct rows *rows, struct subscription *subscription,
                           struct error_detail *ret_detail);
 int rows_licence_put(struct rows *rows, struct licence *licence, struct error_detail *ret_detail);
+int rows_order_put(struct rows *rows, struct order *order, struct error_detail *ret_detail);
 
+int rows_licence_primary(struct rows *rows, int64_t subscription_id, struct licence *ret,
+                         struct error_detail *ret_detail);
+/* The first after `after_id` (0: of all) that a farm runs on. */
+int rows_licence_held(struct rows *rows, int64_t subscription_id, int64_t after_id, struct licence *ret,
+                      struct error_detail *ret_detail);
 int rows_licence(struct rows *rows, int64_t id, struct licence *ret, struct error_detail *ret_detail);
 int rows_licence_by_key(struct rows *rows, const char *key, struct licence *ret,
                         struct error_detail *ret_detail);
 
+/* Without the note, which is apart (rows_farm_line, rows_farm_note_put): a farm is rewritten at every report.
+ */
 int rows_farm(struct rows *rows, const char *id, struct farm *ret, struct error_detail *ret_detail);
 int rows_farm_of(struct rows *rows, int64_t licence_id, const char *installation_id, struct farm *ret,
                  struct error_detail *ret_detail);
@@ -59,24 +70,62 @@ int rows_usage_put(struct rows *rows, const char *farm_id, const struct usage *u
                    struct error_detail *ret_detail);
 
 /* Lists, in the order of making, from the one after cursor `after` (0: the first). Each row is handed to
- * `each` with its own cursor; it is valid during the call. */
+ * `each`; it is valid during the call. The cursor of a subscription, an order and an audit line is its id. */
+typedef void rows_subscription_fn(void *data, const struct subscription *subscription);
+int rows_each_subscription(struct rows *rows, int64_t after, int64_t limit, rows_subscription_fn *each,
+                           void *data, struct error_detail *ret_detail);
+
+typedef void rows_order_fn(void *data, const struct order *order);
+int rows_each_order(struct rows *rows, int64_t subscription_id, int64_t after, int64_t limit,
+                    rows_order_fn *each, void *data, struct error_detail *ret_detail);
+
 struct rows_licence_line {
     int64_t cursor;
     struct licence licence;
     struct subscription subscription;
 };
 typedef void rows_licence_fn(void *data, const struct rows_licence_line *line);
-int rows_each_licence(struct rows *rows, int64_t after, int64_t limit, rows_licence_fn *each, void *data,
-                      struct error_detail *ret_detail);
+/* `subscription_id` 0: of all. */
+int rows_each_licence(struct rows *rows, int64_t subscription_id, int64_t after, int64_t limit,
+                      rows_licence_fn *each, void *data, struct error_detail *ret_detail);
 
 struct rows_farm_line {
     int64_t cursor;
-    struct farm farm;
+    struct farm farm; /* with its note */
     struct usage_totals totals;
     char key[LEDGER_KEY_BYTES_MAX + 1]; /* "" for a trial */
+    int64_t subscription_id;            /* 0 for a trial */
+};
+int rows_farm_line(struct rows *rows, const char *id, struct rows_farm_line *ret,
+                   struct error_detail *ret_detail);
+int rows_farm_note_put(struct rows *rows, const char *id, const char *note, struct error_detail *ret_detail);
+
+struct rows_farm_filter {
+    enum farm_status status; /* FARM_NEW: any */
+    int64_t subscription_id; /* 0: any; of no effect beside a key */
+    const char *key;         /* canonical; NULL: any */
 };
 typedef void rows_farm_fn(void *data, const struct rows_farm_line *line);
-int rows_each_farm(struct rows *rows, int64_t after, int64_t limit, rows_farm_fn *each, void *data,
-                   struct error_detail *ret_detail);
+int rows_each_farm(struct rows *rows, const struct rows_farm_filter *filter, int64_t after, int64_t limit,
+                   rows_farm_fn *each, void *data, struct error_detail *ret_detail);
+
+/* A line of the audit log, which only ever grows: the database refuses everything else (audit.h writes it).
+ */
+struct rows_audit_line {
+    int64_t id, at_ms;
+    const char *who, *what, *subject;
+    const char *before, *after; /* JSON objects; NULL: none */
+};
+typedef void rows_audit_fn(void *data, const struct rows_audit_line *line);
+int rows_audit_put(struct rows *rows, const struct rows_audit_line *line, struct error_detail *ret_detail);
+/* `subject` NULL: all. */
+int rows_each_audit_line(struct rows *rows, const char *subject, int64_t after, int64_t limit,
+                         rows_audit_fn *each, void *data, struct error_detail *ret_detail);
+
+/* How many trials began on a day (since 1970-01-01, UTC), from a source address ("": in all). Counting one
+ * forgets the days before. */
+int rows_trials(struct rows *rows, int64_t day, const char *source, int64_t *ret_begun,
+                struct error_detail *ret_detail);
+int rows_trials_count(struct rows *rows, int64_t day, const char *source, struct error_detail *ret_detail);
 
 #endif

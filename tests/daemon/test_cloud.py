@@ -208,7 +208,7 @@ def endings():
         tap.equal(cloud.run("farm", "deactivate", farm["farm_id"]).returncode, 0, "the operator deactivates a farm")
         answer = cloud.report(farm, [window(1, now() - WINDOW)]).json()
         said = cloud.said(answer)
-        tap.equal((said["status"], said["reason"]), ("deactivated", "deactivated by the administrator"),
+        tap.equal((said["status"], said["reason"]), ("deactivated", "deactivated by administrator"),
                   "its next report is told so, signed")
         tap.equal(answer["accepted_through"], 1, "and still delivers")
         tap.equal(cloud.keys()[key]["state"], "free", "the key is free")

@@ -269,7 +269,7 @@ static void test_standing(void **state)
     assert_true(activation_end(farm, &world.licence, FARM_REASON_ADMINISTRATOR, START_MS));
     standing_issue(farm, &world.subscription, &world.licence, DAY_MS, START_MS, &standing);
     assert_false(standing.active);
-    assert_string_equal(standing.reason, "deactivated by the administrator");
+    assert_string_equal(standing.reason, "deactivated by administrator");
 
     struct farm trial = {.id = "farm-T", .installation_id = "T"};
     assert_int_equal(activation_by_trial(&trial, 0, true, START_MS), ACTIVATION_GRANTED);

@@ -1,5 +1,6 @@
 /* What the authority does, over a real database and a clock of the test's own. */
 #include "cloud/authority.h"
+#include "cloud/authority_admin.h"
 #include "tests/unit/unit.h"
 
 #include <stdio.h>
@@ -61,9 +62,10 @@ static void new_key(struct world *world, uint32_t limit, const char *term_text, 
 {
     struct term term;
     struct licence licence;
+    const struct audit_author author = {"socket", START_MS};
     assert_true(term_parse(term_text, &term));
     assert_int_equal(
-        authority_create_key(world->rows, limit, &term, "office", START_MS, &licence, &world->detail), 0);
+        authority_create_key(world->rows, &author, limit, &term, "office", &licence, &world->detail), 0);
     assert_true(licence.id > 0);
     (void)snprintf(ret, 32, "%s", licence.key);
 }
@@ -231,7 +233,7 @@ static void test_reports_are_kept_once(void **state)
 static void test_release_and_the_administrator(void **state)
 {
     struct world *world = *state;
-    struct farm farm;
+    struct admin_farm farm;
     char key[32], token[64], farm_id[64];
     new_key(world, 10, "1y", key);
     assert_int_equal(activate(world, key, "A", false, START_MS), ACTIVATION_GRANTED);
@@ -254,12 +256,16 @@ static void test_release_and_the_administrator(void **state)
     }
     assert_int_equal(activate(world, key, "B", false, START_MS + 2), ACTIVATION_GRANTED);
     (void)strcpy(farm_id, world->activation.answer.farm_id);
-    assert_int_equal(authority_deactivate(world->rows, farm_id, START_MS + 3, &farm, &world->detail), 0);
-    assert_int_equal(farm.reason, FARM_REASON_ADMINISTRATOR);
-    assert_int_equal(authority_deactivate(world->rows, farm_id, START_MS + 9, &farm, &world->detail), 0);
-    assert_int_equal(farm.deactivated_ms, START_MS + 3);
-    assert_int_equal(authority_deactivate(world->rows, "f-none", START_MS, &farm, &world->detail),
-                     ERROR_NOT_FOUND);
+    struct audit_author author = {"socket", START_MS + 3};
+    assert_int_equal(authority_admin_deactivate(world->rows, &author, farm_id, &farm, &world->detail), 0);
+    assert_true(farm.changed);
+    assert_int_equal(farm.line.farm.reason, FARM_REASON_ADMINISTRATOR);
+    author.now_ms = START_MS + 9;
+    assert_int_equal(authority_admin_deactivate(world->rows, &author, farm_id, &farm, &world->detail), 0);
+    assert_false(farm.changed);
+    assert_int_equal(farm.line.farm.deactivated_ms, START_MS + 3);
+    assert_int_equal(authority_admin_deactivate(world->rows, &author, "f-none", &farm, &world->detail), 0);
+    assert_int_equal(farm.verdict, LEDGER_UNKNOWN_FARM);
     assert_int_equal(activate(world, key, "B", false, START_MS + 4), ACTIVATION_GRANTED);
     assert_int_equal(verified(world, world->activation.answer.entitlement).status, ENTITLEMENT_STANDS);
 }
@@ -313,9 +319,13 @@ static void test_lists_go_page_by_page_and_survive(void **state)
     world->rows = NULL;
     assert_int_equal(rows_open(world->path, &world->rows, &world->detail), 0);
     int64_t cursors[2] = {0, 0};
-    assert_int_equal(rows_each_farm(world->rows, 0, 4, count_farm, cursors, &world->detail), 0);
+    assert_int_equal(rows_each_farm(world->rows, &(struct rows_farm_filter){.key = NULL}, 0, 4, count_farm,
+                                    cursors, &world->detail),
+                     0);
     assert_int_equal(cursors[0], 4);
-    assert_int_equal(rows_each_farm(world->rows, cursors[1], 4, count_farm, cursors, &world->detail), 0);
+    assert_int_equal(rows_each_farm(world->rows, &(struct rows_farm_filter){.key = NULL}, cursors[1], 4,
+                                    count_farm, cursors, &world->detail),
+                     0);
     assert_int_equal(cursors[0], 7);
 
     char note[32];

@@ -126,6 +126,31 @@ static void a_renewal_extends_from_the_old_end_or_from_the_order(void **state)
                      LEDGER_NOT_ACTIVATED);
 }
 
+static void who_buys_says_whether_it_renews(void **state)
+{
+    (void)state;
+    static const bool yes = true, no = false;
+    static const struct {
+        enum channel channel;
+        const bool *wanted;
+        enum ledger_verdict verdict;
+        bool renews;
+    } rows[] = {
+        {CHANNEL_ONLINE, NULL, LEDGER_GRANTED, true},   {CHANNEL_ONLINE, &no, LEDGER_GRANTED, false},
+        {CHANNEL_ONLINE, &yes, LEDGER_GRANTED, true},   {CHANNEL_RESELLER, NULL, LEDGER_GRANTED, false},
+        {CHANNEL_RESELLER, &no, LEDGER_GRANTED, false}, {CHANNEL_RESELLER, &yes, LEDGER_RESELLER, false},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct bought bought = {.subscription = {.id = 0}};
+        struct subscription_order wanted = {
+            .name = "", .contract = "", .term = year, .channel = rows[i].channel, .renews = rows[i].wanted};
+        assert_int_equal(
+            subscription_buy(&wanted, "KEY", JAN_31, &bought.subscription, &bought.primary, &bought.order),
+            rows[i].verdict);
+        assert_int_equal(bought.subscription.renews, rows[i].renews);
+    }
+}
+
 static void it_renews_by_itself_term_by_term(void **state)
 {
     (void)state;
@@ -138,11 +163,14 @@ static void it_renews_by_itself_term_by_term(void **state)
     assert_int_equal(subscription->expires_ms, FEB_28 + 28 * DAY);
     assert_true(subscription_renews_now(subscription, FEB_28 + 40 * DAY, &bought.order));
     assert_false(subscription_renews_now(subscription, FEB_28 + 40 * DAY, &bought.order));
-    assert_int_equal(subscription_set_renews(subscription, false), LEDGER_GRANTED);
+    assert_int_equal(subscription_set_renews(subscription, false, FEB_28 + 40 * DAY), LEDGER_GRANTED);
     assert_int_equal(subscription->expires_ms, FEB_28 + 59 * DAY); /* turning it off changes nothing before */
     assert_false(subscription_renews_now(subscription, FEB_28 + 400 * DAY, &bought.order));
+    assert_int_equal(subscription_set_renews(subscription, true, FEB_28 + 59 * DAY), LEDGER_EXPIRED);
+    assert_int_equal(subscription_set_renews(subscription, false, FEB_28 + 59 * DAY), LEDGER_GRANTED);
+    assert_int_equal(subscription_set_renews(subscription, true, FEB_28 + 59 * DAY - 1), LEDGER_GRANTED);
     struct bought reseller = running(year, CHANNEL_RESELLER);
-    assert_int_equal(subscription_set_renews(&reseller.subscription, true), LEDGER_RESELLER);
+    assert_int_equal(subscription_set_renews(&reseller.subscription, true, JAN_31), LEDGER_RESELLER);
 }
 
 static void cancelled_is_cancelled(void **state)
@@ -156,7 +184,7 @@ static void cancelled_is_cancelled(void **state)
     assert_int_equal(subscription_cancel(subscription, JAN_31, &bought.order), LEDGER_CANCELLED);
     assert_int_equal(subscription_add(subscription, &bought.primary, 1, 0, &bought.order), LEDGER_CANCELLED);
     assert_int_equal(subscription_renew(subscription, &year, 0, &bought.order), LEDGER_CANCELLED);
-    assert_int_equal(subscription_set_renews(subscription, true), LEDGER_CANCELLED);
+    assert_int_equal(subscription_set_renews(subscription, true, JAN_31), LEDGER_CANCELLED);
     assert_false(subscription_renews_now(subscription, A_YEAR_ON + DAY, &bought.order));
 }
 
@@ -179,6 +207,7 @@ int main(void)
         cmocka_unit_test(status_follows_from_dates),
         cmocka_unit_test(only_orders_that_add_licences_count_as_purchases),
         cmocka_unit_test(a_renewal_extends_from_the_old_end_or_from_the_order),
+        cmocka_unit_test(who_buys_says_whether_it_renews),
         cmocka_unit_test(it_renews_by_itself_term_by_term),
         cmocka_unit_test(cancelled_is_cancelled),
         cmocka_unit_test(every_refusal_has_its_words),
