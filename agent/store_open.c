@@ -226,6 +226,7 @@ static int finish_loading(struct store *store, int64_t wall_ms, struct store_loa
     store->history_now_ms = store_history_now(&loaded->licence);
     reconcile(loaded);
     loaded->core.standing = loaded->licence.standing;
+    loaded->core.clock_ms = loaded->licence.clock.licence_ms;
     loaded->core.installation_id = loaded->identity.installation_id;
     name_farm(store, loaded);
     if (!store->database.open) {

@@ -107,11 +107,11 @@ struct due {
     int64_t at_ms; /* licence time; INT64_MAX: never */
 };
 
-/* Leases run on event time, which may be ahead. */
+/* Leases run on event time, which may be ahead; after a restart it may be behind. */
 static int64_t lease_due_ms(const struct core *core)
 {
     int64_t due_ms = roster_due_ms(core->roster, core->settings.api_lease_ms);
-    return due_ms <= core->now_ms ? core->clock_ms : due_ms;
+    return due_ms <= core->now_ms || due_ms <= core->clock_ms ? core->clock_ms : due_ms;
 }
 
 static bool validates(const struct core *core)
@@ -319,6 +319,7 @@ static void start(struct core *core)
     core_judge(core);
     core->started = true;
     core->told_once = false;
+    core->validation_due_ms = core_phase_after(core, core->clock_ms); /* this is one, none was missed */
     core_move_time(core, core->clock_ms, true);
     core_validate(core);
 }
@@ -414,6 +415,17 @@ static int restore_reporter(struct core *core, const struct core_saved *saved, i
     return code;
 }
 
+/* What fell due since the last step has not happened yet, and what happened before is not to happen again.
+ * The standing may have been stored long before; licence time was never further behind event time than this.
+ */
+static int64_t clock_to_go_on_from(const struct core *core, const struct core_saved *saved, int64_t now_ms)
+{
+    int64_t clock_ms = saved->clock_ms != 0 ? saved->clock_ms : core->now_ms;
+    if (clock_ms < core->now_ms - CORE_AHEAD_MS)
+        clock_ms = core->now_ms - CORE_AHEAD_MS;
+    return least(now_ms, clock_ms);
+}
+
 int core_restore(struct core *core, const struct core_saved *saved, int64_t now_ms)
 {
     assert(!core->peak.started);
@@ -434,7 +446,7 @@ int core_restore(struct core *core, const struct core_saved *saved, int64_t now_
         core->peak = (struct peak){.window = saved->running, .today = saved->today, .ever = saved->ever};
     peak_start(&core->peak, tally_level(core->tally), now_ms);
     core->now_ms = core->peak.now_ms;
-    core->clock_ms = least(now_ms, core->now_ms); /* what fell due since has not happened yet */
+    core->clock_ms = clock_to_go_on_from(core, saved, now_ms);
     core->validation_due_ms = core_phase_after(core, now_ms);
     core->marks_moved = true; /* the first step stores what begins here */
     return restore_reporter(core, saved, now_ms);

@@ -184,6 +184,7 @@ struct core_saved {
     struct window running;
     struct peak_mark today, ever;
     struct standing standing;
+    int64_t clock_ms;    /* licence time when the standing was stored; 0: not known */
     const char *farm_id; /* NULL: never activated */
     const char *installation_id;
 };

@@ -77,9 +77,11 @@ static void say_deactivated(struct core *core)
     core_log(core, &event);
 }
 
-/* At equal instants: entitlements, timers, validation (RULES §3.5). */
+/* At equal instants: entitlements, timers, validation (RULES §3.5). The farm's phase may be another one now:
+ * what lies before the entitlement is not missed. */
 static void after_grant(struct core *core)
 {
+    core->validation_due_ms = core_phase_after(core, core->clock_ms);
     core_move_time(core, core->clock_ms, true);
     if (core->started)
         core_validate(core);
@@ -124,21 +126,22 @@ static int check_activation(const struct core *core, const struct core_event *ev
                           event->activated.grant);
 }
 
-/* The reporter changes farms before time moves on: a window that closes in this very step is the new farm's,
- * whose identity it will be stored with. */
+/* A window that closes before the activation is not the new farm's: it was opened under no farm or another,
+ * whose windows are never sent any more. Nobody gets it (RULES §3.2). */
 int core_activated(struct core *core, const struct core_event *event, int64_t now_ms)
 {
     const struct grant *grant = event->activated.grant;
     int code = check_activation(core, event);
     if (code == 0 && !core_actions_clock(core->actions, grant->issued_at_ms))
         code = CORE_NO_MEMORY;
-    if (code == 0)
-        code = reporter_start(core->reporter, event->activated.farm_id, event->activated.next_sequence,
-                              grant->issued_at_ms);
+    if (code == 0 && strcmp(core->farm_id, event->activated.farm_id) != 0)
+        (void)reporter_start(core->reporter, NULL, 0, now_ms);
     core_move_time(core, now_ms, false);
     if (code < 0)
         return code == CORE_NO_MEMORY ? code : refuse(core, code);
     correct_clock(core, grant->issued_at_ms);
+    (void)reporter_start(core->reporter, event->activated.farm_id, event->activated.next_sequence,
+                         core->clock_ms); /* takes any id that fits */
     bool again = core->standing.activation == ACTIVATION_REVOKED &&
                  strcmp(core->farm_id, event->activated.farm_id) == 0;
     memcpy(core->farm_id, event->activated.farm_id, strlen(event->activated.farm_id) + 1);

@@ -205,6 +205,8 @@ struct world {
     uint64_t serial;
     uint64_t next_sequence; /* that the next window of the farm must have */
     bool reporting, in_flight;
+    bool another; /* the event brought another farm, or one after none: windows that closed first are nobody's
+                   */
     unsigned boots[HOSTS_MAX];
     uint64_t settings_seed;
     char difference[512];
@@ -530,6 +532,7 @@ static void activate(struct world *world)
             world->store.windows[i].state = 'x'; /* another farm's are never sent */
     (void)snprintf(world->farm_id, sizeof(world->farm_id), "%s", farm_id);
     memcpy(world->store.farm_id, world->farm_id, sizeof(world->farm_id));
+    world->another = another || !world->reporting;
     world->next_sequence = next_sequence;
     world->reporting = true;
     struct grant grant = next_grant(world);
@@ -671,10 +674,11 @@ static bool run_world(struct world *world, uint64_t seed, uint64_t *events)
     note_level(world, T0);
     for (unsigned i = 0; *world->difference == '\0' && i < EVENTS_PER_WORLD; i++, ++*events) {
         bool was_reporting = world->reporting;
+        world->another = false;
         happen(world);
         /* a window that a release or a copy found open closes before it takes effect */
         bool is_reporting = world->reporting;
-        world->reporting = was_reporting || is_reporting;
+        world->reporting = (was_reporting || is_reporting) && !world->another;
         check_new_windows(world);
         world->reporting = is_reporting;
         check_alike(world);

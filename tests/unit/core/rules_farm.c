@@ -23,6 +23,7 @@ struct seen_host {
  * tests/property. */
 struct stored {
     struct standing standing;
+    int64_t clock_ms; /* licence time when it was stored */
     struct window running;
     struct peak_mark today, ever;
     bool has_running;
@@ -57,6 +58,7 @@ static void store(const struct persist *persist)
     switch (persist->type) {
     case PERSIST_STANDING:
         stored->standing = persist->standing;
+        stored->clock_ms = farm->now_ms;
         break;
     case PERSIST_RUNNING:
         stored->has_running = true;
@@ -477,6 +479,7 @@ static void restore(void)
                                .today = stored->today,
                                .ever = stored->ever,
                                .standing = stored->standing,
+                               .clock_ms = stored->clock_ms,
                                .farm_id = *stored->farm_id != '\0' ? stored->farm_id : NULL,
                                .installation_id = "installation"};
     for (size_t i = 0; i < stored->window_count; i++)

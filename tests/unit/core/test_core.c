@@ -585,16 +585,24 @@ static void the_same_farm_goes_on_and_another_begins_anew(void **state)
     close_fixture(&f);
 }
 
-static void a_window_that_closes_with_the_activation_is_the_new_farms(void **state)
+static void a_window_that_closes_before_an_activation_is_not_its_farms(void **state)
 {
     (void)state;
     struct fixture f;
     open_fixture(&f);
-    struct grant grant = grant_of("farm", 1, 10, T0), another = grant_of("farm2", 1, 10, T0 + WINDOW_MS);
-    activate(&f, &grant, T0);
-    activate(&f, &another, T0 + WINDOW_MS);
+    struct grant grant = grant_of("farm", 1, 10, T0 + WINDOW_MS);
+    struct grant another = grant_of("farm2", 1, 10, T0 + 3 * WINDOW_MS);
+    simple(&f, EVENT_STARTED, T0);
+    activate(&f, &grant, T0 + WINDOW_MS);
+    assert_int_equal(closed_window(&f, 0)->sequence, 0);
+    assert_int_equal(status_of(&f).windows_queued, 0);
+    activate(&f, &another, T0 + 2 * WINDOW_MS); /* corrected by one window more */
+    assert_int_equal(persists(&f, PERSIST_WINDOW), 2);
+    assert_int_equal(closed_window(&f, 0)->sequence, 0);
+    assert_int_equal(closed_window(&f, 1)->sequence, 0);
+    assert_int_equal(status_of(&f).windows_queued, 0);
+    simple(&f, EVENT_TIMER, T0 + 4 * WINDOW_MS);
     assert_int_equal(closed_window(&f, 0)->sequence, 1);
-    assert_int_equal(status_of(&f).windows_queued, 1);
     close_fixture(&f);
 }
 
@@ -672,6 +680,33 @@ static void what_ended_while_the_agent_was_away_is_closed(void **state)
     assert_int_equal(closed_window(&f, 1)->peak_users, 1);
     assert_int_equal(status_of(&f).windows_queued, 4);
     assert_int_equal(status_of(&f).ever.users, 8);
+    close_fixture(&f);
+}
+
+/* Licence time was stored later than the lease ended: it ends then, time does not go back to it. */
+static void what_was_overdue_ends_at_the_stored_time(void **state)
+{
+    (void)state;
+    struct fixture f;
+    open_fixture(&f);
+    struct roster_change stored = {.connection = connection("1", "alice"),
+                                   .reported_by = REPORTED_BY_BROKER,
+                                   .broker_id = "",
+                                   .lease_at_ms = T0 + 1 - DAY_MS};
+    struct core_saved saved = {
+        .connections = &stored,
+        .connection_count = 1,
+        .has_running = true,
+        .running = {.start_ms = T0, .end_ms = T0 + WINDOW_MS, .peak_at_ms = T0},
+        .standing = {.activation = ACTIVATION_ACTIVE, .grant = grant_of("farm", 1, 0, T0)},
+        .clock_ms = T0 + 60000,
+        .farm_id = "farm",
+        .installation_id = "inst"};
+    assert_int_equal(core_restore(f.core, &saved, T0 + 120000), 0);
+    simple(&f, EVENT_TIMER, T0 + 120000);
+    const struct action *ended = nth(&f, ACTION_LOG, LOG_connection_ended, 0);
+    assert_non_null(ended);
+    assert_int_equal(ended->log.at_ms, T0 + 60000);
     close_fixture(&f);
 }
 
@@ -903,10 +938,11 @@ int main(void)
         cmocka_unit_test(refused_windows_are_set_aside),
         cmocka_unit_test(an_outage_is_said_when_it_begins_changes_and_ends),
         cmocka_unit_test(the_same_farm_goes_on_and_another_begins_anew),
-        cmocka_unit_test(a_window_that_closes_with_the_activation_is_the_new_farms),
+        cmocka_unit_test(a_window_that_closes_before_an_activation_is_not_its_farms),
         cmocka_unit_test(a_finished_day_is_stored),
         cmocka_unit_test(a_lost_entitlement_comes_back_with_a_report),
         cmocka_unit_test(what_ended_while_the_agent_was_away_is_closed),
+        cmocka_unit_test(what_was_overdue_ends_at_the_stored_time),
         cmocka_unit_test(stored_state_that_makes_no_sense_is_refused),
         cmocka_unit_test(the_list_keeps_its_own_texts),
         cmocka_unit_test(no_put_is_half_done_without_memory),

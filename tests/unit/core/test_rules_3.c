@@ -167,6 +167,31 @@ RULE(rule_3_1_time_that_was_days_ahead_begins_anew)
     assert_int_equal(status().ever.at_ms, START + HOURS(24) + MINUTES(7));
 }
 
+RULE(rule_3_1_licence_time_is_stored_so_a_restart_repeats_nothing)
+{
+    grant()->expires_at_ms = START + MINUTES(5);
+    entitled();
+    after(MINUTES(10));
+    assert_int_equal(said(LOG_expiry_grace_started), 1);
+    forget();
+    restarts();
+    assert_int_equal(said(LOG_term_renewed), 0);
+    assert_int_equal(said(LOG_expiry_grace_started), 0);
+    expect_term(TERM_EXPIRY_GRACE);
+}
+
+RULE(rule_3_1_a_quiet_farm_stored_it_long_ago_and_no_time_is_lost)
+{
+    after(DAYS(3)); /* nothing changed, nothing was stored but windows */
+    size_t before = windows();
+    forget();
+    restarts();
+    assert_int_equal(said(LOG_time_restarted), 0);
+    after(MINUTES(20));
+    assert_int_equal(windows(), before + 1);
+    assert_int_equal(window(before)->start_ms, START + DAYS(3));
+}
+
 RULE(rule_3_1_nothing_follows_from_the_time_zone)
 {
     grant()->expires_at_ms = START + DAYS(130); /* over the end of March and its hour */
@@ -349,6 +374,32 @@ RULE(rule_3_4_a_missed_validation_sees_what_was_true_at_its_instant)
     asleep(MINUTES(55)); /* the last missed phase lies less than 60 minutes after */
     expect(USAGE_ENFORCED);
     assert_int_equal(said(LOG_farm_over), 0);
+}
+
+RULE(rule_3_4_a_new_activation_has_missed_none)
+{
+    released();
+    after(DAYS(3)); /* phases of the other farm pass */
+    grant()->expires_at_ms = now() + DAYS(30);
+    assert_int_equal(activated("another"), 0);
+    assert_int_equal(said(LOG_term_ends_soon), 1); /* at the activation, not a phase before it as well */
+    assert_int_equal(said_number(LOG_term_ends_soon, "days"), 30);
+    assert_in_range(next_phase(), now() + 1, now() + MINUTES(20));
+}
+
+RULE(rule_3_4_a_start_has_missed_none)
+{
+    int64_t expires_at = next_phase() + MINUTES(19);
+    grant()->expires_at_ms = expires_at;
+    entitled();
+    stops();
+    starts_but_does_not_judge_yet();
+    late(expires_at + 1 - now()); /* a phase has passed, and the term has ended */
+    judges();
+    assert_int_equal(said_at(LOG_expiry_grace_started), expires_at);
+    assert_int_equal(said(LOG_expiry_grace_started), 1);
+    assert_int_equal(said(LOG_term_renewed), 0); /* at that phase the term ran still */
+    expect_term(TERM_EXPIRY_GRACE);
 }
 
 RULE(rule_3_4_without_an_activation_there_is_none)
@@ -1278,6 +1329,8 @@ int main(void)
         RULE_TEST(rule_3_1_a_grace_that_is_spent_stays_so_when_time_is_set_back_a_little),
         RULE_TEST(rule_3_1_exceeding_never_began_later_than_now),
         RULE_TEST(rule_3_1_time_that_was_days_ahead_begins_anew),
+        RULE_TEST(rule_3_1_licence_time_is_stored_so_a_restart_repeats_nothing),
+        RULE_TEST(rule_3_1_a_quiet_farm_stored_it_long_ago_and_no_time_is_lost),
         RULE_TEST(rule_3_1_nothing_follows_from_the_time_zone),
         RULE_TEST(rule_3_2_windows_are_20_minutes_of_unix_time),
         RULE_TEST(rule_3_2_the_first_and_the_last_may_be_shorter),
@@ -1292,6 +1345,8 @@ int main(void)
         RULE_TEST(rule_3_4_validation_happens_every_20_minutes_whether_the_authority_is_reached_or_not),
         RULE_TEST(rule_3_4_missed_cycles_run_once_at_the_last_missed_instant),
         RULE_TEST(rule_3_4_a_missed_validation_sees_what_was_true_at_its_instant),
+        RULE_TEST(rule_3_4_a_new_activation_has_missed_none),
+        RULE_TEST(rule_3_4_a_start_has_missed_none),
         RULE_TEST(rule_3_4_without_an_activation_there_is_none),
         RULE_TEST(rule_3_5_only_enforced_and_over_wait_for_a_validation),
         RULE_TEST(rule_3_5_at_the_bound_itself_the_next_state_holds),
