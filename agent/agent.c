@@ -334,10 +334,12 @@ static void stop(struct agent *agent)
 
 static void finish(struct agent *agent)
 {
+    struct error_detail detail = {""};
+    if (gate_finish(&agent->gate, &detail) != 0)
+        log_line(&agent->log, SEVERITY_ERROR, "%s", detail.text);
     farm_destroy(agent->farm);
     core_destroy(agent->core);
     resources_destroy(agent->resources);
-    gate_finish(&agent->gate);
     settings_core_destroy(agent->words);
     free(agent->settings);
 }
@@ -369,7 +371,6 @@ static void choose_log(struct agent *agent)
 
 static int open_rest(struct agent *agent, struct error_detail *ret_detail)
 {
-    gate_init(&agent->gate, agent->settings->gate_directory);
     refusals_init(&agent->refusals, uv_now(&agent->loop));
     agent->accounts = accounts_create(&agent->loop);
     if (!agent->accounts) {
@@ -386,6 +387,8 @@ static int open_rest(struct agent *agent, struct error_detail *ret_detail)
         error = open_api(agent, ret_detail);
     if (!error)
         error = open_sessions(agent, ret_detail);
+    if (!error)
+        agent_gate_open(agent);
     return error;
 }
 

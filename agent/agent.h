@@ -27,7 +27,8 @@
 #define AGENT_REFRESH_MS    1200000 /* every source enumerates anew: heals what was lost (DESIGN §4) */
 #define AGENT_PRESENT_LAZY_MS \
     1000 /* while the gate is open, `present` follows the sessions at most this late */
-#define AGENT_GATE_RETRY_MS 5000 /* gate files that could not be written are tried again */
+#define AGENT_PRESENT_SPACING_MS 100  /* else at once, but for the changes of so long a time together */
+#define AGENT_GATE_RETRY_MS      5000 /* gate files that could not be written are tried again */
 
 /* Exit codes of farmgated. */
 enum agent_exit {
@@ -67,6 +68,7 @@ struct agent {
     uv_signal_t terminate, interrupt, reload;
     struct report_waiter *report_waiters; /* who asked for POST /v1/report */
     uint64_t present_revision;            /* of the sessions that `present` was last written for */
+    uint64_t present_applied_ms;          /* of the loop's clock */
     bool gate_failed;                     /* said once */
     bool orphans_ended;                   /* stored sessions that no source speaks of any more */
     bool reload_refused;                  /* the last one */
@@ -90,9 +92,12 @@ void agent_accounts_changed(void *agent);
 /* What the API may ask (agent_asks.c). */
 struct api_agent agent_offers(struct agent *agent);
 
-/* Files of the gate, brought to where the verdict and the sessions stand (agent_gate.c). */
+/* Files of the gate (agent_gate.c): from now on they are this agent's, no other runs. */
+void agent_gate_open(struct agent *agent);
+/* They are brought to where the verdict and the sessions stand. */
 void agent_gate_apply(struct agent *agent);
-/* After a step: if the sessions changed, `present` must follow, at once while the gate is closed. */
+/* After a step: if the sessions changed, `present` must follow, at once while the gate is closed or licences
+ * have run out. */
 void agent_gate_follow(struct agent *agent);
 
 /* One line of how things stand, to service_ready or service_status. */

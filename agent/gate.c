@@ -8,12 +8,18 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
-#define GATE_FILE_MODE    0600
-#define GATE_PATH_BYTES   (sizeof(((struct gate *)NULL)->directory) + 16)
-#define GATE_NAME_NOLOGIN "nologin"
-#define GATE_NAME_PRESENT "present"
+#define GATE_FILE_MODE       0600
+#define GATE_DIRECTORY_BYTES (sizeof(((struct gate *)NULL)->directory))
+#define GATE_PATH_BYTES      (GATE_DIRECTORY_BYTES + 16)
+#define GATE_NAME_NOLOGIN    "nologin"
+#define GATE_NAME_PRESENT    "present"
+#define GATE_NAME_RUN_OUT    "run-out"
+#define RUN_OUT_NOTE                                                                             \
+    "All licences are in use: that is why nologin stands here, and it goes with farmgated. See " \
+    "farmgated(8).\n"
 
 void gate_init(struct gate *gate, const char *directory)
 {
@@ -36,7 +42,7 @@ static char *present_text(const char *const *present, size_t count)
         return NULL;
     size_t kept = 0, bytes = 1;
     for (size_t i = 0; i < count; i++) {
-        if (!connection_text_valid(present[i], CONNECTION_USER_BYTES_MAX))
+        if (!connection_text_valid(present[i], GATE_NAME_BYTES_MAX))
             continue;
         names[kept++] = present[i];
         bytes += strlen(present[i]) + 1;
@@ -61,22 +67,28 @@ static char *with_newline(const char *text)
     return line;
 }
 
-static void file_path(const struct gate *gate, const char *name, char ret_path[GATE_PATH_BYTES])
+static void file_path(const char *directory, const char *name, char ret_path[GATE_PATH_BYTES])
 {
-    (void)snprintf(ret_path, GATE_PATH_BYTES, "%s/%s", gate->directory, name);
+    (void)snprintf(ret_path, GATE_PATH_BYTES, "%s/%s", directory, name);
+}
+
+static int write_file(const struct gate *gate, const char *name, const char *text,
+                      struct error_detail *ret_detail)
+{
+    char path[GATE_PATH_BYTES];
+    file_path(gate->directory, name, path);
+    return file_replace(path, text, strlen(text), GATE_FILE_MODE, false, ret_detail);
 }
 
 /* Replaces *kept, what the file holds, by `text` (taken over) unless they are the same. */
-static int write_file(const struct gate *gate, const char *name, char **kept, char *text,
-                      struct error_detail *ret_detail)
+static int keep_file(const struct gate *gate, const char *name, char **kept, char *text,
+                     struct error_detail *ret_detail)
 {
     if (*kept && strcmp(*kept, text) == 0) {
         free(text);
         return 0;
     }
-    char path[GATE_PATH_BYTES];
-    file_path(gate, name, path);
-    int error = file_replace(path, text, strlen(text), GATE_FILE_MODE, false, ret_detail);
+    int error = write_file(gate, name, text, ret_detail);
     free(*kept);
     *kept = error == 0 ? text : NULL;
     if (error != 0)
@@ -84,40 +96,63 @@ static int write_file(const struct gate *gate, const char *name, char **kept, ch
     return error;
 }
 
-static int remove_nologin(struct gate *gate, struct error_detail *ret_detail)
+static int remove_file(const char *directory, const char *name, struct error_detail *ret_detail)
 {
     char path[GATE_PATH_BYTES];
-    file_path(gate, GATE_NAME_NOLOGIN, path);
-    if (unlink(path) != 0 && errno != ENOENT) {
-        int number = errno;
-        error_detail_set(ret_detail, "cannot remove %s: %s", path, strerror(number));
-        return error_from_errno(number);
-    }
-    free(gate->text);
-    gate->text = NULL;
-    return 0;
+    file_path(directory, name, path);
+    if (unlink(path) == 0 || errno == ENOENT)
+        return 0;
+    int number = errno;
+    error_detail_set(ret_detail, "cannot remove %s: %s", path, strerror(number));
+    return error_from_errno(number);
 }
 
-/* Opening: nologin goes first, whatever becomes of `present`. Closing: `present` must stand before nologin
- * does, and without it nologin is not made. So nobody who may come back is refused at any instant. */
+/* In this order: run-out without a nologin harms nobody, a nologin that has lost its run-out stays for ever.
+ */
+static int remove_both(const char *directory, struct error_detail *ret_detail)
+{
+    int error = remove_file(directory, GATE_NAME_NOLOGIN, ret_detail);
+    return error != 0 ? error : remove_file(directory, GATE_NAME_RUN_OUT, ret_detail);
+}
+
+/* Opening: nologin goes first, whatever becomes of `present`. */
 static int open_files(struct gate *gate, char *present, struct error_detail *ret_detail)
 {
-    int error = gate->written && !gate->closed ? 0 : remove_nologin(gate, ret_detail);
+    int error = 0;
+    if (!gate->written || gate->state != GATE_OPEN)
+        error = remove_both(gate->directory, ret_detail);
     if (error != 0) {
         free(present);
         return error;
     }
-    return write_file(gate, GATE_NAME_PRESENT, &gate->present, present, ret_detail);
+    free(gate->text);
+    gate->text = NULL;
+    return keep_file(gate, GATE_NAME_PRESENT, &gate->present, present, ret_detail);
 }
 
-static int close_files(struct gate *gate, char *text, char *present, struct error_detail *ret_detail)
+/* Says by run-out which nologin it is that comes next. */
+static int mark(const struct gate *gate, enum gate_state state, struct error_detail *ret_detail)
 {
-    int error = write_file(gate, GATE_NAME_PRESENT, &gate->present, present, ret_detail);
+    if (gate->written && gate->state == state)
+        return 0;
+    if (state == GATE_RUN_OUT)
+        return write_file(gate, GATE_NAME_RUN_OUT, RUN_OUT_NOTE, ret_detail);
+    return remove_file(gate->directory, GATE_NAME_RUN_OUT, ret_detail);
+}
+
+/* Closing: `present` must stand before nologin does, and without it nologin is not made. So nobody who may
+ * come back is refused at any instant. */
+static int close_files(struct gate *gate, enum gate_state state, char *text, char *present,
+                       struct error_detail *ret_detail)
+{
+    int error = keep_file(gate, GATE_NAME_PRESENT, &gate->present, present, ret_detail);
+    if (error == 0)
+        error = mark(gate, state, ret_detail);
     if (error != 0) {
         free(text);
         return error;
     }
-    return write_file(gate, GATE_NAME_NOLOGIN, &gate->text, text, ret_detail);
+    return keep_file(gate, GATE_NAME_NOLOGIN, &gate->text, text, ret_detail);
 }
 
 static void forget(struct gate *gate)
@@ -128,30 +163,49 @@ static void forget(struct gate *gate)
     gate->written = false;
 }
 
-int gate_apply(struct gate *gate, bool closed, const char *text, const char *const *present,
+int gate_apply(struct gate *gate, enum gate_state state, const char *text, const char *const *present,
                size_t present_count, struct error_detail *ret_detail)
 {
+    bool closes = state != GATE_OPEN;
     if (gate->directory[0] == '\0')
         return 0;
     char *names = present_text(present, present_count);
-    char *line = closed ? with_newline(text) : NULL;
-    if (!names || (closed && !line)) {
+    char *line = closes ? with_newline(text) : NULL;
+    if (!names || (closes && !line)) {
         free(names);
         free(line);
         error_detail_set(ret_detail, "%s", error_text(ERROR_NO_MEMORY));
         return ERROR_NO_MEMORY;
     }
-    int error = closed ? close_files(gate, line, names, ret_detail) : open_files(gate, names, ret_detail);
+    int error =
+        closes ? close_files(gate, state, line, names, ret_detail) : open_files(gate, names, ret_detail);
     if (error != 0) {
         forget(gate);
         return error;
     }
     gate->written = true;
-    gate->closed = closed;
+    gate->state = state;
     return 0;
 }
 
-void gate_finish(struct gate *gate)
+int gate_after_stop(const char *directory, struct error_detail *ret_detail)
+{
+    char path[GATE_PATH_BYTES];
+    struct stat status;
+    if (directory[0] == '\0' || strlen(directory) >= GATE_DIRECTORY_BYTES)
+        return 0;
+    file_path(directory, GATE_NAME_RUN_OUT, path);
+    if (lstat(path, &status) == 0)
+        return remove_both(directory, ret_detail);
+    int number = errno;
+    if (number == ENOENT || number == ENOTDIR)
+        return 0;
+    error_detail_set(ret_detail, "cannot look for %s: %s", path, strerror(number));
+    return error_from_errno(number);
+}
+
+int gate_finish(struct gate *gate, struct error_detail *ret_detail)
 {
     forget(gate);
+    return gate_after_stop(gate->directory, ret_detail);
 }

@@ -15,18 +15,21 @@ struct options {
     const char *settings_path;
     bool settings_named;
     bool check;
+    bool after_stop;
 };
 
 static void print_help(FILE *stream)
 {
     (void)fprintf(stream,
-                  "usage: farmgated [--config FILE] [--check-config]\n"
+                  "usage: farmgated [--config FILE] [--check-config | --after-stop]\n"
                   "\n"
                   "The licence agent: counts the concurrent users of this host's farm and keeps its gate.\n"
                   "Runs in the foreground until SIGTERM; SIGHUP reads the configuration again.\n"
                   "\n"
                   "  -c, --config FILE   the configuration (default %s; may be absent)\n"
                   "      --check-config  say whether the configuration is right, and end\n"
+                  "      --after-stop    undo what must not outlive an agent that has ended (for the service "
+                  "manager), and end\n"
                   "      --version       print the version, and end\n"
                   "  -h, --help          print this, and end\n"
                   "\n"
@@ -38,11 +41,10 @@ static void print_help(FILE *stream)
 /* -1: go on; else the exit code. */
 static int parse_options(int argc, char **argv, struct options *ret_options)
 {
-    static const struct option table[] = {{"config", required_argument, NULL, 'c'},
-                                          {"check-config", no_argument, NULL, 'k'},
-                                          {"version", no_argument, NULL, 'v'},
-                                          {"help", no_argument, NULL, 'h'},
-                                          {NULL, 0, NULL, 0}};
+    static const struct option table[] = {
+        {"config", required_argument, NULL, 'c'}, {"check-config", no_argument, NULL, 'k'},
+        {"after-stop", no_argument, NULL, 'a'},   {"version", no_argument, NULL, 'v'},
+        {"help", no_argument, NULL, 'h'},         {NULL, 0, NULL, 0}};
     *ret_options = (struct options){.settings_path = DEFAULT_SETTINGS};
     for (int option; (option = getopt_long(argc, argv, "c:h", table, NULL)) != -1;) {
         switch (option) {
@@ -52,6 +54,9 @@ static int parse_options(int argc, char **argv, struct options *ret_options)
             break;
         case 'k':
             ret_options->check = true;
+            break;
+        case 'a':
+            ret_options->after_stop = true;
             break;
         case 'v':
             (void)printf("farmgated %s\n", FARMGATE_VERSION);
@@ -82,6 +87,18 @@ static int read_settings(struct options *options, struct settings *settings)
     return AGENT_CONFIGURATION;
 }
 
+/* Needs nothing of the configuration but where the gate is: it must work when that is what ended the agent.
+ */
+static int after_stop(const struct options *options, struct settings *settings)
+{
+    struct error_detail detail = {""};
+    settings_peek_gate_directory(options->settings_path, settings);
+    if (gate_after_stop(settings->gate_directory, &detail) == 0)
+        return AGENT_OK;
+    (void)fprintf(stderr, "farmgated: %s\n", detail.text);
+    return AGENT_FAILED;
+}
+
 /* A peer that hangs up and a full disk are errors to be told, not reasons to die. */
 static void ignore_deadly_signals(void)
 {
@@ -98,8 +115,8 @@ int main(int argc, char **argv)
     struct settings *settings = calloc(1, sizeof(*settings));
     if (!settings)
         return AGENT_FAILED;
-    code = read_settings(&options, settings);
-    if (code || options.check) {
+    code = options.after_stop ? after_stop(&options, settings) : read_settings(&options, settings);
+    if (code || options.check || options.after_stop) {
         free(settings);
         return code;
     }

@@ -597,6 +597,11 @@ int settings_read(const char *path, struct settings *ret, struct error_detail *r
     return config_load_checked(&settings_table, check_settings, path, ret, ret_detail);
 }
 
+void settings_peek_gate_directory(const char *path, struct settings *ret)
+{
+    config_peek(&settings_table, "gate.directory", path, ret);
+}
+
 int settings_severity(const struct settings *settings)
 {
     return SEVERITY_ERROR + settings->log_severity;

@@ -91,6 +91,10 @@ extern const struct config_table settings_table;
  * config.h. */
 int settings_read(const char *path, struct settings *ret, struct error_detail *ret_detail);
 
+/* Reads gate.directory alone, however wrong the rest of the file is; the default if it cannot be told.
+ * Nothing else of *ret is touched. */
+void settings_peek_gate_directory(const char *path, struct settings *ret);
+
 /* log.severity as a number: SEVERITY_ERROR … SEVERITY_DEBUG. */
 int settings_severity(const struct settings *settings);
 

@@ -624,6 +624,33 @@ int config_load(const struct config_table *table, const char *path, void *ret,
     return config_load_checked(table, NULL, path, ret, ret_detail);
 }
 
+static void peek_parsed(struct reading *reading, const struct config_setting *setting, const char *text,
+                        const char *directory, void *ret)
+{
+    config_t config;
+    struct place place = {reading, reading->table, "", "", ret, NULL};
+    config_init(&config);
+    config_set_include_dir(&config, directory);
+    const config_setting_t *at =
+        config_read_string(&config, text) == CONFIG_TRUE ? config_lookup(&config, setting->path) : NULL;
+    if (at)
+        (void)read_value(&place, setting, at);
+    config_destroy(&config);
+}
+
+void config_peek(const struct config_table *table, const char *setting_path, const char *path, void *ret)
+{
+    struct reading reading = {table, NULL, path, NULL};
+    const struct config_setting *setting = find(table, setting_path);
+    char directory[PATH_MAX], *text;
+    (void)set_default(&reading, table, setting, ret);
+    config_file_directory(path, directory);
+    if (config_file_read(path, directory, &text, NULL) != 0)
+        return;
+    peek_parsed(&reading, setting, text, directory, ret);
+    free(text);
+}
+
 /* ---- comparing ---- */
 
 static bool tables_equal(const struct config_table *table, const char *a, const char *b);

@@ -71,6 +71,10 @@ typedef int config_check_fn(const void *values, char ret_path[CONFIG_PATH_BYTES]
 int config_load_checked(const struct config_table *table, config_check_fn *check, const char *path, void *ret,
                         struct error_detail *ret_detail);
 
+/* One setting, of a type without a count, whatever else is wrong with the file: its default if the file
+ * cannot be read or has none, or a wrong one. Nothing else of *ret is touched. */
+void config_peek(const struct config_table *table, const char *setting_path, const char *path, void *ret);
+
 /* The paths of settings marked needs_restart that differ between two structs, joined with ", " ("" if none),
  * and every other differing path in ret_changed. */
 void config_compare(const struct config_table *table, const void *old, const void *new,

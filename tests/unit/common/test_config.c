@@ -454,6 +454,36 @@ static void compares_what_a_reload_would_change(void **state)
     assert_string_equal(changed, "far");
 }
 
+static void one_setting_can_be_had_of_a_wrong_file(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *name;
+    } cases[] = {
+        {"", "sample"},
+        {"name = \"right\";", "right"},
+        {"name = \"right\"; nonsense = 5; farm = { mode = 7; };", "right"},
+        {"name = 5;", "sample"},
+        {"name = \"too long a name\";", "sample"},
+        {"name = \"right\"; farm = = ;", "sample"},
+        {"@include \"none.conf\"\nname = \"right\";", "sample"},
+    };
+    struct sample sample;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        sample.size = 7;
+        config_peek(&sample_table, "name", put("x.conf", cases[i].text), &sample);
+        assert_string_equal(sample.name, cases[i].name);
+        assert_int_equal(sample.size, 7);
+    }
+    config_peek(&sample_table, "limits.wait", put("x.conf", "limits = { wait = \"5s\"; size = true; };"),
+                &sample);
+    assert_int_equal(sample.wait_ms, 5000);
+    config_peek(&sample_table, "name", "/nonexistent/x.conf", &sample);
+    assert_string_equal(sample.name, "sample");
+    config_peek(&sample_table, "name", directory, &sample);
+    assert_string_equal(sample.name, "sample");
+}
+
 static void finds_the_nearest_name(void **state)
 {
     (void)state;
@@ -491,6 +521,7 @@ int main(void)
         IN_DIRECTORY(odd_includes_are_refused),
         IN_DIRECTORY(odd_files_are_refused),
         IN_DIRECTORY(compares_what_a_reload_would_change),
+        IN_DIRECTORY(one_setting_can_be_had_of_a_wrong_file),
         cmocka_unit_test(finds_the_nearest_name),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
