@@ -7,6 +7,7 @@
 #include "tally_model.h"
 
 #include "agent/core/core_error.h"
+#include "agent/core/savings.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -106,7 +107,7 @@ struct world {
     bool with_aliases;
     struct tally_settings settings;
     struct tally *tally;
-    struct model *model;
+    struct model *model, *rest; /* rest: what of it is left when some have ended */
     char host_names[HOSTS_MAX][TEXT_BYTES], id_names[IDS_MAX][TEXT_BYTES];
     char user_names[PERSONS_MAX][2][TEXT_BYTES]; /* beyond those listed, in two spellings */
     char difference[512];
@@ -377,11 +378,40 @@ static bool visits_agree(struct world *world)
     return true;
 }
 
+/* Ends them in a copy of the model, and counts anew. */
+static uint32_t model_savings(struct world *world, const char *host)
+{
+    struct model *rest = world->rest;
+    rest->count_disconnected = world->model->count_disconnected;
+    rest->routes_counted = world->model->routes_counted;
+    rest->count = 0;
+    for (size_t i = 0; i < world->model->count; i++) {
+        const struct connection *connection = &world->model->live[i].connection;
+        bool ends = connection->state == CONNECTION_DISCONNECTED &&
+                    connection->administrator == ADMINISTRATOR_NO &&
+                    (host == NULL || strcmp(host, connection->host) == 0);
+        if (!ends)
+            rest->live[rest->count++] = world->model->live[i];
+    }
+    model_judge(rest);
+    return model_level(world->model).concurrent_users - model_level(rest).concurrent_users;
+}
+
+static bool savings_agree(struct world *world)
+{
+    const char *host = world->host_names[world->model->count % world->hosts];
+    uint32_t all = savings(world->tally, NULL, NULL), of_host = savings(world->tally, NULL, host);
+    if (all != model_savings(world, NULL) || of_host != model_savings(world, host))
+        return DIFFERS("savings: %u (want %u), on %s %u (want %u)", all, model_savings(world, NULL), host,
+                       of_host, model_savings(world, host));
+    return true;
+}
+
 static bool agrees(struct world *world)
 {
     model_judge(world->model);
     return world->difference[0] == '\0' && level_agrees(world) && connections_agree(world) &&
-           users_agree(world) && visits_agree(world);
+           users_agree(world) && visits_agree(world) && savings_agree(world);
 }
 
 /* ---- the run ------------------------------------------------------------------------------------------- */
@@ -436,10 +466,11 @@ int main(int argc, char **argv)
             return fprintf(stderr, "usage: %s [--seed N] [--events N] [--expect-difference]\n", argv[0]), 64;
     }
     struct world *world = calloc(1, sizeof *world);
-    struct model *model = calloc(1, sizeof *model);
-    if (world == NULL || model == NULL)
+    struct model *model = calloc(1, sizeof *model), *rest = calloc(1, sizeof *rest);
+    if (world == NULL || model == NULL || rest == NULL)
         return 1;
     world->model = model;
+    world->rest = rest;
     world_names(world);
 
     printf("TAP version 13\n1..1\n# seed %" PRIu64 "\n", seed);
@@ -451,6 +482,7 @@ int main(int argc, char **argv)
         printf("# after event %" PRIu64 " of seed %" PRIu64 ": %s\n", events, seed, world->difference);
     printf("%sok 1 - %" PRIu64 " random events: %s\n", same == expect_difference ? "not " : "", events,
            expect_difference ? "the planted mistake is found" : "tally and model agree");
+    free(rest);
     free(model);
     free(world);
     return same == expect_difference;
