@@ -44,7 +44,8 @@ struct api_agent {
     enum administrator (*administrator)(void *agent, const struct account *account);
     /* The gate or the list was refused to a user. */
     void (*refused)(void *agent, const struct admission_question *question, const char *reason);
-    /* A session event (BROKER_PUT, BROKER_END, BROKER_SET); done after the commit that carries it. */
+    /* A session event (BROKER_PUT, BROKER_END, BROKER_SET, RECLAIMED); done after the commit that carries it.
+     */
     void (*change)(void *agent, const struct core_event *event, api_done_fn *done, void *data);
     void (*activate)(void *agent, const char *licence_key_or_null, bool move, api_done_fn *done, void *data);
     void (*release)(void *agent, api_done_fn *done, void *data);

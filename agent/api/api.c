@@ -57,6 +57,7 @@ static const struct route routes[] = {
      .endless = true},
     {.path = "/v1/activation",
      .handlers = {[METHOD_POST] = activation_post, [METHOD_DELETE] = activation_delete}},
+    {.path = "/v1/reclaims", .handlers = {[METHOD_POST] = reclaims_post}},
     {.path = "/v1/report", .handlers = {[METHOD_POST] = report_post}},
     {.path = "/v1/farm", .handlers = {[METHOD_GET] = farm_get}},
     {.path = "/v1/version", .handlers = {[METHOD_GET] = version_get}},

@@ -70,6 +70,7 @@ api_handler_fn connections_get, users_get, explain_get;
 api_handler_fn gate_get, resources_get;
 api_handler_fn windows_get, days_get;
 api_handler_fn connection_put, connection_delete, connection_set_put;
+api_handler_fn reclaims_post;
 api_handler_fn activation_post, activation_delete, report_post;
 api_handler_fn events_get;
 

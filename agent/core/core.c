@@ -337,6 +337,8 @@ static int apply(struct core *core, const struct core_event *event)
     case EVENT_BROKER_END:
     case EVENT_BROKER_SET:
         return core_session_event(core, event);
+    case EVENT_RECLAIMED:
+        return core_reclaimed(core, event);
     case EVENT_RELEASED:
     case EVENT_COPIED:
     case EVENT_ENTITLEMENT:

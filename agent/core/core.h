@@ -24,6 +24,7 @@
 #include "verdict.h"
 
 #define CORE_BOOT_ID_BYTES_MAX 63
+#define CORE_FAILURE_BYTES_MAX 255  /* of what a hook tells */
 #define CORE_UNSAVED_RETRY_MS  1000 /* after a list that could not be written to its end */
 /* Windows that end later than this after the authority's time are refused (RULES §5.5): none of those that
  * lie further ahead can have been counted, so their time may come again. */
@@ -51,6 +52,7 @@ enum core_event_type {
     EVENT_BROKER_PUT,  /* one record from the local API */
     EVENT_BROKER_END,
     EVENT_BROKER_SET,      /* a broker's whole set for one host */
+    EVENT_RECLAIMED,       /* a hook has had a session ended, or failed to: only said */
     EVENT_ACTIVATED,       /* the authority gave a farm id and a verified entitlement */
     EVENT_RELEASED,        /* the key was given back */
     EVENT_COPIED,          /* the machine id does not fit the identity */
@@ -84,6 +86,10 @@ struct core_event {
         struct {
             const char *host, *id;
         } end;
+        struct {
+            const char *host, *id, *user;
+            const char *failure; /* NULL: it was ended */
+        } reclaimed;
         struct {
             const char *farm_id, *installation_id;
             const struct grant *grant;

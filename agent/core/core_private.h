@@ -77,6 +77,7 @@ void core_reclaim(struct core *core);
 /* One of whose time has come is perhaps reclaimed only now that it has changed; or with other settings. */
 void core_reclaim_changed(struct core *core, uint32_t number);
 void core_reclaim_resettle(struct core *core);
+int core_reclaimed(struct core *core, const struct core_event *event);
 
 /* core_licence.c */
 int core_activated(struct core *core, const struct core_event *event, int64_t now_ms);

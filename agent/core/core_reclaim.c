@@ -105,6 +105,25 @@ void core_reclaim_resettle(struct core *core)
     core_reclaim(core);
 }
 
+/* The session may have ended before this was told: who was on is not asked. */
+int core_reclaimed(struct core *core, const struct core_event *event)
+{
+    const char *failure = event->reclaimed.failure;
+    if (!connection_text_valid(event->reclaimed.host, CONNECTION_HOST_BYTES_MAX) ||
+        !connection_text_valid(event->reclaimed.id, CONNECTION_ID_BYTES_MAX) ||
+        !connection_text_valid(event->reclaimed.user, CONNECTION_USER_BYTES_MAX) ||
+        (failure != NULL && !connection_text_valid(failure, CORE_FAILURE_BYTES_MAX)))
+        return CORE_INVALID;
+    struct log_event said = {.code = failure != NULL ? LOG_reclaim_failed : LOG_session_reclaimed};
+    log_event_text(&said, "user", event->reclaimed.user);
+    log_event_text(&said, "host", event->reclaimed.host);
+    log_event_text(&said, "session", event->reclaimed.id);
+    if (failure != NULL)
+        log_event_text(&said, "detail", failure);
+    core_log(core, &said);
+    return 0;
+}
+
 /* ---- over a restart ------------------------------------------------------------------------------------ */
 
 struct restored {

@@ -17,7 +17,8 @@ typedef void farm_apply_fn(void *data, const struct core_event *event, farm_done
 
 struct farm *farm_alone_create(farm_apply_fn *apply, void *data);
 
-/* A local session event: HOST_BOOTED, HOST_SET, BROKER_PUT, BROKER_END, BROKER_SET. `done` may be NULL. */
+/* A local session event: HOST_BOOTED, HOST_SET, BROKER_PUT, BROKER_END, BROKER_SET, RECLAIMED. `done` may be
+ * NULL. */
 void farm_offer(struct farm *farm, const struct core_event *event, farm_done_fn *done, void *done_data);
 
 void farm_destroy(struct farm *farm);

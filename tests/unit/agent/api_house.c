@@ -347,6 +347,11 @@ static void agent_change(void *agent, const struct core_event *event, api_done_f
         for (size_t i = 0; i < event->set.count; i++)
             note_connection(house, &event->set.connections[i]);
         break;
+    case EVENT_RECLAIMED:
+        note(house, "reclaimed %s %s %s%s%s\n", event->reclaimed.host, event->reclaimed.id,
+             event->reclaimed.user, event->reclaimed.failure ? " failed: " : "",
+             event->reclaimed.failure ? event->reclaimed.failure : "");
+        break;
     default:
         assert(false && "an event that is not the API's");
     }

@@ -144,6 +144,22 @@ static void test_bad_requests(void **state)
          "{\"connections\":[{\"id\":\"1\",\"user\":\"a\",\"kind\":\"desktop\"},"
          "{\"id\":\"2\",\"user\":\"b\\t\",\"kind\":\"desktop\"}]}",
          400, "invalid", "connections[1].user"},
+        /* what a hook did */
+        {"POST", "/v1/reclaims", "", 400, "invalid", ""},
+        {"POST", "/v1/reclaims", "{\"id\":\"1\",\"user\":\"alice\"}", 400, "invalid", "host"},
+        {"POST", "/v1/reclaims", "{\"host\":\"h1\",\"user\":\"alice\"}", 400, "invalid", "id"},
+        {"POST", "/v1/reclaims", "{\"host\":\"h1\",\"id\":\"1\"}", 400, "invalid", "user"},
+        {"POST", "/v1/reclaims", "{\"host\":\"h/1\",\"id\":\"1\",\"user\":\"alice\"}", 400, "invalid",
+         "host"},
+        {"POST", "/v1/reclaims", "{\"host\":\"h1\",\"id\":\"1\\u0007\",\"user\":\"alice\"}", 400, "invalid",
+         "id"},
+        {"POST", "/v1/reclaims", "{\"host\":\"h1\",\"id\":\"1\",\"user\":\"\"}", 400, "invalid", "user"},
+        {"POST", "/v1/reclaims", "{\"host\":\"h1\",\"id\":\"1\",\"user\":\"a\",\"failure\":\"\"}", 400,
+         "invalid", "failure"},
+        {"POST", "/v1/reclaims", "{\"host\":\"h1\",\"id\":\"1\",\"user\":\"a\",\"failure\":\"a\\nb\"}", 400,
+         "invalid", "failure"},
+        {"POST", "/v1/reclaims", "{\"host\":\"h1\",\"id\":\"1\",\"user\":\"a\",\"failure\":null}", 400,
+         "invalid", "failure"},
         /* activation */
         {"POST", "/v1/activation", "{}", 400, "invalid", "license_key"},
         {"POST", "/v1/activation", "{\"trial\":false}", 400, "invalid", "license_key"},
@@ -238,6 +254,7 @@ static const struct {
     {"POST", "/v1/activation", "{\"trial\":true}", false, true, 200},
     {"DELETE", "/v1/activation", NULL, false, true, 204},
     {"POST", "/v1/report", "", false, true, 200},
+    {"POST", "/v1/reclaims", "{\"host\":\"h1\",\"id\":\"1\",\"user\":\"alice\"}", false, true, 204},
 };
 
 enum key { KEY_NONE, KEY_WRONG, KEY_BASIC, KEY_READER, KEY_WRITER, KEY_MAX };
@@ -596,8 +613,25 @@ static void test_refused_changes(void **state)
         expect("release", statuses[i], outcomes[i].code, NULL);
         ask(house, API_DOOR_ADMIN, "POST", "/v1/report", NULL, NULL);
         expect("report", statuses[i], outcomes[i].code, NULL);
+        ask(house, API_DOOR_ADMIN, "POST", "/v1/reclaims", NULL,
+            "{\"host\":\"h1\",\"id\":\"1\",\"user\":\"alice\"}");
+        expect("reclaim", statuses[i], outcomes[i].code, NULL);
     }
     assert_non_null(strstr(house->log, "activate trial move\n"));
+    house_close(house);
+}
+
+static void test_what_a_hook_did(void **state)
+{
+    struct house *house = house_open();
+    (void)state;
+    ask(house, API_DOOR_ADMIN, "POST", "/v1/reclaims", NULL,
+        "{\"host\":\"h1\",\"id\":\"c1\",\"user\":\"alice\"}");
+    expect("ended", 204, NULL, NULL);
+    ask(house, API_DOOR_ADMIN, "POST", "/v1/reclaims", NULL,
+        "{\"host\":\"h1\",\"id\":\"c1\",\"user\":\"alice\",\"failure\":\"Access denied\"}");
+    expect("not ended", 204, NULL, NULL);
+    assert_string_equal(house->log, "reclaimed h1 c1 alice\nreclaimed h1 c1 alice failed: Access denied\n");
     house_close(house);
 }
 
@@ -1004,6 +1038,7 @@ int main(void)
         cmocka_unit_test(test_resources_while_licences_have_run_out),
         cmocka_unit_test(test_put),
         cmocka_unit_test(test_refused_changes),
+        cmocka_unit_test(test_what_a_hook_did),
         cmocka_unit_test(test_end_is_idempotent),
         cmocka_unit_test(test_set),
         cmocka_unit_test(test_set_too_large),

@@ -47,6 +47,8 @@ static const struct golden {
     {"administrator_unknown", 204, "92db70b5403747fcbc0f7b8df14ae1e9"},
     {"host_booted", 205, "f55e2063cbc94d15910c373617641168"},
     {"reclaim_due", 210, "74ad18a52fb748ce80fbf1b4c16c0fe9"},
+    {"session_reclaimed", 211, "dccdb533bed343559a682e360b574ecd"},
+    {"reclaim_failed", 212, "fac7cc1fef954986adf5148e26875485"},
     {"user_refused", 220, "d2b11aa427b04c54bb0b46e1baa4150f"},
     {"refusals_not_said", 221, "640c2fa2955742468a8828424b93c222"},
     {"limit_near", 300, "d97dfe36e91a41989f1468a0c15ceaa7"},

@@ -458,6 +458,44 @@ static void it_stands_between_leases_and_machines(void **state)
     assert_int_equal(said, COUNT(wanted));
 }
 
+/* ---- what a hook did ----------------------------------------------------------------------------------- */
+
+static int reclaimed(struct fixture *f, const char *id, const char *failure)
+{
+    struct core_event event = {.type = EVENT_RECLAIMED,
+                               .reclaimed = {.host = "h", .id = id, .user = "alice", .failure = failure}};
+    return step(f, &event, T0);
+}
+
+static void what_a_hook_did_is_said(void **state)
+{
+    struct fixture *f = *state;
+    char text[256];
+    assert_int_equal(reclaimed(f, "1", NULL), 0);
+    const struct action *action = nth(f, ACTION_LOG, LOG_session_reclaimed, 0);
+    assert_non_null(action);
+    log_event_sentence(&action->log, text, sizeof(text));
+    assert_string_equal(text, "the disconnected session of alice on h (1) was ended");
+    assert_int_equal(reclaimed(f, "1", "Access denied"), 0);
+    action = nth(f, ACTION_LOG, LOG_reclaim_failed, 0);
+    assert_non_null(action);
+    log_event_sentence(&action->log, text, sizeof(text));
+    assert_string_equal(text, "the disconnected session of alice on h (1) could not be ended: Access denied");
+}
+
+static void what_cannot_be_said_is_refused(void **state)
+{
+    struct fixture *f = *state;
+    char long_text[CORE_FAILURE_BYTES_MAX + 2];
+    memset(long_text, 'x', sizeof(long_text) - 1);
+    long_text[sizeof(long_text) - 1] = '\0';
+    assert_int_equal(reclaimed(f, "", NULL), CORE_INVALID);
+    assert_int_equal(reclaimed(f, "1", ""), CORE_INVALID);
+    assert_int_equal(reclaimed(f, "1", "two\nlines"), CORE_INVALID);
+    assert_int_equal(reclaimed(f, "1", long_text), CORE_INVALID);
+    assert_int_equal(reclaimed(f, "1", long_text + 1), 0);
+}
+
 /* ---- over a restart ------------------------------------------------------------------------------------ */
 
 static struct roster_change stored(const struct connection *connection, int64_t disconnected_at_ms)
@@ -623,6 +661,8 @@ int main(void)
         TEST(another_time_holds_at_once),
         TEST(after_a_pause_each_is_said_at_its_own_instant),
         TEST(it_stands_between_leases_and_machines),
+        TEST(what_a_hook_did_is_said),
+        TEST(what_cannot_be_said_is_refused),
         TEST(after_a_restart_the_age_goes_on),
         TEST(who_came_back_meanwhile_is_not_said),
         TEST(what_was_stored_in_the_future_or_not_at_all_is_so_since_now),
