@@ -4,6 +4,7 @@
  * stored with the connection; a connection of which it is not known, for want of memory or because an older
  * version stored it, is disconnected since it is looked at next. */
 #include "core_private.h"
+#include "reclaim.h"
 
 #include <stdlib.h>
 
@@ -51,18 +52,10 @@ void core_reclaim_set_back(struct core *core)
 
 /* ---- those that are so for long ------------------------------------------------------------------------ */
 
-/* What a hook does of it cannot be undone: here an administrator is also who might be one. A broker's record
- * alone is no session that could be ended, and what consumes nothing would save nothing. */
-static bool may_be_reclaimed(const struct tally_entry *entry)
-{
-    return entry->reason == TALLY_COUNTED && entry->connection.administrator == ADMINISTRATOR_NO &&
-           (entry->tag & REPORTED_BY_HOST) != 0;
-}
-
 static void say_if_reclaimable(struct core *core, uint32_t number)
 {
     struct tally_entry entry = tally_at(core->tally, number);
-    if (!may_be_reclaimed(&entry))
+    if (!reclaim_may_end(&entry))
         return;
     disconnected_said(&core->disconnected, number);
     struct log_event event = {.code = LOG_reclaim_due};

@@ -7,7 +7,7 @@
 #include "tally_model.h"
 
 #include "agent/core/core_error.h"
-#include "agent/core/savings.h"
+#include "agent/core/reclaim.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -400,7 +400,7 @@ static uint32_t model_savings(struct world *world, const char *host)
 static bool savings_agree(struct world *world)
 {
     const char *host = world->host_names[world->model->count % world->hosts];
-    uint32_t all = savings(world->tally, NULL, NULL), of_host = savings(world->tally, NULL, host);
+    uint32_t all = reclaim_saves(world->tally, NULL, NULL), of_host = reclaim_saves(world->tally, NULL, host);
     if (all != model_savings(world, NULL) || of_host != model_savings(world, host))
         return DIFFERS("savings: %u (want %u), on %s %u (want %u)", all, model_savings(world, NULL), host,
                        of_host, model_savings(world, host));

@@ -1,10 +1,18 @@
-#include "savings.h"
+#include "reclaim.h"
+
+#include "roster.h"
 
 #include <string.h>
 
-bool savings_would_end(const struct connection *connection)
+static bool is_forgotten(const struct connection *connection)
 {
     return connection->state == CONNECTION_DISCONNECTED && connection->administrator == ADMINISTRATOR_NO;
+}
+
+bool reclaim_may_end(const struct tally_entry *entry)
+{
+    return is_forgotten(&entry->connection) && entry->reason == TALLY_COUNTED &&
+           (entry->tag & REPORTED_BY_HOST) != 0;
 }
 
 struct search {
@@ -15,13 +23,13 @@ struct search {
 static bool look_for_one_that_stays(void *data, const struct tally_entry *entry)
 {
     struct search *search = data;
-    bool ends = savings_would_end(&entry->connection) &&
+    bool ends = is_forgotten(&entry->connection) &&
                 (search->host == NULL || strcmp(search->host, entry->connection.host) == 0);
     search->keeps = entry->reason == TALLY_COUNTED && !ends;
     return !search->keeps;
 }
 
-bool savings_of_user(const struct tally *tally, const char *user, const char *host)
+bool reclaim_saves_user(const struct tally *tally, const char *user, const char *host)
 {
     struct tally_user stands;
     struct search search = {.host = host};
@@ -40,15 +48,15 @@ struct sum {
 static bool add(void *data, const struct tally_user *user)
 {
     struct sum *sum = data;
-    sum->users += savings_of_user(sum->tally, user->name, sum->host);
+    sum->users += reclaim_saves_user(sum->tally, user->name, sum->host);
     return true;
 }
 
-uint32_t savings(const struct tally *tally, const char *user, const char *host)
+uint32_t reclaim_saves(const struct tally *tally, const char *user, const char *host)
 {
     struct sum sum = {.tally = tally, .host = host};
     if (user != NULL)
-        return savings_of_user(tally, user, host);
+        return reclaim_saves_user(tally, user, host);
     tally_each_user(tally, add, &sum);
     return sum.users;
 }
