@@ -1,6 +1,8 @@
 #include "cloud/authority.h"
 
 #include "cloud/authority_admin.h"
+#include "cloud/bookkeeping.h"
+#include "cloud/ledger/calendar.h"
 #include "cloud/ledger/standing.h"
 
 #include <sodium.h>
@@ -44,29 +46,44 @@ static int give_token(struct rows *rows, const char *farm_id, char ret[MESSAGE_T
     return rows_tokens_put(rows, farm_id, &tokens, ret_detail);
 }
 
-/* Finds the farm if the token is its own. *ret_known false without an error: it is not. */
-static int find_farm(struct rows *rows, const char *farm_id, const char *token, struct farm *ret_farm,
-                     bool *ret_known, struct error_detail *ret_detail)
+/* Whether the token is the farm's own. The first use of the newest one ends the one before. */
+static int check_token(struct rows *rows, const char *farm_id, const char *token, bool *ret_fits,
+                       struct error_detail *ret_detail)
 {
     struct rows_tokens tokens;
     unsigned char hash[ROWS_TOKEN_HASH_BYTES];
 
-    *ret_known = false;
+    *ret_fits = false;
     int error = rows_tokens(rows, farm_id, &tokens, ret_detail);
     if (error != 0)
         return error == ERROR_NOT_FOUND ? 0 : error;
     hash_token(token, hash);
     bool newest = sodium_memcmp(hash, tokens.newest, sizeof hash) == 0;
-    if (!newest && sodium_memcmp(hash, tokens.former, sizeof hash) != 0)
+    *ret_fits = newest || sodium_memcmp(hash, tokens.former, sizeof hash) == 0;
+    if (!newest || sodium_is_zero(tokens.former, sizeof tokens.former))
         return 0;
-    if (newest && !sodium_is_zero(tokens.former, sizeof tokens.former)) {
-        memset(tokens.former, 0, sizeof tokens.former);
-        error = rows_tokens_put(rows, farm_id, &tokens, ret_detail);
-        if (error != 0)
-            return error;
-    }
+    memset(tokens.former, 0, sizeof tokens.former);
+    return rows_tokens_put(rows, farm_id, &tokens, ret_detail);
+}
+
+static bool is_forgotten(const struct farm *farm, int64_t now_ms)
+{
+    return farm->status == FARM_DEACTIVATED && now_ms - farm->deactivated_ms >= AUTHORITY_FORGETS_MS;
+}
+
+/* The farm, set only if it may come in. */
+static int find_farm(struct rows *rows, const char *farm_id, const char *token, int64_t now_ms,
+                     struct farm *ret_farm, enum authority_access *ret_access,
+                     struct error_detail *ret_detail)
+{
+    bool fits;
+    *ret_access = AUTHORITY_STRANGER;
+    int error = check_token(rows, farm_id, token, &fits, ret_detail);
+    if (error != 0 || !fits)
+        return error;
     error = rows_farm(rows, farm_id, ret_farm, ret_detail);
-    *ret_known = error == 0;
+    if (error == 0)
+        *ret_access = is_forgotten(ret_farm, now_ms) ? AUTHORITY_FORGOTTEN : AUTHORITY_KNOWN;
     return error;
 }
 
@@ -107,7 +124,7 @@ static int issue(const struct authority *authority, struct rows *rows, struct fa
     if (!trial)
         error = rows_licence(rows, farm->licence_id, &licence, ret_detail);
     if (error == 0 && !trial)
-        error = rows_subscription(rows, licence.subscription_id, &subscription, ret_detail);
+        error = bookkeeping_subscription(rows, licence.subscription_id, now_ms, &subscription, ret_detail);
     if (error != 0)
         return error;
     standing_issue(farm, trial ? NULL : &subscription, trial ? NULL : &licence, authority->refresh_ms, now_ms,
@@ -143,11 +160,12 @@ static int farm_of_request(struct rows *rows, const struct activation_request *r
 }
 
 /* All that the decision needs beside the key itself. */
-static int load_case(struct rows *rows, const struct activation_request *request,
+static int load_case(struct rows *rows, const struct activation_request *request, int64_t now_ms,
                      struct activation_case *ret_case, struct error_detail *ret_detail)
 {
     struct licence *licence = &ret_case->licence;
-    int error = rows_subscription(rows, licence->subscription_id, &ret_case->subscription, ret_detail);
+    int error =
+        bookkeeping_subscription(rows, licence->subscription_id, now_ms, &ret_case->subscription, ret_detail);
     if (error == 0)
         error = farm_of_request(rows, request, licence->id, &ret_case->farm, ret_detail);
     if (error != 0)
@@ -168,91 +186,169 @@ static int store_case(struct rows *rows, struct activation_case *activation, str
     return error;
 }
 
-static int end_activation(struct rows *rows, struct farm *farm, enum farm_reason reason, int64_t now_ms,
-                          struct error_detail *ret_detail)
-{
-    struct licence licence;
-    bool trial = farm->licence_id == 0;
-    int error = trial ? 0 : rows_licence(rows, farm->licence_id, &licence, ret_detail);
-    if (error != 0 || !activation_end(farm, trial ? NULL : &licence, reason, now_ms))
-        return error;
-    if (!trial)
-        error = rows_licence_put(rows, &licence, ret_detail);
-    return error != 0 ? error : rows_farm_put(rows, farm, ret_detail);
-}
-
-static int replace_trial(struct rows *rows, const char *installation_id, int64_t now_ms,
+static int replace_trial(struct rows *rows, const struct audit_author *author, const char *installation_id,
                          struct error_detail *ret_detail)
 {
     struct farm trial;
     int error = rows_farm_of(rows, 0, installation_id, &trial, ret_detail);
     if (error != 0)
         return error == ERROR_NOT_FOUND ? 0 : error;
-    return end_activation(rows, &trial, FARM_REASON_REPLACED, now_ms, ret_detail);
+    return bookkeeping_close_farm(rows, author, &trial, AUDIT_FARM_DEACTIVATE, FARM_REASON_REPLACED,
+                                  ret_detail);
 }
 
+/* A case before and after it was decided; for a trial only the farms in it are used. */
+struct decision {
+    struct activation_case before, after;
+};
+
 static int activate_key(struct rows *rows, const struct activation_request *request, int64_t now_ms,
-                        struct authority_activation *ret, struct farm *ret_farm,
+                        struct authority_activation *ret, struct decision *decision,
                         struct error_detail *ret_detail)
 {
-    struct activation_case activation = {.held_elsewhere = false};
-    int error = rows_licence_by_key(rows, request->license_key, &activation.licence, ret_detail);
+    struct activation_case *activation = &decision->after;
+    int error = rows_licence_by_key(rows, request->license_key, &activation->licence, ret_detail);
     if (error == ERROR_NOT_FOUND) {
         ret->verdict = ACTIVATION_UNKNOWN_KEY;
         return 0;
     }
     if (error == 0)
-        error = load_case(rows, request, &activation, ret_detail);
+        error = load_case(rows, request, now_ms, activation, ret_detail);
     if (error != 0)
         return error;
-    ret->verdict = activation_by_key(&activation, request->move, now_ms);
-    ret->moves_left = activation_moves_left(&activation.licence);
-    *ret_farm = activation.farm;
-    if (ret->verdict != ACTIVATION_GRANTED)
-        return 0;
-    error = store_case(rows, &activation, ret_detail);
-    return error != 0 ? error : replace_trial(rows, request->installation_id, now_ms, ret_detail);
+    decision->before = *activation;
+    ret->verdict = activation_by_key(activation, request->move, now_ms);
+    ret->moves_left = activation_moves_left(&activation->licence);
+    return ret->verdict != ACTIVATION_GRANTED ? 0 : store_case(rows, activation, ret_detail);
 }
 
-static int activate_trial(const struct authority *authority, struct rows *rows,
-                          const struct activation_request *request, int64_t now_ms,
-                          struct authority_activation *ret, struct farm *ret_farm,
-                          struct error_detail *ret_detail)
+/* --- trials --------------------------------------------------------------------------------------------- */
+
+static int may_begin_trial(const struct authority *authority, struct rows *rows, const char *source,
+                           int64_t day, bool *ret_may, struct error_detail *ret_detail)
 {
-    int error = farm_of_request(rows, request, 0, ret_farm, ret_detail);
+    int64_t begun, begun_here = 0;
+    int error = rows_trials(rows, day, "", &begun, ret_detail);
+    if (error == 0 && source[0] != '\0')
+        error = rows_trials(rows, day, source, &begun_here, ret_detail);
     if (error == 0)
-        ret->verdict = activation_by_trial(ret_farm, authority->trial_limit, true, now_ms);
+        *ret_may = begun < authority->trials_per_day && begun_here < authority->trials_per_day_and_source;
     return error;
 }
 
+static int count_trial(struct rows *rows, const char *source, int64_t day, struct error_detail *ret_detail)
+{
+    int error = rows_trials_count(rows, day, "", ret_detail);
+    if (error == 0 && source[0] != '\0')
+        error = rows_trials_count(rows, day, source, ret_detail);
+    return error;
+}
+
+static int activate_trial(const struct authority *authority, struct rows *rows,
+                          const struct activation_request *request, const char *source, int64_t now_ms,
+                          struct authority_activation *ret, struct decision *decision,
+                          struct error_detail *ret_detail)
+{
+    struct farm *farm = &decision->after.farm;
+    int64_t day = calendar_day(now_ms);
+    bool may_begin = true;
+
+    int error = farm_of_request(rows, request, 0, farm, ret_detail);
+    if (error == 0 && farm->status == FARM_NEW)
+        error = may_begin_trial(authority, rows, source, day, &may_begin, ret_detail);
+    if (error != 0)
+        return error;
+    decision->before = decision->after;
+    ret->verdict = activation_by_trial(farm, authority->trial_limit, may_begin, now_ms);
+    if (ret->verdict != ACTIVATION_GRANTED || decision->before.farm.status != FARM_NEW)
+        return 0;
+    return count_trial(rows, source, day, ret_detail);
+}
+
+/* --- both ----------------------------------------------------------------------------------------------- */
+
+/* The line of a farm that the decision touched; a former state of FARM_NEW is none. */
+static int audit_decision(struct rows *rows, const struct audit_author *author, enum audit_change change,
+                          const struct farm *before, const struct farm *after,
+                          const struct decision *decision, struct error_detail *ret_detail)
+{
+    bool trial = after->licence_id == 0;
+    const struct audit_farm_state was = {before, trial ? NULL : &decision->before.licence};
+    const struct audit_farm_state is = {after, trial ? NULL : &decision->after.licence};
+    return audit_farm(rows, author, change, before->status == FARM_NEW ? NULL : &was, &is, ret_detail);
+}
+
+/* An activation asked for again, because its answer got lost, changes nothing and has no line. */
+static int audit_activation(struct rows *rows, const struct audit_author *author,
+                            const struct decision *decision, struct error_detail *ret_detail)
+{
+    const struct activation_case *before = &decision->before, *after = &decision->after;
+    enum audit_change change = AUDIT_FARM_ACTIVATE;
+    if (after->farm.licence_id == 0)
+        change = AUDIT_FARM_TRIAL;
+    else if (after->licence.moves > before->licence.moves)
+        change = AUDIT_FARM_MOVE;
+    if (before->farm.status == FARM_ACTIVE)
+        return 0;
+    int error = audit_decision(rows, author, change, &before->farm, &after->farm, decision, ret_detail);
+    if (error == 0 && after->held_elsewhere)
+        error = audit_decision(rows, author, AUDIT_FARM_DEACTIVATE, &before->holder, &after->holder, decision,
+                               ret_detail);
+    return error;
+}
+
+/* What follows from a granted activation: the farm as it is now, its line, its entitlement, its token. */
+static int complete_activation(const struct authority *authority, struct rows *rows,
+                               const struct activation_request *request, int64_t now_ms,
+                               struct decision *decision, struct activation_answer *ret,
+                               struct error_detail *ret_detail)
+{
+    struct farm *farm = &decision->after.farm;
+    char who[AUDIT_WHO_BYTES_MAX + 1];
+    const struct audit_author author = {who, now_ms};
+
+    (void)snprintf(who, sizeof who, "farm %s", farm->id);
+    if (request->farm_name[0] != '\0')
+        copy(farm->name, sizeof farm->name, request->farm_name);
+    copy(farm->app_version, sizeof farm->app_version, request->app_version);
+    copy(ret->farm_id, sizeof ret->farm_id, farm->id);
+    int error = issue(authority, rows, farm, now_ms, ret->entitlement, ret_detail);
+    if (error == 0)
+        error = audit_activation(rows, &author, decision, ret_detail);
+    if (error == 0 && farm->licence_id != 0)
+        error = replace_trial(rows, &author, request->installation_id, ret_detail);
+    return error != 0 ? error : give_token(rows, farm->id, ret->farm_token, ret_detail);
+}
+
 int authority_activate(const struct authority *authority, struct rows *rows,
-                       const struct activation_request *request, int64_t now_ms,
+                       const struct activation_request *request, const char *source, int64_t now_ms,
                        struct authority_activation *ret, struct error_detail *ret_detail)
 {
-    struct farm farm;
+    struct decision decision = {.after = {.held_elsewhere = false}};
     int error = request->license_key[0] != '\0'
-                    ? activate_key(rows, request, now_ms, ret, &farm, ret_detail)
-                    : activate_trial(authority, rows, request, now_ms, ret, &farm, ret_detail);
+                    ? activate_key(rows, request, now_ms, ret, &decision, ret_detail)
+                    : activate_trial(authority, rows, request, source, now_ms, ret, &decision, ret_detail);
     if (error != 0 || ret->verdict != ACTIVATION_GRANTED)
         return error;
-
-    if (request->farm_name[0] != '\0')
-        copy(farm.name, sizeof farm.name, request->farm_name);
-    copy(farm.app_version, sizeof farm.app_version, request->app_version);
-    copy(ret->answer.farm_id, sizeof ret->answer.farm_id, farm.id);
-    error = issue(authority, rows, &farm, now_ms, ret->answer.entitlement, ret_detail);
-    return error != 0 ? error : give_token(rows, farm.id, ret->answer.farm_token, ret_detail);
+    return complete_activation(authority, rows, request, now_ms, &decision, &ret->answer, ret_detail);
 }
+
+/* --- the key given back --------------------------------------------------------------------------------- */
 
 int authority_release(const struct authority *authority, struct rows *rows, const char *farm_id,
                       const char *token, int64_t now_ms, struct authority_release *ret,
                       struct error_detail *ret_detail)
 {
     struct farm farm;
-    int error = find_farm(rows, farm_id, token, &farm, &ret->known, ret_detail);
-    if (error != 0 || !ret->known)
+    char who[AUDIT_WHO_BYTES_MAX + 1];
+    const struct audit_author author = {who, now_ms};
+
+    int error = find_farm(rows, farm_id, token, now_ms, &farm, &ret->access, ret_detail);
+    if (error != 0 || ret->access != AUTHORITY_KNOWN)
         return error;
-    error = end_activation(rows, &farm, FARM_REASON_RELEASED, now_ms, ret_detail);
+    (void)snprintf(who, sizeof who, "farm %s", farm.id);
+    error =
+        bookkeeping_close_farm(rows, &author, &farm, AUDIT_FARM_RELEASE, FARM_REASON_RELEASED, ret_detail);
     return error != 0 ? error : issue(authority, rows, &farm, now_ms, ret->entitlement, ret_detail);
 }
 
@@ -314,8 +410,8 @@ int authority_report(const struct authority *authority, struct rows *rows,
                      struct authority_report *ret, struct error_detail *ret_detail)
 {
     struct farm farm;
-    int error = find_farm(rows, request->farm_id, token, &farm, &ret->known, ret_detail);
-    if (error != 0 || !ret->known)
+    int error = find_farm(rows, request->farm_id, token, now_ms, &farm, &ret->access, ret_detail);
+    if (error != 0 || ret->access != AUTHORITY_KNOWN)
         return error;
     error = take_windows(rows, request, now_ms, &ret->answer, ret_detail);
     if (error != 0)

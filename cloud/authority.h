@@ -1,6 +1,7 @@
-/* authority.h - what the authority does for farms and for its administrator, each inside one transaction:
- * reads records, asks the ledger, writes records, signs. Blocking, for the pool. Returns 0 also when it
- * refuses, with the refusal in the outcome; else a store error with words, and nothing is to be kept. */
+/* authority.h - what the authority does for farms, each inside one transaction: reads records, makes renewals
+ * that are due, asks the ledger, writes records and lines of the audit log, signs. Blocking, for the pool.
+ * Returns 0 also when it refuses, with the refusal in the outcome; else a store error with words, and nothing
+ * is to be kept. */
 #ifndef FARMGATE_CLOUD_AUTHORITY_H
 #define FARMGATE_CLOUD_AUTHORITY_H
 
@@ -10,10 +11,13 @@
 #include "common/entitlement.h"
 #include "common/messages.h"
 
+#define AUTHORITY_FORGETS_MS (INT64_C(400) * 86400000) /* after its deactivation a farm is unknown */
+
 struct authority {
     struct entitlement_signing_key key;
     uint32_t trial_limit;
-    int64_t refresh_ms; /* an entitlement's refresh_by, after its issue */
+    int64_t trials_per_day, trials_per_day_and_source; /* that may begin, in a day of UTC */
+    int64_t refresh_ms;                                /* an entitlement's refresh_by, after its issue */
 };
 
 struct authority_activation {
@@ -21,13 +25,21 @@ struct authority_activation {
     unsigned moves_left; /* with ACTIVATION_KEY_IN_USE and ACTIVATION_MOVES_EXHAUSTED */
     struct activation_answer answer;
 };
-/* `request->license_key` is canonical, or "" for a trial. */
+/* `request->license_key` is canonical, or "" for a trial. `source` is the address that it comes from, for the
+ * daily cap on trials ("": it has none). */
 int authority_activate(const struct authority *authority, struct rows *rows,
-                       const struct activation_request *request, int64_t now_ms,
+                       const struct activation_request *request, const char *source, int64_t now_ms,
                        struct authority_activation *ret, struct error_detail *ret_detail);
 
+/* Whether a farm's id and its token fit; if not, nothing happens and nothing else is said. */
+enum authority_access {
+    AUTHORITY_KNOWN,
+    AUTHORITY_STRANGER,  /* unknown farm or another's token */
+    AUTHORITY_FORGOTTEN, /* deactivated so long ago that it is unknown by now */
+};
+
 struct authority_report {
-    bool known; /* the farm and its token fit; else nothing happened and the rest is not set */
+    enum authority_access access;
     struct report_answer answer;
 };
 int authority_report(const struct authority *authority, struct rows *rows,
@@ -35,7 +47,7 @@ int authority_report(const struct authority *authority, struct rows *rows,
                      struct authority_report *ret, struct error_detail *ret_detail);
 
 struct authority_release {
-    bool known;
+    enum authority_access access;
     char entitlement[ENTITLEMENT_BYTES_MAX + 1];
 };
 /* Gives the key back; again is success. */

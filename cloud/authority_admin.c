@@ -209,11 +209,14 @@ int authority_admin_each_key(struct rows *rows, int64_t now_ms, int64_t subscrip
 static int load_farm(struct rows *rows, const char *farm_id, struct admin_farm *ret,
                      struct error_detail *ret_detail)
 {
-    *ret = (struct admin_farm){.verdict = LEDGER_UNKNOWN_FARM};
-    int error = rows_farm_line(rows, farm_id, &ret->line, ret_detail);
-    if (error == 0)
-        ret->verdict = LEDGER_GRANTED;
-    return error == ERROR_NOT_FOUND ? 0 : error;
+    struct admin_farm found = {.verdict = LEDGER_GRANTED};
+    int error = rows_farm_line(rows, farm_id, &found.line, ret_detail);
+    if (error == ERROR_NOT_FOUND)
+        found = (struct admin_farm){.verdict = LEDGER_UNKNOWN_FARM};
+    else if (error != 0)
+        return error;
+    *ret = found; /* the id may stand in it */
+    return 0;
 }
 
 int authority_admin_deactivate(struct rows *rows, const struct audit_author *author, const char *farm_id,

@@ -56,6 +56,15 @@ static int load_key(struct rows *rows, const char *key, int64_t now_ms, bool con
     return load_peak(rows, &ret->key, &ret->of.key_peak, ret_detail);
 }
 
+/* Only now, for what was looked up may stand in *ret. */
+static int not_found(int error, enum ledger_verdict verdict, struct admin_key *ret)
+{
+    if (error != ERROR_NOT_FOUND)
+        return error;
+    *ret = (struct admin_key){.verdict = verdict};
+    return 0;
+}
+
 static struct licence *loaded_key(struct key_load *load)
 {
     return load->of.key != NULL ? &load->key : &load->primary;
@@ -87,14 +96,13 @@ int authority_admin_create_key(struct rows *rows, const struct audit_author *aut
                                const struct key_change *wanted, bool confirmed, struct admin_key *ret,
                                struct error_detail *ret_detail)
 {
-    struct key_load load = {.of = {NULL}};
+    struct key_load load = {.of = {.key = NULL}};
     struct licence key = {.id = 0};
     char text[LICENCE_KEY_TEXT_BYTES];
 
-    *ret = (struct admin_key){.verdict = LEDGER_UNKNOWN_SUBSCRIPTION};
     int error = load_subscription(rows, subscription_id, author->now_ms, confirmed, &load, ret_detail);
     if (error != 0)
-        return error == ERROR_NOT_FOUND ? 0 : error;
+        return not_found(error, LEDGER_UNKNOWN_SUBSCRIPTION, ret);
     licence_key_generate(text);
     enum ledger_verdict verdict = key_create(&load.of, text, wanted, author->now_ms, &key);
     if (verdict == LEDGER_GRANTED)
@@ -113,12 +121,11 @@ int authority_admin_edit_key(struct rows *rows, const struct audit_author *autho
                              const struct key_change *change, bool confirmed, struct admin_key *ret,
                              struct error_detail *ret_detail)
 {
-    struct key_load load = {.of = {NULL}};
+    struct key_load load = {.of = {.key = NULL}};
 
-    *ret = (struct admin_key){.verdict = LEDGER_UNKNOWN_KEY};
     int error = load_key(rows, key, author->now_ms, confirmed, &load, ret_detail);
     if (error != 0)
-        return error == ERROR_NOT_FOUND ? 0 : error;
+        return not_found(error, LEDGER_UNKNOWN_KEY, ret);
     struct licence *edited = loaded_key(&load), before = *edited;
     enum ledger_verdict verdict = key_edit(&load.of, change);
     if (verdict == LEDGER_GRANTED && differ(&before, edited))
@@ -144,12 +151,11 @@ static int close_holder(struct rows *rows, const struct audit_author *author, st
 int authority_admin_delete_key(struct rows *rows, const struct audit_author *author, const char *key,
                                bool confirmed, struct admin_key *ret, struct error_detail *ret_detail)
 {
-    struct key_load load = {.of = {NULL}};
+    struct key_load load = {.of = {.key = NULL}};
 
-    *ret = (struct admin_key){.verdict = LEDGER_UNKNOWN_KEY};
     int error = load_key(rows, key, author->now_ms, confirmed, &load, ret_detail);
     if (error != 0)
-        return error == ERROR_NOT_FOUND ? 0 : error;
+        return not_found(error, LEDGER_UNKNOWN_KEY, ret);
     struct licence *deleted = loaded_key(&load), before = *deleted;
     enum ledger_verdict verdict = key_delete(&load.of, author->now_ms);
     if (verdict == LEDGER_GRANTED)
@@ -163,12 +169,11 @@ int authority_admin_delete_key(struct rows *rows, const struct audit_author *aut
 int authority_admin_key(struct rows *rows, const char *key, int64_t now_ms, struct admin_key *ret,
                         struct error_detail *ret_detail)
 {
-    struct key_load load = {.of = {NULL}};
+    struct key_load load = {.of = {.key = NULL}};
 
-    *ret = (struct admin_key){.verdict = LEDGER_UNKNOWN_KEY};
     int error = load_key(rows, key, now_ms, false, &load, ret_detail);
     if (error != 0)
-        return error == ERROR_NOT_FOUND ? 0 : error;
+        return not_found(error, LEDGER_UNKNOWN_KEY, ret);
     show(&load, loaded_key(&load), LEDGER_GRANTED, ret);
     return 0;
 }

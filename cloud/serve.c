@@ -4,6 +4,7 @@
 #include "cloud/api/public_api.h"
 #include "cloud/service/service.h"
 #include "cloud/signing_key.h"
+#include "cloud/sweep.h"
 #include "common/uv_reserve.h"
 #include "version.h"
 
@@ -29,7 +30,8 @@ struct serve {
     struct api_context context;
     struct public_api *public_api;
     struct admin_api *admin_api;
-    bool loop_made, signals_made, stopping;
+    struct sweep sweep;
+    bool loop_made, signals_made, sweeping, stopping;
 };
 
 /* --- the book and its key ------------------------------------------------------------------------------- */
@@ -168,6 +170,8 @@ static void stop(struct serve *serve)
         uv_close((uv_handle_t *)&serve->terminate, NULL);
         uv_close((uv_handle_t *)&serve->interrupt, NULL);
     }
+    if (serve->sweeping)
+        sweep_stop(&serve->sweep);
     if (serve->context.store != NULL)
         store_close(serve->context.store, on_store_closed, serve);
     else
@@ -224,7 +228,13 @@ static int start(struct serve *serve, struct error_detail *ret_detail)
     error = open_book(serve, ret_detail);
     if (error == 0)
         error = open_doors(serve, ret_detail);
-    return error != 0 ? error : watch_signals(serve);
+    if (error == 0)
+        error = watch_signals(serve);
+    if (error != 0)
+        return error;
+    sweep_start(&serve->sweep, &serve->loop, serve->context.store, &serve->context.log);
+    serve->sweeping = true;
+    return 0;
 }
 
 static void say_ready(const struct serve *serve)
@@ -241,6 +251,8 @@ int serve_run(const struct settings *settings)
     struct serve serve = {.settings = settings};
     struct error_detail detail = {""};
     serve.context.authority.trial_limit = (uint32_t)settings->trial_limit;
+    serve.context.authority.trials_per_day = settings->trials_per_day;
+    serve.context.authority.trials_per_day_and_source = settings->trials_per_day_and_source;
     serve.context.authority.refresh_ms = settings->refresh_ms;
     begin_log(&serve);
 

@@ -8,6 +8,7 @@
 #define SETTINGS_PATH_BYTES_MAX 255
 #define SETTINGS_PROXIES_MAX    16
 #define SETTINGS_PROXY_BYTES    63
+#define SETTINGS_TRIALS_MAX     1000000
 
 enum settings_log_format { SETTINGS_LOG_AUTO, SETTINGS_LOG_HUMAN, SETTINGS_LOG_JSON };
 
@@ -23,7 +24,7 @@ struct settings {
     size_t trusted_proxy_count;
     struct source_network trusted[SETTINGS_PROXIES_MAX]; /* the same, understood */
     int64_t activations_per_minute, activations_burst;
-    int64_t trial_limit;
+    int64_t trial_limit, trials_per_day, trials_per_day_and_source;
     int64_t refresh_ms;
     int log_format;
     int log_severity; /* index into choices: "error" 0 … */

@@ -1,6 +1,7 @@
 #include "cloud/api/public_api.h"
 
 #include "cloud/api/throttle.h"
+#include "cloud/ledger/calendar.h"
 #include "cloud/wall_clock.h"
 #include "common/json.h"
 
@@ -48,8 +49,14 @@ static bool find_token(const struct http_exchange *exchange, char ret[MESSAGE_TO
     return true;
 }
 
-static void answer_unauthorized(struct http_exchange *exchange)
+/* To one without access. */
+static void answer_stranger(struct http_exchange *exchange, enum authority_access access)
 {
+    if (access == AUTHORITY_FORGOTTEN) {
+        http_problem(exchange, 404, "unknown_farm",
+                     "this farm was deactivated so long ago that it is unknown", NULL);
+        return;
+    }
     static const char body[] = "{\"type\":\"about:blank\",\"title\":\"Unauthorized\",\"status\":401,"
                                "\"code\":\"unauthorized\",\"detail\":\"no farm has this id and token\"}";
     http_respond(exchange, &(struct http_reply){.status = 401,
@@ -67,18 +74,27 @@ struct activation_call {
     struct http_exchange *exchange;
     struct activation_request request;
     struct authority_activation outcome;
-    char source[SOURCE_TEXT_BYTES];
+    char source[SOURCE_TEXT_BYTES], trial_source[SOURCE_TEXT_BYTES];
 };
 
 static int run_activation(struct store_job *job, struct rows *rows, struct error_detail *ret_detail)
 {
     struct activation_call *call = (struct activation_call *)job;
-    return authority_activate(&call->context->authority, rows, &call->request, wall_clock_ms(),
-                              &call->outcome, ret_detail);
+    return authority_activate(&call->context->authority, rows, &call->request, call->trial_source,
+                              wall_clock_ms(), &call->outcome, ret_detail);
+}
+
+/* Trials begin again with the next day. */
+static void retry_tomorrow(char *ret, size_t ret_bytes)
+{
+    int64_t now_ms = wall_clock_ms();
+    int64_t tomorrow_ms = (calendar_day(now_ms) + 1) * CALENDAR_DAY_MS;
+    (void)snprintf(ret, ret_bytes, "Retry-After: %lld\r\n", (long long)(tomorrow_ms - now_ms + 999) / 1000);
 }
 
 static void answer_refusal(struct http_exchange *exchange, const struct authority_activation *outcome)
 {
+    char retry[48] = "";
     enum activation_verdict verdict = outcome->verdict;
     int status = activation_http_status(verdict);
     struct json_writer *writer = json_writer_create(false);
@@ -98,10 +114,13 @@ static void answer_refusal(struct http_exchange *exchange, const struct authorit
         api_answer_json(exchange, status, NULL);
         return;
     }
+    if (verdict == ACTIVATION_TRIAL_CAP)
+        retry_tomorrow(retry, sizeof retry);
     http_respond(exchange, &(struct http_reply){.status = status,
                                                 .content_type = "application/problem+json",
                                                 .body = body,
-                                                .body_bytes = strlen(body)});
+                                                .body_bytes = strlen(body),
+                                                .extra_headers = retry});
     free(body);
 }
 
@@ -202,6 +221,8 @@ static void post_activation(void *door, struct http_exchange *exchange, const st
     call->context = api->context;
     call->exchange = exchange;
     (void)source_format(&source, call->source);
+    source = source_of(&source);
+    (void)source_format(&source, call->trial_source);
     if (!read_activation(exchange, request, &call->request) ||
         !api_submit(api->context, &call->job, exchange))
         free(call);
@@ -242,8 +263,8 @@ static void finish_release(struct store_job *job, int error, const char *detail)
     struct release_call *call = (struct release_call *)job;
     if (error != 0) {
         api_store_failed(call->context, call->exchange, error, detail);
-    } else if (!call->outcome.known) {
-        answer_unauthorized(call->exchange);
+    } else if (call->outcome.access != AUTHORITY_KNOWN) {
+        answer_stranger(call->exchange, call->outcome.access);
     } else {
         log_line(&call->context->log, 6, "farm %s gave its key back", call->farm_id);
         api_answer_json(call->exchange, 200, release_answer_encode(call));
@@ -259,7 +280,7 @@ static void delete_activation(void *door, struct http_exchange *exchange, const 
     char token[MESSAGE_TOKEN_BYTES_MAX + 1];
     (void)request;
     if (strlen(rest) > LEDGER_ID_BYTES_MAX || !find_token(exchange, token)) {
-        answer_unauthorized(exchange);
+        answer_stranger(exchange, AUTHORITY_STRANGER);
         return;
     }
     struct release_call *call = calloc(1, sizeof *call);
@@ -300,8 +321,8 @@ static void finish_report(struct store_job *job, int error, const char *detail)
     const struct report_answer *answer = &call->outcome.answer;
     if (error != 0) {
         api_store_failed(call->context, call->exchange, error, detail);
-    } else if (!call->outcome.known) {
-        answer_unauthorized(call->exchange);
+    } else if (call->outcome.access != AUTHORITY_KNOWN) {
+        answer_stranger(call->exchange, call->outcome.access);
     } else {
         log_line(&call->context->log, 7, "farm %s reported %zu windows, %zu refused", call->request.farm_id,
                  call->request.window_count, answer->refused_count);
@@ -320,7 +341,7 @@ static void post_report(void *door, struct http_exchange *exchange, const struct
     (void)rest;
 
     if (!find_token(exchange, token)) {
-        answer_unauthorized(exchange);
+        answer_stranger(exchange, AUTHORITY_STRANGER);
         return;
     }
     struct report_call *call = calloc(1, sizeof *call);

@@ -47,6 +47,15 @@ static bool parse_bits(const char *text, unsigned max, unsigned *ret)
     return true;
 }
 
+struct source_address source_of(const struct source_address *address)
+{
+    static const unsigned char ipv4_prefix[8];
+    struct source_address source = *address;
+    if (memcmp(source.bytes, ipv4_prefix, sizeof ipv4_prefix) != 0)
+        memset(source.bytes + 8, 0, sizeof source.bytes - 8);
+    return source;
+}
+
 bool source_network_parse(const char *text, struct source_network *ret)
 {
     char address[SOURCE_TEXT_BYTES];

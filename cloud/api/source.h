@@ -20,6 +20,10 @@ struct source_network {
 bool source_parse(const char *text, struct source_address *ret);
 const char *source_format(const struct source_address *address, char ret_text[SOURCE_TEXT_BYTES]);
 
+/* What counts as one source: an IPv4 address, or the /64 network of an IPv6 one, whose lower half is whatever
+ * its owner likes. */
+struct source_address source_of(const struct source_address *address);
+
 /* "10.0.0.0/8", "::1"; false for anything else. */
 bool source_network_parse(const char *text, struct source_network *ret);
 

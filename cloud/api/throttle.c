@@ -41,15 +41,13 @@ static uint64_t mix(uint64_t value)
     return value ^ (value >> 31);
 }
 
-/* Never 0. An IPv6 network is one source: its 64 lower bits are whatever its owner likes. */
-static uint64_t who_is(const struct throttle *throttle, const struct source_address *source)
+/* Never 0. */
+static uint64_t who_is(const struct throttle *throttle, const struct source_address *address)
 {
-    static const unsigned char ipv4_prefix[8];
+    struct source_address source = source_of(address);
     uint64_t upper, lower;
-    memcpy(&upper, source->bytes, sizeof upper);
-    memcpy(&lower, source->bytes + 8, sizeof lower);
-    if (memcmp(source->bytes, ipv4_prefix, sizeof ipv4_prefix) != 0)
-        lower = 0;
+    memcpy(&upper, source.bytes, sizeof upper);
+    memcpy(&lower, source.bytes + 8, sizeof lower);
     uint64_t who = mix(mix(upper ^ throttle->seed) ^ lower);
     return who != 0 ? who : 1;
 }

@@ -266,10 +266,34 @@ def stopping_under_load():
                "clients see answers, 503 or a closed door", set(statuses))
 
 
+def trial_caps():
+    """So many trials a day begin, in all and from one address, whatever is restarted."""
+    settings = 'trusted_proxies = ("127.0.0.1"); trial: { per_day = 5; per_day_and_source = 2; };' + GENEROUS
+    with Place() as place:
+        cloud = Cloud(place, BUILD, settings=settings).start()
+
+        def begin(installation, source):
+            return cloud.activate(installation, headers={"X-Forwarded-For": source})
+
+        tap.equal([begin("a%d" % i, "192.0.2.1").status for i in range(3)], [200, 200, 429], "an address begins two trials")
+        refused = begin("a2", "192.0.2.1")
+        tap.equal(refused.json()["code"], "trial_cap", "and is told why it begins no more")
+        tap.ok(0 < int(refused.headers["retry-after"]) <= 86400, "and when to come again: tomorrow", refused.headers)
+        tap.equal(begin("a0", "192.0.2.1").status, 200, "a trial that has begun goes on")
+        tap.equal([begin("b%d" % i, "2001:db8::%d" % i).status for i in range(3)], [200, 200, 429],
+                  "an IPv6 network of 64 bits is one address")
+        cloud.kill()
+        cloud.start()
+        tap.equal([begin("c0", "192.0.2.2").status, begin("c1", "192.0.2.3").status], [200, 429],
+                  "the fifth is the last of the day, a restart in between or not")
+        key = cloud.new_key(1)
+        tap.equal(cloud.activate("c1", key).status, 200, "a key needs no cap")
+
+
 def killed():
     """kill -9 while farms report: what was acknowledged is there."""
     with Place() as place:
-        cloud = Cloud(place, BUILD, settings=GENEROUS).start()
+        cloud = Cloud(place, BUILD, settings="trial: { per_day_and_source = 100; };" + GENEROUS).start()
         key = cloud.new_key(10)
         farms = [cloud.activate("inst-%d" % i, None if i else key).json() for i in range(4)]
         acknowledged = [0] * len(farms)
@@ -609,7 +633,7 @@ def described():
 
 
 if __name__ == "__main__":
-    for story in (keys_and_moves, trials, reports, endings, stopping_under_load, killed, bad_requests, sources, commands,
+    for story in (keys_and_moves, trials, trial_caps, reports, endings, stopping_under_load, killed, bad_requests, sources, commands,
                   places, configurations, full_disk, service, described):
         try:
             story()

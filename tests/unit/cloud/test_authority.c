@@ -21,6 +21,7 @@ struct world {
     struct report_request request;
     struct authority_report report;
     struct authority_release release;
+    char source[64];
     struct error_detail detail;
 };
 
@@ -35,6 +36,9 @@ static int begin(void **state)
         return 1;
     (void)snprintf(world->path, sizeof world->path, "%s/ledger.db", world->directory);
     world->authority.trial_limit = 25;
+    world->authority.trials_per_day = 1000;
+    world->authority.trials_per_day_and_source = 10;
+    (void)strcpy(world->source, "192.0.2.1");
     world->authority.refresh_ms = 30 * DAY_MS;
     if (entitlement_key_generate("k1", &world->authority.key) != 0)
         return 1;
@@ -79,8 +83,8 @@ static enum activation_verdict activate(struct world *world, const char *key, co
     (void)strcpy(request.farm_name, "main office");
     (void)strcpy(request.app_version, "0.1.0");
     memset(&world->activation, 0, sizeof world->activation);
-    assert_int_equal(authority_activate(&world->authority, world->rows, &request, now_ms, &world->activation,
-                                        &world->detail),
+    assert_int_equal(authority_activate(&world->authority, world->rows, &request, world->source, now_ms,
+                                        &world->activation, &world->detail),
                      0);
     return world->activation.verdict;
 }
@@ -111,7 +115,7 @@ static bool report(struct world *world, const char *farm_id, const char *token, 
     assert_int_equal(authority_report(&world->authority, world->rows, &world->request, token, now_ms,
                                       &world->report, &world->detail),
                      0);
-    return world->report.known;
+    return world->report.access == AUTHORITY_KNOWN;
 }
 
 static void test_a_key_from_first_to_last(void **state)
@@ -243,12 +247,12 @@ static void test_release_and_the_administrator(void **state)
     assert_int_equal(authority_release(&world->authority, world->rows, farm_id, "wrong", START_MS,
                                        &world->release, &world->detail),
                      0);
-    assert_false(world->release.known);
+    assert_int_equal(world->release.access, AUTHORITY_STRANGER);
     for (int i = 0; i < 2; i++) {
         assert_int_equal(authority_release(&world->authority, world->rows, farm_id, token, START_MS + 1,
                                            &world->release, &world->detail),
                          0);
-        assert_true(world->release.known);
+        assert_int_equal(world->release.access, AUTHORITY_KNOWN);
         struct entitlement entitlement = verified(world, world->release.entitlement);
         assert_int_equal(entitlement.status, ENTITLEMENT_REVOKES);
         assert_string_equal(entitlement.reason, "key given back");
@@ -293,6 +297,226 @@ static void test_a_key_over_a_trial(void **state)
 
     assert_int_equal(activate(world, NULL, "A", false, START_MS + 30 * DAY_MS), ACTIVATION_TRIAL_USED);
     assert_int_equal(activate(world, NULL, "B", false, START_MS + 30 * DAY_MS), ACTIVATION_GRANTED);
+}
+
+/* --- what time brings ----------------------------------------------------------------------------------- */
+
+struct lines {
+    int count;
+    char text[16][160]; /* "who what subject" */
+};
+
+static void take_line(void *data, const struct rows_audit_line *line)
+{
+    struct lines *lines = data;
+    assert_true(lines->count < 16);
+    (void)snprintf(lines->text[lines->count++], sizeof lines->text[0], "%s %s %s", line->who, line->what,
+                   line->subject);
+}
+
+static struct lines audit_of(struct world *world, const char *subject)
+{
+    struct lines lines = {.count = 0};
+    assert_int_equal(rows_each_audit_line(world->rows, subject, 0, 99, take_line, &lines, &world->detail), 0);
+    return lines;
+}
+
+/* A subscription of ten that renews by itself every month. */
+static struct admin_subscription monthly(struct world *world)
+{
+    const struct audit_author author = {"socket", START_MS};
+    struct admin_subscription of;
+    struct subscription_order wanted = {
+        .name = "office", .contract = "", .licences = 10, .term = {.months = 1}};
+    assert_int_equal(authority_admin_buy(world->rows, &author, &wanted, &of, &world->detail), 0);
+    return of;
+}
+
+static void test_renewals_come_before_every_decision(void **state)
+{
+    struct world *world = *state;
+    struct admin_subscription of = monthly(world);
+    char farm_id[64], token[64];
+    assert_int_equal(activate(world, of.primary.key, "A", false, START_MS), ACTIVATION_GRANTED);
+    (void)strcpy(token, world->activation.answer.farm_token);
+    (void)strcpy(farm_id, world->activation.answer.farm_id);
+    assert_int_equal(verified(world, world->activation.answer.entitlement).expires_at_ms,
+                     START_MS + 28 * DAY_MS);
+
+    assert_true(report(world, farm_id, token, START_MS + 28 * DAY_MS - 1));
+    assert_int_equal(verified(world, world->report.answer.entitlement).expires_at_ms, START_MS + 28 * DAY_MS);
+    assert_true(report(world, farm_id, token, START_MS + 28 * DAY_MS));
+    assert_int_equal(verified(world, world->report.answer.entitlement).expires_at_ms,
+                     START_MS + (28 + 31) * DAY_MS);
+    /* two more months in which nobody asked; then another installation does */
+    assert_int_equal(activate(world, of.primary.key, "B", true, START_MS + 100 * DAY_MS), ACTIVATION_GRANTED);
+    assert_int_equal(verified(world, world->activation.answer.entitlement).expires_at_ms,
+                     START_MS + (28 + 31 + 30 + 31) * DAY_MS);
+    assert_int_equal(verified(world, world->activation.answer.entitlement).purchases, 10);
+    struct lines lines = audit_of(world, "1");
+    assert_int_equal(lines.count, 4);
+    assert_string_equal(lines.text[0], "socket subscription.create 1");
+    for (int i = 1; i < 4; i++)
+        assert_string_equal(lines.text[i], "authority subscription.renew 1");
+}
+
+static void test_a_term_is_the_earlier_of_keys_and_subscriptions(void **state)
+{
+    struct world *world = *state;
+    struct admin_subscription of = monthly(world);
+    const struct audit_author author = {"socket", START_MS};
+    struct admin_key key;
+    uint32_t quota = 4;
+    int64_t expires_ms = START_MS + 3 * DAY_MS;
+    struct key_change wanted = {.name = "division", .quota = &quota, .expires_ms = &expires_ms};
+    assert_int_equal(authority_admin_create_key(world->rows, &author, of.subscription.id, &wanted, false,
+                                                &key, &world->detail),
+                     0);
+    assert_int_equal(activate(world, key.key.key, "A", false, START_MS), ACTIVATION_GRANTED);
+    struct entitlement entitlement = verified(world, world->activation.answer.entitlement);
+    assert_int_equal(entitlement.expires_at_ms, expires_ms);
+    assert_int_equal(entitlement.limit, 4);
+    assert_int_equal(entitlement.purchases, 10); /* the subscription's, on all its keys */
+    assert_int_equal(activate(world, key.key.key, "A", false, expires_ms), ACTIVATION_EXPIRED);
+    assert_int_equal(activate(world, of.primary.key, "B", false, expires_ms), ACTIVATION_GRANTED);
+    assert_int_equal(verified(world, world->activation.answer.entitlement).limit, 6);
+}
+
+static void test_administrators_reasons_reach_the_farm(void **state)
+{
+    struct world *world = *state;
+    struct admin_subscription of = monthly(world), cancelled;
+    const struct audit_author author = {"socket", START_MS + 5};
+    struct admin_key key;
+    struct admin_farm farm;
+    uint32_t quota = 4;
+    struct key_change wanted = {.name = "division", .quota = &quota};
+    char ids[2][64], tokens[2][64];
+    const char *keys[2];
+    assert_int_equal(authority_admin_create_key(world->rows, &author, of.subscription.id, &wanted, false,
+                                                &key, &world->detail),
+                     0);
+    keys[0] = of.primary.key;
+    keys[1] = key.key.key;
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(activate(world, keys[i], i == 0 ? "A" : "B", false, START_MS), ACTIVATION_GRANTED);
+        (void)strcpy(ids[i], world->activation.answer.farm_id);
+        (void)strcpy(tokens[i], world->activation.answer.farm_token);
+    }
+    assert_int_equal(authority_admin_deactivate(world->rows, &author, ids[0], &farm, &world->detail), 0);
+    assert_true(report(world, ids[0], tokens[0], START_MS + 6));
+    assert_string_equal(verified(world, world->report.answer.entitlement).reason,
+                        "deactivated by administrator");
+    assert_int_equal(authority_admin_delete_key(world->rows, &author, keys[1], true, &key, &world->detail),
+                     0);
+    assert_int_equal(key.verdict, LEDGER_GRANTED);
+    assert_true(report(world, ids[1], tokens[1], START_MS + 6));
+    assert_string_equal(verified(world, world->report.answer.entitlement).reason, "key deleted");
+    assert_int_equal(activate(world, keys[1], "B", false, START_MS + 7), ACTIVATION_KEY_DELETED);
+
+    assert_int_equal(activate(world, keys[0], "A", false, START_MS + 7), ACTIVATION_GRANTED);
+    (void)strcpy(tokens[0], world->activation.answer.farm_token);
+    assert_int_equal(
+        authority_admin_cancel(world->rows, &author, of.subscription.id, &cancelled, &world->detail), 0);
+    assert_true(report(world, ids[0], tokens[0], START_MS + 8));
+    struct entitlement entitlement = verified(world, world->report.answer.entitlement);
+    assert_int_equal(entitlement.status, ENTITLEMENT_REVOKES);
+    assert_string_equal(entitlement.reason, "subscription cancelled");
+    assert_int_equal(activate(world, keys[0], "A", false, START_MS + 9), ACTIVATION_CANCELLED);
+}
+
+static void test_a_deactivated_farm_is_forgotten_after_400_days(void **state)
+{
+    struct world *world = *state;
+    char key[32], farm_id[64], token[64];
+    new_key(world, 10, "3y", key);
+    assert_int_equal(activate(world, key, "A", false, START_MS), ACTIVATION_GRANTED);
+    (void)strcpy(token, world->activation.answer.farm_token);
+    (void)strcpy(farm_id, world->activation.answer.farm_id);
+    assert_true(report(world, farm_id, token, START_MS + 500 * DAY_MS)); /* as long as it runs */
+    assert_int_equal(authority_release(&world->authority, world->rows, farm_id, token,
+                                       START_MS + 500 * DAY_MS, &world->release, &world->detail),
+                     0);
+    assert_true(report(world, farm_id, token, START_MS + 900 * DAY_MS - 1));
+    assert_false(report(world, farm_id, token, START_MS + 900 * DAY_MS));
+    assert_int_equal(world->report.access, AUTHORITY_FORGOTTEN);
+    assert_false(report(world, farm_id, "wrong", START_MS + 900 * DAY_MS));
+    assert_int_equal(world->report.access, AUTHORITY_STRANGER);
+    assert_int_equal(authority_release(&world->authority, world->rows, farm_id, token,
+                                       START_MS + 900 * DAY_MS, &world->release, &world->detail),
+                     0);
+    assert_int_equal(world->release.access, AUTHORITY_FORGOTTEN);
+    /* activated anew it is the same farm */
+    assert_int_equal(activate(world, key, "A", false, START_MS + 901 * DAY_MS), ACTIVATION_GRANTED);
+    assert_string_equal(world->activation.answer.farm_id, farm_id);
+}
+
+static void test_trials_have_daily_caps(void **state)
+{
+    struct world *world = *state;
+    world->authority.trials_per_day = 3;
+    world->authority.trials_per_day_and_source = 2;
+    assert_int_equal(activate(world, NULL, "A", false, START_MS), ACTIVATION_GRANTED);
+    assert_int_equal(activate(world, NULL, "A", false, START_MS), ACTIVATION_GRANTED); /* the same one */
+    assert_int_equal(activate(world, NULL, "B", false, START_MS), ACTIVATION_GRANTED);
+    assert_int_equal(activate(world, NULL, "C", false, START_MS), ACTIVATION_TRIAL_CAP);
+    (void)strcpy(world->source, "192.0.2.2");
+    assert_int_equal(activate(world, NULL, "C", false, START_MS), ACTIVATION_GRANTED);
+    assert_int_equal(activate(world, NULL, "D", false, START_MS), ACTIVATION_TRIAL_CAP);
+    world->source[0] = '\0';
+    assert_int_equal(activate(world, NULL, "D", false, START_MS + DAY_MS - 1), ACTIVATION_TRIAL_CAP);
+    assert_int_equal(activate(world, NULL, "A", false, START_MS + DAY_MS - 1), ACTIVATION_GRANTED);
+    for (int i = 0; i < 3; i++) { /* of no known source: only the cap of all */
+        char installation[8];
+        (void)snprintf(installation, sizeof installation, "D%d", i);
+        assert_int_equal(activate(world, NULL, installation, false, START_MS + DAY_MS), ACTIVATION_GRANTED);
+    }
+    assert_int_equal(activate(world, NULL, "E", false, START_MS + DAY_MS), ACTIVATION_TRIAL_CAP);
+    world->authority.trials_per_day = 0;
+    assert_int_equal(activate(world, NULL, "E", false, START_MS + 2 * DAY_MS), ACTIVATION_TRIAL_CAP);
+}
+
+static void test_every_change_of_a_farm_has_a_line(void **state)
+{
+    struct world *world = *state;
+    char key[32], farm_a[64], farm_b[64], trial[64], token[64];
+    struct lines lines;
+    assert_int_equal(activate(world, NULL, "A", false, START_MS), ACTIVATION_GRANTED);
+    (void)strcpy(trial, world->activation.answer.farm_id);
+    new_key(world, 10, "1y", key);
+    for (int i = 0; i < 3; i++) /* again is no change */
+        assert_int_equal(activate(world, key, "A", false, START_MS), ACTIVATION_GRANTED);
+    (void)strcpy(farm_a, world->activation.answer.farm_id);
+    assert_int_equal(activate(world, key, "B", false, START_MS),
+                     ACTIVATION_KEY_IN_USE); /* nor is a refusal */
+    assert_int_equal(activate(world, key, "B", true, START_MS), ACTIVATION_GRANTED);
+    (void)strcpy(farm_b, world->activation.answer.farm_id);
+    (void)strcpy(token, world->activation.answer.farm_token);
+    assert_true(report(world, farm_b, token, START_MS)); /* nor a report */
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(authority_release(&world->authority, world->rows, farm_b, token, START_MS,
+                                           &world->release, &world->detail),
+                         0);
+
+    char expected[160];
+    lines = audit_of(world, trial);
+    assert_int_equal(lines.count, 2);
+    (void)snprintf(expected, sizeof expected, "farm %s farm.trial %s", trial, trial);
+    assert_string_equal(lines.text[0], expected);
+    (void)snprintf(expected, sizeof expected, "farm %s farm.deactivate %s", farm_a, trial);
+    assert_string_equal(lines.text[1], expected);
+    lines = audit_of(world, farm_a);
+    assert_int_equal(lines.count, 2);
+    (void)snprintf(expected, sizeof expected, "farm %s farm.activate %s", farm_a, farm_a);
+    assert_string_equal(lines.text[0], expected);
+    (void)snprintf(expected, sizeof expected, "farm %s farm.deactivate %s", farm_b, farm_a);
+    assert_string_equal(lines.text[1], expected);
+    lines = audit_of(world, farm_b);
+    assert_int_equal(lines.count, 2);
+    (void)snprintf(expected, sizeof expected, "farm %s farm.move %s", farm_b, farm_b);
+    assert_string_equal(lines.text[0], expected);
+    (void)snprintf(expected, sizeof expected, "farm %s farm.release %s", farm_b, farm_b);
+    assert_string_equal(lines.text[1], expected);
 }
 
 static void count_farm(void *data, const struct rows_farm_line *line)
@@ -349,6 +573,12 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_reports_are_kept_once, begin, end),
         cmocka_unit_test_setup_teardown(test_release_and_the_administrator, begin, end),
         cmocka_unit_test_setup_teardown(test_a_key_over_a_trial, begin, end),
+        cmocka_unit_test_setup_teardown(test_renewals_come_before_every_decision, begin, end),
+        cmocka_unit_test_setup_teardown(test_a_term_is_the_earlier_of_keys_and_subscriptions, begin, end),
+        cmocka_unit_test_setup_teardown(test_administrators_reasons_reach_the_farm, begin, end),
+        cmocka_unit_test_setup_teardown(test_a_deactivated_farm_is_forgotten_after_400_days, begin, end),
+        cmocka_unit_test_setup_teardown(test_trials_have_daily_caps, begin, end),
+        cmocka_unit_test_setup_teardown(test_every_change_of_a_farm_has_a_line, begin, end),
         cmocka_unit_test_setup_teardown(test_lists_go_page_by_page_and_survive, begin, end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -130,8 +130,142 @@ static void test_a_purchase(void **state)
     assert_int_equal(buy(world, LEDGER_LICENCES_MAX + 1, "1y", CHANNEL_ONLINE), LEDGER_TOO_MANY);
     assert_int_equal(buy(world, 10, "1m", CHANNEL_RESELLER), LEDGER_MONTHLY_ONLINE);
     assert_int_equal(last_line_of(world, NULL).count, 1);
-    (void)yes;
-    (void)no;
+}
+
+static enum ledger_verdict add(struct world *world, int64_t id, uint32_t licences)
+{
+    assert_int_equal(
+        authority_admin_add(world->rows, &world->author, id, licences, &world->of, &world->detail), 0);
+    return world->of.verdict;
+}
+
+static enum ledger_verdict renew(struct world *world, int64_t id, const char *term_text)
+{
+    struct term term = {.months = 0};
+    assert_true(term_text == NULL || term_parse(term_text, &term));
+    assert_int_equal(
+        authority_admin_renew(world->rows, &world->author, id, &term, &world->of, &world->detail), 0);
+    return world->of.verdict;
+}
+
+static enum ledger_verdict set(struct world *world, const char *name, const char *contract,
+                               const bool *renews)
+{
+    struct subscription_change change = {.name = name, .contract = contract, .renews = renews};
+    assert_int_equal(
+        authority_admin_set_subscription(world->rows, &world->author, 1, &change, &world->of, &world->detail),
+        0);
+    return world->of.verdict;
+}
+
+/* As its first activation would. */
+static void begin_term(struct world *world, int64_t now_ms)
+{
+    struct subscription subscription;
+    assert_int_equal(rows_subscription(world->rows, 1, &subscription, &world->detail), 0);
+    subscription.activated_ms = now_ms;
+    subscription.expires_ms = term_end_ms(&subscription.term, now_ms);
+    assert_int_equal(rows_subscription_put(world->rows, &subscription, &world->detail), 0);
+}
+
+static void test_licences_added(void **state)
+{
+    struct world *world = *state;
+    assert_int_equal(add(world, 1, 5), LEDGER_UNKNOWN_SUBSCRIPTION);
+    assert_int_equal(buy(world, 10, "1y", CHANNEL_ONLINE), LEDGER_GRANTED);
+    world->author.who = "rita";
+    world->author.now_ms = START_MS + 7;
+    assert_int_equal(add(world, 1, 5), LEDGER_GRANTED);
+    assert_int_equal(world->of.subscription.licences, 15);
+    assert_int_equal(world->of.subscription.purchases, 15);
+    assert_int_equal(world->of.primary.quota, 15);
+    assert_int_equal(world->of.order.kind, ORDER_ADD);
+    struct last_line line = last_line_of(world, "1");
+    assert_int_equal(line.count, 2);
+    assert_int_equal(line.at_ms, START_MS + 7);
+    assert_string_equal(line.who, "rita");
+    assert_string_equal(line.what, "subscription.add");
+    assert_has(line.before, "\"licences\":10,\"purchases\":10,");
+    assert_has(line.after, "\"licences\":15,\"purchases\":15,");
+    assert_int_equal(add(world, 1, LEDGER_LICENCES_MAX), LEDGER_TOO_MANY);
+    assert_int_equal(last_line_of(world, NULL).count, 2);
+}
+
+static void test_a_renewal(void **state)
+{
+    struct world *world = *state;
+    assert_int_equal(renew(world, 1, NULL), LEDGER_UNKNOWN_SUBSCRIPTION);
+    assert_int_equal(buy(world, 10, "1y", CHANNEL_RESELLER), LEDGER_GRANTED);
+    assert_int_equal(renew(world, 1, NULL), LEDGER_NOT_ACTIVATED);
+    begin_term(world, START_MS);
+    assert_int_equal(renew(world, 1, "1m"), LEDGER_MONTHLY_ONLINE);
+    assert_int_equal(renew(world, 1, NULL), LEDGER_GRANTED);
+    assert_int_equal(world->of.subscription.expires_ms, START_MS + 730 * DAY_MS);
+    assert_int_equal(renew(world, 1, "3y"), LEDGER_GRANTED);
+    assert_int_equal(world->of.order.expires_before_ms, START_MS + 730 * DAY_MS);
+    assert_int_equal(world->of.order.expires_after_ms, START_MS + 1826 * DAY_MS);
+    assert_int_equal(world->of.subscription.purchases, 10);
+    struct last_line line = last_line_of(world, "1");
+    assert_int_equal(line.count, 3);
+    assert_string_equal(line.who, "socket");
+    assert_string_equal(line.what, "subscription.renew");
+    assert_has(line.before, "\"expires_at\":\"2028-02-01T00:00:00.000Z\"");
+    assert_has(line.after, "\"expires_at\":\"2031-02-01T00:00:00.000Z\"");
+}
+
+static void keep_order(void *data, const struct order *order)
+{
+    struct order *orders = data; /* by id */
+    orders[order->id] = *order;
+}
+
+static void test_what_is_due_is_renewed_first(void **state)
+{
+    struct world *world = *state;
+    struct order orders[8] = {{.id = 0}};
+    assert_int_equal(buy(world, 10, "1m", CHANNEL_ONLINE), LEDGER_GRANTED);
+    begin_term(world, START_MS);
+    world->author.now_ms = START_MS + 60 * DAY_MS; /* two terms later: 28 and 31 days */
+    assert_int_equal(add(world, 1, 1), LEDGER_GRANTED);
+    assert_int_equal(world->of.subscription.expires_ms, START_MS + 89 * DAY_MS);
+    assert_int_equal(world->of.subscription.licences, 11);
+    assert_int_equal(rows_each_order(world->rows, 1, 0, 9, keep_order, orders, &world->detail), 0);
+    for (int id = 2; id <= 3; id++) {
+        assert_int_equal(orders[id].kind, ORDER_RENEW);
+        assert_true(orders[id].automatic);
+        assert_int_equal(orders[id].at_ms, orders[id].expires_before_ms);
+    }
+    assert_int_equal(orders[4].kind, ORDER_ADD);
+    assert_int_equal(orders[5].id, 0);
+    struct last_line line = last_line_of(world, "1");
+    assert_int_equal(line.count, 4);
+}
+
+static void test_a_subscription_edited(void **state)
+{
+    struct world *world = *state;
+    assert_int_equal(set(world, "new", NULL, NULL), LEDGER_UNKNOWN_SUBSCRIPTION);
+    assert_int_equal(buy(world, 10, "1y", CHANNEL_ONLINE), LEDGER_GRANTED);
+    assert_int_equal(set(world, "new", "C-2", &no), LEDGER_GRANTED);
+    assert_string_equal(world->of.subscription.name, "new");
+    assert_string_equal(world->of.subscription.contract, "C-2");
+    assert_false(world->of.subscription.renews);
+    assert_int_equal(world->of.order.id, 0); /* no order */
+    struct last_line line = last_line_of(world, "1");
+    assert_string_equal(line.what, "subscription.edit");
+    assert_has(line.before, "\"name\":\"office\",\"contract\":\"C-1\"");
+    assert_has(line.after, "\"name\":\"new\",\"contract\":\"C-2\"");
+    assert_int_equal(set(world, "new", NULL, &no), LEDGER_GRANTED); /* as it is already */
+    assert_int_equal(last_line_of(world, NULL).count, line.count);
+    assert_int_equal(set(world, NULL, NULL, &yes), LEDGER_GRANTED);
+    assert_true(world->of.subscription.renews);
+    begin_term(world, START_MS);
+    assert_int_equal(set(world, NULL, NULL, &no), LEDGER_GRANTED);
+    world->author.now_ms = START_MS + 366 * DAY_MS;
+    assert_int_equal(set(world, "other", NULL, &yes), LEDGER_EXPIRED); /* and nothing of the rest */
+    assert_int_equal(
+        authority_admin_subscription(world->rows, 1, world->author.now_ms, &world->of, &world->detail), 0);
+    assert_string_equal(world->of.subscription.name, "new");
 }
 
 /* --- keys ----------------------------------------------------------------------------------------------- */
@@ -177,11 +311,329 @@ static void test_a_further_key(void **state)
     assert_int_equal(seen[1], 10);
 }
 
+/* A farm that runs on the key and reported the peak (-1: nothing yet). */
+static void run_farm(struct world *world, const char *key, const char *farm_id, int64_t peak)
+{
+    struct licence licence;
+    struct farm farm = {.status = FARM_ACTIVE, .activated_ms = START_MS};
+    assert_int_equal(rows_licence_by_key(world->rows, key, &licence, &world->detail), 0);
+    (void)snprintf(licence.holder, sizeof licence.holder, "%s", farm_id);
+    assert_int_equal(rows_licence_put(world->rows, &licence, &world->detail), 0);
+    farm.licence_id = licence.id;
+    (void)snprintf(farm.id, sizeof farm.id, "%s", farm_id);
+    (void)snprintf(farm.installation_id, sizeof farm.installation_id, "%s", farm_id);
+    assert_int_equal(rows_farm_put(world->rows, &farm, &world->detail), 0);
+    if (peak < 0)
+        return;
+    struct usage *usage = calloc(1, sizeof *usage);
+    assert_non_null(usage);
+    assert_int_equal(usage_take(usage,
+                                &(struct usage_window){.sequence = 1,
+                                                       .start_ms = START_MS,
+                                                       .end_ms = START_MS + 1000,
+                                                       .peak_at_ms = START_MS,
+                                                       .peak_users = peak},
+                                START_MS + 1000),
+                     USAGE_COUNTED);
+    assert_int_equal(rows_usage_put(world->rows, farm_id, usage, &world->detail), 0);
+    free(usage);
+}
+
+/* Ten licences for a year from START_MS; "division" has four of them. */
+static void divide(struct world *world, char ret_division[32])
+{
+    assert_int_equal(buy(world, 10, "1y", CHANNEL_ONLINE), LEDGER_GRANTED);
+    begin_term(world, START_MS);
+    assert_int_equal(create(world, "division", 4, 0), LEDGER_GRANTED);
+    (void)snprintf(ret_division, 32, "%s", world->key.key.key);
+}
+
+static enum ledger_verdict edit(struct world *world, const char *key, const struct key_change *change,
+                                bool confirmed)
+{
+    assert_int_equal(authority_admin_edit_key(world->rows, &world->author, key, change, confirmed,
+                                              &world->key, &world->detail),
+                     0);
+    return world->key.verdict;
+}
+
+static enum ledger_verdict give(struct world *world, const char *key, uint32_t quota, bool confirmed)
+{
+    return edit(world, key, &(struct key_change){.quota = &quota}, confirmed);
+}
+
+static enum ledger_verdict delete_key(struct world *world, const char *key, bool confirmed)
+{
+    assert_int_equal(
+        authority_admin_delete_key(world->rows, &world->author, key, confirmed, &world->key, &world->detail),
+        0);
+    return world->key.verdict;
+}
+
+static void test_a_key_edited(void **state)
+{
+    struct world *world = *state;
+    char division[32], primary[32];
+    struct licence licence;
+    int64_t end_ms = START_MS + 365 * DAY_MS, late_ms = end_ms + 1, never_ms = 0;
+    divide(world, division);
+    (void)snprintf(primary, sizeof primary, "%s", world->of.primary.key);
+    assert_int_equal(give(world, "nobody's", 1, false), LEDGER_UNKNOWN_KEY);
+    assert_int_equal(give(world, division, 11, false), LEDGER_QUOTA_TOO_LARGE);
+    assert_int_equal(world->key.quota_left, 10);
+    assert_int_equal(give(world, division, 10, false), LEDGER_GRANTED);
+    assert_int_equal(rows_licence_by_key(world->rows, primary, &licence, &world->detail), 0);
+    assert_int_equal(licence.quota, 0);
+    struct last_line line = last_line_of(world, division);
+    assert_string_equal(line.what, "key.edit");
+    assert_has(line.before, "\"quota\":4");
+    assert_has(line.after, "\"quota\":10");
+
+    assert_int_equal(edit(world, division, &(struct key_change){.expires_ms = &late_ms}, false),
+                     LEDGER_BEYOND_SUBSCRIPTION);
+    assert_int_equal(edit(world, division, &(struct key_change){.expires_ms = &end_ms, .name = "two"}, false),
+                     LEDGER_GRANTED);
+    assert_int_equal(world->key.key.expires_ms, end_ms);
+    assert_string_equal(world->key.key.name, "two");
+    assert_int_equal(edit(world, division, &(struct key_change){.expires_ms = &never_ms}, false),
+                     LEDGER_GRANTED);
+    assert_int_equal(world->key.key.expires_ms, 0);
+    assert_int_equal(give(world, primary, 3, false), LEDGER_PRIMARY);
+    assert_int_equal(edit(world, primary, &(struct key_change){.name = "main"}, false), LEDGER_GRANTED);
+    assert_string_equal(world->key.key.name, "main");
+
+    int64_t lines = last_line_of(world, NULL).count;
+    assert_int_equal(edit(world, primary, &(struct key_change){.name = "main"}, false), LEDGER_GRANTED);
+    assert_int_equal(last_line_of(world, NULL).count, lines); /* nothing changed */
+}
+
+static void test_moves_are_reset(void **state)
+{
+    struct world *world = *state;
+    struct licence licence;
+    char division[32];
+    divide(world, division);
+    assert_int_equal(rows_licence_by_key(world->rows, division, &licence, &world->detail), 0);
+    licence.moves = 3;
+    assert_int_equal(rows_licence_put(world->rows, &licence, &world->detail), 0);
+    assert_int_equal(edit(world, division, &(struct key_change){.resets_moves = true}, false),
+                     LEDGER_GRANTED);
+    assert_int_equal(world->key.key.moves, 0);
+    struct last_line line = last_line_of(world, division);
+    assert_has(line.before, "\"moves\":3");
+    assert_has(line.after, "\"moves\":0");
+}
+
+static void test_running_farms_keep_what_they_use(void **state)
+{
+    struct world *world = *state;
+    char division[32], primary[32];
+    divide(world, division);
+    (void)snprintf(primary, sizeof primary, "%s", world->of.primary.key);
+    run_farm(world, division, "f-division", 3);
+    run_farm(world, primary, "f-primary", 5);
+    static const struct {
+        uint32_t quota;
+        bool confirmed;
+        enum ledger_verdict verdict;
+    } table[] = {
+        {3, false, LEDGER_GRANTED}, {2, false, LEDGER_BELOW_PEAK},      {2, true, LEDGER_GRANTED},
+        {5, false, LEDGER_GRANTED}, {6, false, LEDGER_BELOW_PEAK}, /* the primary would have four */
+        {6, true, LEDGER_GRANTED},  {11, true, LEDGER_QUOTA_TOO_LARGE},
+    };
+    for (size_t i = 0; i < COUNT(table); i++)
+        assert_int_equal(give(world, division, table[i].quota, table[i].confirmed), table[i].verdict);
+    assert_int_equal(delete_key(world, division, false), LEDGER_BELOW_PEAK);
+}
+
+static void test_a_key_deleted(void **state)
+{
+    struct world *world = *state;
+    struct licence licence;
+    struct farm farm;
+    char division[32], primary[32];
+    divide(world, division);
+    (void)snprintf(primary, sizeof primary, "%s", world->of.primary.key);
+    run_farm(world, division, "f-1", -1);
+    assert_int_equal(delete_key(world, primary, true), LEDGER_PRIMARY);
+    assert_int_equal(delete_key(world, "nobody's", true), LEDGER_UNKNOWN_KEY);
+    assert_int_equal(delete_key(world, division, false), LEDGER_GRANTED); /* it has reported nothing yet */
+    assert_int_equal(world->key.key.deleted_ms, START_MS);
+    assert_string_equal(world->key.key.holder, "");
+    assert_int_equal(rows_licence_by_key(world->rows, primary, &licence, &world->detail), 0);
+    assert_int_equal(licence.quota, 10);
+    assert_int_equal(rows_farm(world->rows, "f-1", &farm, &world->detail), 0);
+    assert_int_equal(farm.status, FARM_DEACTIVATED);
+    assert_int_equal(farm.reason, FARM_REASON_KEY_DELETED);
+    assert_string_equal(last_line_of(world, division).what, "key.delete");
+    struct last_line line = last_line_of(world, "f-1");
+    assert_string_equal(line.what, "farm.deactivate");
+    assert_string_equal(line.who, "socket");
+    assert_has(line.after, "\"reason\":\"key_deleted\"");
+
+    assert_int_equal(delete_key(world, division, true), LEDGER_KEY_DELETED);
+    assert_int_equal(give(world, division, 1, true), LEDGER_KEY_DELETED);
+    assert_int_equal(authority_admin_key(world->rows, division, START_MS, &world->key, &world->detail), 0);
+    assert_int_equal(world->key.verdict, LEDGER_GRANTED);
+    assert_int_equal(key_state(&world->key.subscription, &world->key.key, START_MS), KEY_DELETED);
+}
+
+static void test_a_cancellation_closes_all_its_farms(void **state)
+{
+    struct world *world = *state;
+    char division[32], primary[32];
+    struct admin_farm farm;
+    divide(world, division);
+    (void)snprintf(primary, sizeof primary, "%s", world->of.primary.key);
+    run_farm(world, division, "f-1", 3);
+    run_farm(world, primary, "f-2", 3);
+    assert_int_equal(buy(world, 1, "1y", CHANNEL_ONLINE), LEDGER_GRANTED);
+    run_farm(world, world->of.primary.key, "f-3", 1);
+
+    assert_int_equal(authority_admin_cancel(world->rows, &world->author, 9, &world->of, &world->detail), 0);
+    assert_int_equal(world->of.verdict, LEDGER_UNKNOWN_SUBSCRIPTION);
+    assert_int_equal(authority_admin_cancel(world->rows, &world->author, 1, &world->of, &world->detail), 0);
+    assert_int_equal(world->of.verdict, LEDGER_GRANTED);
+    assert_string_equal(world->of.primary.holder, "");
+    assert_int_equal(world->of.order.kind, ORDER_CANCEL);
+    for (int i = 1; i <= 3; i++) {
+        char id[8];
+        (void)snprintf(id, sizeof id, "f-%d", i);
+        assert_int_equal(authority_admin_farm(world->rows, id, &farm, NULL, &world->detail), 0);
+        assert_int_equal(farm.line.farm.status, i < 3 ? FARM_DEACTIVATED : FARM_ACTIVE);
+        assert_int_equal(farm.line.farm.reason, i < 3 ? FARM_REASON_CANCELLED : FARM_REASON_NONE);
+        assert_int_equal(last_line_of(world, id).count, i < 3);
+    }
+    assert_string_equal(last_line_of(world, "1").what, "subscription.cancel");
+    assert_int_equal(add(world, 1, 1), LEDGER_CANCELLED);
+    assert_int_equal(renew(world, 1, NULL), LEDGER_CANCELLED);
+    assert_int_equal(set(world, NULL, NULL, &yes), LEDGER_CANCELLED);
+    assert_int_equal(create(world, "late", 1, 0), LEDGER_CANCELLED);
+    assert_int_equal(give(world, division, 1, true), LEDGER_CANCELLED);
+}
+
+/* --- what must hold ------------------------------------------------------------------------------------- */
+
+static void test_a_damaged_ledger_is_not_made_worse(void **state)
+{
+    struct world *world = *state;
+    char division[32];
+    uint32_t quota = 5;
+    divide(world, division);
+    assert_int_equal(
+        rows_exec(world->rows, "UPDATE licence SET quota = quota + 1 WHERE is_primary = 1", &world->detail),
+        0);
+    struct key_change change = {.quota = &quota};
+    assert_int_equal(authority_admin_edit_key(world->rows, &world->author, division, &change, true,
+                                              &world->key, &world->detail),
+                     ERROR_DAMAGED);
+    assert_string_equal(world->detail.text,
+                        "the keys of subscription 1 have 11 of its 10 licences: the ledger "
+                        "is damaged, and nothing was changed");
+    assert_int_equal(authority_admin_add(world->rows, &world->author, 1, 1, &world->of, &world->detail),
+                     ERROR_DAMAGED);
+}
+
+/* --- farms ---------------------------------------------------------------------------------------------- */
+
+static void test_farms_are_shown_noted_and_deactivated(void **state)
+{
+    struct world *world = *state;
+    char division[32];
+    struct admin_farm farm;
+    struct usage *usage = calloc(1, sizeof *usage);
+    assert_non_null(usage);
+    divide(world, division);
+    run_farm(world, division, "f-1", 3);
+    assert_int_equal(authority_admin_farm(world->rows, "f-1", &farm, usage, &world->detail), 0);
+    assert_string_equal(farm.line.key, division);
+    assert_int_equal(farm.line.subscription_id, 1);
+    assert_int_equal(farm.line.totals.peak_users, 3);
+    assert_int_equal(usage->window_count, 1);
+    assert_int_equal(usage->day_count, 1);
+    free(usage);
+
+    assert_int_equal(
+        authority_admin_note(world->rows, &world->author, "f-1", "ask Rita", &farm, &world->detail), 0);
+    assert_true(farm.changed);
+    assert_string_equal(farm.line.farm.note, "ask Rita");
+    struct last_line line = last_line_of(world, "f-1");
+    assert_string_equal(line.what, "farm.note");
+    assert_string_equal(line.before, "{\"note\":\"\"}");
+    assert_string_equal(line.after, "{\"note\":\"ask Rita\"}");
+    assert_int_equal(
+        authority_admin_note(world->rows, &world->author, "f-1", "ask Rita", &farm, &world->detail), 0);
+    assert_false(farm.changed);
+    assert_int_equal(
+        authority_admin_note(world->rows, &world->author, "f-9", "nobody", &farm, &world->detail), 0);
+    assert_int_equal(farm.verdict, LEDGER_UNKNOWN_FARM);
+
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(
+            authority_admin_deactivate(world->rows, &world->author, "f-1", &farm, &world->detail), 0);
+        assert_int_equal(farm.changed, i == 0);
+        assert_int_equal(farm.line.farm.status, FARM_DEACTIVATED);
+        assert_string_equal(farm.line.farm.note, "ask Rita");
+    }
+    line = last_line_of(world, "f-1");
+    assert_int_equal(line.count, 2);
+    assert_string_equal(line.what, "farm.deactivate");
+    assert_has(line.before, "\"status\":\"active\"");
+    assert_has(line.after, "\"reason\":\"administrator\"");
+    assert_int_equal(authority_admin_key(world->rows, division, START_MS, &world->key, &world->detail), 0);
+    assert_int_equal(key_state(&world->key.subscription, &world->key.key, START_MS), KEY_FREE);
+}
+
+/* --- lists ---------------------------------------------------------------------------------------------- */
+
+static void keep_end(void *data, const struct subscription *subscription)
+{
+    *(int64_t *)data = subscription->expires_ms;
+}
+
+static void keep_keys_end(void *data, const struct rows_licence_line *line)
+{
+    *(int64_t *)data = line->subscription.expires_ms;
+}
+
+static void test_lists_show_what_is_due_as_renewed(void **state)
+{
+    struct world *world = *state;
+    int64_t end_ms = 0, now_ms = START_MS + 60 * DAY_MS;
+    struct subscription stored;
+    assert_int_equal(buy(world, 10, "1m", CHANNEL_ONLINE), LEDGER_GRANTED);
+    begin_term(world, START_MS);
+    assert_int_equal(
+        authority_admin_each_subscription(world->rows, now_ms, 0, 9, keep_end, &end_ms, &world->detail), 0);
+    assert_int_equal(end_ms, START_MS + 89 * DAY_MS);
+    end_ms = 0;
+    assert_int_equal(
+        authority_admin_each_key(world->rows, now_ms, 0, 0, 9, keep_keys_end, &end_ms, &world->detail), 0);
+    assert_int_equal(end_ms, START_MS + 89 * DAY_MS);
+    assert_int_equal(rows_subscription(world->rows, 1, &stored, &world->detail), 0);
+    assert_int_equal(stored.expires_ms, START_MS + 28 * DAY_MS); /* a list writes nothing */
+    assert_int_equal(authority_admin_subscription(world->rows, 1, now_ms, &world->of, &world->detail), 0);
+    assert_int_equal(rows_subscription(world->rows, 1, &stored, &world->detail), 0);
+    assert_int_equal(stored.expires_ms, START_MS + 89 * DAY_MS);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_a_purchase, begin, end),
+        cmocka_unit_test_setup_teardown(test_licences_added, begin, end),
+        cmocka_unit_test_setup_teardown(test_a_renewal, begin, end),
+        cmocka_unit_test_setup_teardown(test_what_is_due_is_renewed_first, begin, end),
+        cmocka_unit_test_setup_teardown(test_a_subscription_edited, begin, end),
         cmocka_unit_test_setup_teardown(test_a_further_key, begin, end),
+        cmocka_unit_test_setup_teardown(test_a_key_edited, begin, end),
+        cmocka_unit_test_setup_teardown(test_moves_are_reset, begin, end),
+        cmocka_unit_test_setup_teardown(test_running_farms_keep_what_they_use, begin, end),
+        cmocka_unit_test_setup_teardown(test_a_key_deleted, begin, end),
+        cmocka_unit_test_setup_teardown(test_a_cancellation_closes_all_its_farms, begin, end),
+        cmocka_unit_test_setup_teardown(test_a_damaged_ledger_is_not_made_worse, begin, end),
+        cmocka_unit_test_setup_teardown(test_farms_are_shown_noted_and_deactivated, begin, end),
+        cmocka_unit_test_setup_teardown(test_lists_show_what_is_due_as_renewed, begin, end),
     };
     return cmocka_run_group_tests_name("administrators' changes (RULES 5.1 to 5.4)", tests, NULL, NULL);
 }

@@ -169,6 +169,38 @@ static void what_does_not_add_up_is_seen(void **state)
     assert_false(key_quotas_fit(&world.subscription, world.keys, 2));
 }
 
+static void a_keys_state_follows_from_its_dates(void **state)
+{
+    (void)state;
+    static const struct {
+        int64_t cancelled_ms, deleted_ms, expires_ms, now_ms;
+        const char *holder, *name;
+    } rows[] = {
+        {0, 0, 0, END_MS - 1, "", "free"},   {0, 0, 0, END_MS - 1, "f-1", "in_use"},
+        {0, 0, 0, END_MS, "f-1", "expired"}, {0, 0, 50, 50, "", "expired"},
+        {0, 0, 50, 49, "", "free"},          {7, 0, 50, 50, "", "cancelled"},
+        {7, 8, 50, 50, "", "deleted"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct subscription subscription = {.expires_ms = END_MS, .cancelled_ms = rows[i].cancelled_ms};
+        struct licence key = {.deleted_ms = rows[i].deleted_ms, .expires_ms = rows[i].expires_ms};
+        (void)strcpy(key.holder, rows[i].holder);
+        assert_string_equal(key_state_name(key_state(&subscription, &key, rows[i].now_ms)), rows[i].name);
+    }
+}
+
+static void the_operator_resets_moves(void **state)
+{
+    (void)state;
+    struct world world;
+    begin(&world);
+    world.keys[0].moves = world.keys[1].moves = 3;
+    const struct key_change change = {.resets_moves = true};
+    assert_int_equal(key_edit(&world.of_division, &change), LEDGER_GRANTED);
+    assert_int_equal(key_edit(&world.of_primary, &change), LEDGER_GRANTED); /* of any key */
+    assert_int_equal(world.keys[0].moves + world.keys[1].moves, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -180,6 +212,8 @@ int main(void)
         cmocka_unit_test(a_deleted_key_gives_its_quota_back_at_once),
         cmocka_unit_test(nothing_changes_in_a_cancelled_subscription),
         cmocka_unit_test(what_does_not_add_up_is_seen),
+        cmocka_unit_test(a_keys_state_follows_from_its_dates),
+        cmocka_unit_test(the_operator_resets_moves),
     };
     return cmocka_run_group_tests_name("keys (RULES 5.3)", tests, NULL, NULL);
 }

@@ -163,6 +163,16 @@ static void test_a_clock_that_is_ahead_is_noted(void **state)
     assert_int_equal(usage->totals.clock_ahead_ms, 0);
 }
 
+static void test_the_last_peak_is_of_the_last_counted_window(void **state)
+{
+    struct usage *usage = *state;
+    assert_int_equal(usage_last_peak(usage), 0);
+    struct usage_window windows[] = {window(1, NOW_MS - 9 * W, W, 7), window(2, NOW_MS - 8 * W, W, 4),
+                                     window(3, NOW_MS - 8 * W, W, 9) /* overlaps */};
+    usage_report(usage, windows, COUNT(windows), NOW_MS);
+    assert_int_equal(usage_last_peak(usage), 4);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -171,6 +181,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_the_oldest_windows_make_room, begin, end),
         cmocka_unit_test_setup_teardown(test_days_keep_their_peak, begin, end),
         cmocka_unit_test_setup_teardown(test_days_are_kept_for_400_days, begin, end),
+        cmocka_unit_test_setup_teardown(test_the_last_peak_is_of_the_last_counted_window, begin, end),
         cmocka_unit_test_setup_teardown(test_a_clock_that_is_ahead_is_noted, begin, end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
