@@ -225,11 +225,6 @@ void reporter_sent(struct reporter *reporter, int64_t now_ms)
     reporter->due_ms = INT64_MAX;
 }
 
-bool reporter_in_flight(const struct reporter *reporter)
-{
-    return reporter->in_flight;
-}
-
 /* Ends the flight; false if it said nothing about the queue and failures. */
 static bool land(struct reporter *reporter, int64_t now_ms)
 {

@@ -56,7 +56,6 @@ bool reporter_set_aside(struct reporter *reporter, uint64_t sequence);
 int64_t reporter_due_ms(const struct reporter *reporter);
 /* A report is on its way: none other until succeeded or failed. */
 void reporter_sent(struct reporter *reporter, int64_t now_ms);
-bool reporter_in_flight(const struct reporter *reporter);
 /* How the report on its way ended. False if it was none of this farm's (it was stopped or changed farms
  * meanwhile): then only the way is free again. retry_after_ms: what the authority asked for, or -1; the
  * regular phase is tried all the same. */

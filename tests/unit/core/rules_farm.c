@@ -113,11 +113,11 @@ static int step(const struct core_event *event)
 {
     size_t count;
     core_actions_clear(farm->actions);
-    farm->code = core_step(farm->core, event, farm->now_ms, farm->actions);
+    int code = core_step(farm->core, event, farm->now_ms, farm->actions);
     const struct action *all = core_actions_all(farm->actions, &count);
     for (size_t i = 0; i < count; i++)
         hear(&all[i]);
-    return farm->code;
+    return code;
 }
 
 static int simple(enum core_event_type type)
@@ -503,6 +503,15 @@ void starts_but_does_not_judge_yet(void)
         tell(&farm->hosts[i]);
 }
 
+void farm_goes_on_from(const struct core_saved *saved)
+{
+    core_destroy(farm->core);
+    farm->core = core_create(&farm->settings);
+    assert_non_null(farm->core);
+    assert_int_equal(core_restore(farm->core, saved, farm->now_ms), 0);
+    judges();
+}
+
 void judges(void)
 {
     assert_int_equal(simple(EVENT_STARTED), 0);
@@ -518,6 +527,11 @@ void restarts(void)
 {
     stops();
     starts();
+}
+
+int farm_hears(const struct core_event *event)
+{
+    return step(event);
 }
 
 /* ---- what holds ---------------------------------------------------------------------------------------- */
@@ -609,9 +623,4 @@ size_t reports(void)
 size_t gate_moves(void)
 {
     return farm->gate_moves;
-}
-
-int last_code(void)
-{
-    return farm->code;
 }

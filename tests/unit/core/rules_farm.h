@@ -82,8 +82,12 @@ void stops(void);    /* the agent is gone; licence time goes on by late() */
 void starts(void);   /* from what was stored: every source tells its sessions, then the gate is judged */
 void restarts(void); /* both, at one instant */
 void starts_but_does_not_judge_yet(void);
+void farm_goes_on_from(const struct core_saved *saved); /* in place of this one */
 void farm_without_a_past(void); /* in place of this one: an agent that was never activated, started */
 void judges(void);              /* EVENT_STARTED */
+
+/* Any event at all, now; what core_step returned. */
+int farm_hears(const struct core_event *event);
 
 /* ---- what holds ---------------------------------------------------------------------------------------- */
 
@@ -116,6 +120,5 @@ size_t windows(void);
 const struct window *window(size_t number);
 size_t reports(void);    /* ACTION_REPORT since the farm opened or forget() */
 size_t gate_moves(void); /* ACTION_GATE likewise */
-int last_code(void);     /* what core_step returned last */
 
 #endif

@@ -144,6 +144,8 @@ static void where_it_comes_from(void **state)
     assert_int_equal(classify(&settings, &facts).route, ROUTE_CONSOLE);
     facts.remote_host = "10.0.0.7";
     assert_int_equal(classify(&settings, &facts).route, ROUTE_RDP);
+    facts.remote_host = ""; /* known, and none */
+    assert_int_equal(classify(&settings, &facts).route, ROUTE_CONSOLE);
     facts.remote_host = NULL;
     facts.remote = true;
     assert_int_equal(classify(&settings, &facts).route, ROUTE_RDP);

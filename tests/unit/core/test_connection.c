@@ -1,6 +1,7 @@
 /* The words for connections, and which texts may be names. */
 #include "agent/core/connection.h"
 #include "agent/core/core_error.h"
+#include "agent/core/utf8.h"
 
 #include "tests/unit/unit.h"
 
@@ -56,6 +57,14 @@ static void other_words_are_refused(void **state)
     }
 }
 
+static void no_bytes_are_no_character(void **state)
+{
+    (void)state;
+    uint32_t untouched = 7;
+    assert_int_equal(utf8_decode("a", 0, &untouched), 0);
+    assert_int_equal(untouched, 7);
+}
+
 static void texts(void **state)
 {
     (void)state;
@@ -106,9 +115,8 @@ static void every_error_has_a_line(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(words_go_both_ways),
-        cmocka_unit_test(other_words_are_refused),
-        cmocka_unit_test(texts),
+        cmocka_unit_test(words_go_both_ways),        cmocka_unit_test(other_words_are_refused),
+        cmocka_unit_test(no_bytes_are_no_character), cmocka_unit_test(texts),
         cmocka_unit_test(every_error_has_a_line),
     };
     return cmocka_run_group_tests_name("connection", tests, NULL, NULL);

@@ -247,6 +247,40 @@ static void exempt_and_hosts_are_marks_too(void **state)
     assert_false(peak_observe(&peak, &now, T0 + 3));
 }
 
+static void what_has_not_begun_does_not_move(void **state)
+{
+    (void)state;
+    struct peak peak = {0};
+    peak_advance(&peak, T0 + WINDOW_MS, NULL, NULL);
+    peak_restart(&peak, T0, NULL, NULL);
+    assert_false(peak.started);
+    assert_int_equal(peak.window.end_ms, 0);
+}
+
+static void whoever_asks_nothing_is_told_nothing(void **state)
+{
+    (void)state;
+    struct peak peak = {0};
+    struct tally_level level = {.concurrent_users = 3};
+    peak_start(&peak, &level, T0);
+    peak_advance(&peak, T0 + 3 * WINDOW_MS, NULL, NULL);
+    assert_int_equal(peak.window.start_ms, T0 + 3 * WINDOW_MS);
+    peak_restart(&peak, T0, NULL, NULL);
+    assert_int_equal(peak.window.start_ms, T0);
+}
+
+static void a_mark_may_be_at_the_very_beginning_of_time(void **state)
+{
+    (void)state;
+    struct peak peak = {0};
+    struct tally_level level = {.concurrent_users = 3};
+    peak_start(&peak, &level, 0);
+    assert_int_equal(peak.ever.users, 3);
+    assert_int_equal(peak.ever.at_ms, 0);
+    assert_false(peak_observe(&peak, &level, 5)); /* it is no mark that is still to be set */
+    assert_int_equal(peak.ever.at_ms, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -262,6 +296,9 @@ int main(void)
         cmocka_unit_test(a_restored_window_goes_on),
         cmocka_unit_test(a_restored_level_above_the_marks_raises_them),
         cmocka_unit_test(exempt_and_hosts_are_marks_too),
+        cmocka_unit_test(what_has_not_begun_does_not_move),
+        cmocka_unit_test(whoever_asks_nothing_is_told_nothing),
+        cmocka_unit_test(a_mark_may_be_at_the_very_beginning_of_time),
     };
     return cmocka_run_group_tests_name("peak (RULES 2.6, 3.2)", tests, NULL, NULL);
 }

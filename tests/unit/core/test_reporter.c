@@ -226,6 +226,18 @@ static void hurry_is_now_but_not_twice(void **state)
     reporter_destroy(reporter);
 }
 
+static void nothing_hurries_what_is_stopped(void **state)
+{
+    (void)state;
+    struct reporter *reporter = reporter_for("farm", T0);
+    assert_int_equal(reporter_start(reporter, NULL, 0, T0), 0);
+    reporter_hurry(reporter, T0 + 1);
+    assert_int_equal(reporter_due_ms(reporter), INT64_MAX);
+    reporter_corrected(reporter, T0 - 1);
+    assert_int_equal(reporter_due_ms(reporter), INT64_MAX);
+    reporter_destroy(reporter);
+}
+
 static void a_clock_set_back_by_the_answer_brings_no_second_report(void **state)
 {
     (void)state;
@@ -349,6 +361,7 @@ int main(void)
         cmocka_unit_test(retry_after_is_honoured_up_to_the_next_phase),
         cmocka_unit_test(the_same_seed_gives_the_same_instants),
         cmocka_unit_test(hurry_is_now_but_not_twice),
+        cmocka_unit_test(nothing_hurries_what_is_stopped),
         cmocka_unit_test(a_clock_set_back_by_the_answer_brings_no_second_report),
         cmocka_unit_test(a_report_between_phases_passes_over_none),
         cmocka_unit_test(the_same_farm_goes_on_and_another_begins_anew),

@@ -215,6 +215,34 @@ static void the_next_thing_due_is_the_earliest_of_all(void **state)
     assert_int_equal(standing_due_ms(&standing, T0 + DAY), T0 + DAY); /* overdue: now */
 }
 
+/* Each of them alone: the others are as they should be. */
+static void whatever_is_behind_is_due_now(void **state)
+{
+    (void)state;
+    static const struct {
+        int64_t expires_at_ms, refresh_by_ms; /* 0: never */
+    } rows[] = {
+        {T0 + 80 * DAY, 0}, /* a warning before the end of the term */
+        {T0 - DAY, 0},      /* the expiry grace */
+        {T0 - 24 * DAY, 0}, /* a warning before its end */
+        {T0 - 30 * DAY, 0}, /* the end */
+        {0, T0 + 3 * DAY},  /* a warning before refresh_by */
+        {0, T0},            /* refresh_by */
+    };
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        struct standing standing = active("a");
+        standing.grant.expires_at_ms = rows[i].expires_at_ms;
+        standing.grant.refresh_by_ms = rows[i].refresh_by_ms;
+        if (rows[i].expires_at_ms == T0 - 24 * DAY)
+            standing.term = TERM_EXPIRY_GRACE;
+        if (rows[i].refresh_by_ms == T0)
+            standing.contact_said_days = 1;
+        assert_int_equal(standing_due_ms(&standing, T0), T0);
+        standing_pass(&standing, T0);
+        assert_true(standing_due_ms(&standing, T0) > T0);
+    }
+}
+
 static void at_rest_nothing_is_due_and_nothing_moves(void **state)
 {
     (void)state;
@@ -314,6 +342,7 @@ int main(void)
         cmocka_unit_test(another_end_of_the_term_is_warned_of_anew),
         cmocka_unit_test(a_contact_needs_no_warning_of_its_want),
         cmocka_unit_test(the_next_thing_due_is_the_earliest_of_all),
+        cmocka_unit_test(whatever_is_behind_is_due_now),
         cmocka_unit_test(at_rest_nothing_is_due_and_nothing_moves),
         cmocka_unit_test(warnings_only_add_up),
         cmocka_unit_test(set_back_warnings_begin_anew_only_after_more_than_a_day),
