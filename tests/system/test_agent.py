@@ -14,7 +14,7 @@ farm: { host = "farmtest"; };
 authority: { url = "http://127.0.0.1:8640"; key = "%s"; };
 sessions: { sources = ("logind", "api"); };
 api: { listen = "%s"; };
-gate: { text = "%s"; };
+gate: { text = "%s"; %s };
 """
 CONF_FILES = ["/etc/farmgate/%s.conf" % name for name in ("farmgate", "resources", "farmgate-cloud")]
 CONF_OWNERS = "%s root:farmgate 640\n%s root:farmgate 640\n%s root:farmgate-cloud 640\n" % tuple(CONF_FILES)
@@ -69,9 +69,9 @@ class Site:
         host.run("farmgate-pam", "install")
         host.run("systemctl", "enable", "--quiet", "--now", "farmgated")
 
-    def configure(self, text, listen="127.0.0.1:8620", more=""):
+    def configure(self, text, listen="127.0.0.1:8620", gate="", more=""):
         """Writes farmgate.conf, keeping its owner and mode as an editor does."""
-        self.host.run("sh", "-c", "cat >/etc/farmgate/farmgate.conf", text=CONF % (self.public_key, listen, text) + more)
+        self.host.run("sh", "-c", "cat >/etc/farmgate/farmgate.conf", text=CONF % (self.public_key, listen, text, gate) + more)
 
     def status(self):
         return self.host.json("farmgate", "status", "--json")
@@ -303,7 +303,7 @@ def test_hook(tap, site):
     host.run("systemctl", "disable", "--quiet", "--now", "farmgate-hook")
 
 
-def expect_refused(tap, host, user, name):
+def expect_refused(tap, host, user, name, text="Ask Frida."):
     """xrdp's own log tells how an RDP log-in ended: with the text of the gate."""
     def log():
         return host.run("tail", "-n", "+%d" % (before + 1), "/var/log/xrdp-sesman.log")
@@ -311,7 +311,7 @@ def expect_refused(tap, host, user, name):
     def refused():
         if not clients[-1].alive():  # just after a boot xrdp drops a client now and then: people try again
             clients.append(host.rdp(user))
-        return "Ask Frida." in log()
+        return text in log()
     before = len(host.run("cat", "/var/log/xrdp-sesman.log").splitlines())
     clients = [host.rdp(user)]
     tap.ok(wait_until(refused, 20, every=0.5) and not host.has_session(user, "xrdp-sesman"), name,
@@ -423,6 +423,81 @@ def test_nobody_learns_names(tap, site):
     tap.ok(not allowed["/run/farmgate/admin.sock/v1/connections"][1], "and may not change anything")
 
 
+RUN_OUT_TEXT = "All licences of this farm are in use"
+GATE_FILES = ("nologin", "run-out")
+
+
+def gate_files(host):
+    """Which of nologin and its mark stand, and who is present."""
+    there = [name for name in GATE_FILES if host.try_run("test", "-e", "/run/farmgate/" + name).returncode == 0]
+    return there, host.run("cat", "/run/farmgate/present").split()
+
+
+def become(tap, host, wanted, name, seconds=10):
+    wait_until(lambda: gate_files(host) == wanted, seconds, every=0.2)
+    tap.equal(gate_files(host), wanted, name)
+
+
+def test_run_out(tap, site):
+    """One licence, the grace spared: it runs out with the first user."""
+    host = site.host
+    for user in ("alice", "admin1", "dave"):
+        host.rdp_log_off(user)
+    site.expect("everybody logs off", 0, {}, 25)
+    site.configure("Ask Frida.", gate="spare_grace = true;")
+    host.run("systemctl", "reload", "farmgated")
+    host.run("farmgate", "activate", host.run("farmgate-cloud", "key", "create", "--limit", "1", "--term", "1y").split()[0])
+    become(tap, host, ([], []), "a farm of one licence, which is free")
+    client = host.rdp("alice")
+    site.expect("the only licence is taken", 1, {"alice": desktop()}, 25)
+    become(tap, host, (["nologin", "run-out"], ["alice"]), "nologin stands, and who holds the licence is present")
+    tap.ok(host.run("cat", "/run/farmgate/nologin").startswith(RUN_OUT_TEXT), "it says that all are in use")
+    expect_refused(tap, host, "dave", "a second user's RDP log-in is refused by pam_nologin with that text", RUN_OUT_TEXT)
+    tap.equal((site.gate("dave"), site.gate("alice")), (2, 0), "and by `farmgate gate`")
+    wait_until(lambda: said(site, "user_refused", "dave"), 5, every=0.2)
+    tap.ok(said(site, "user_refused", "no_license_free"), "which is in the journal")
+    client.close()
+    site.expect("the holder's client vanishes", 1, {"alice": desktop("disconnected")})
+    host.rdp("alice")
+    site.expect("and comes back to the session", 1, {"alice": desktop()}, 25)
+    host.rdp("admin1")
+    site.expect("an administrator gets in", 1, {"alice": desktop(), "admin1": ADMIN}, 25)
+    become(tap, host, (["nologin", "run-out"], ["admin1", "alice"]), "and is present")
+    tap.ok("open to who holds a licence" in host.unit("farmgated", "StatusText"), "`systemctl status` says how it stands",
+           host.unit("farmgated", "StatusText"))
+
+
+def test_run_out_ends(tap, site):
+    """A crowd's nologin goes with the agent, however that ends; a deactivation's stays."""
+    host = site.host
+    crowd, gone = (["nologin", "run-out"], ["admin1", "alice"]), ([], ["admin1", "alice"])
+    host.run("systemctl", "stop", "farmgated", "farmgated.socket", "farmgated-admin.socket")
+    tap.equal(gate_files(host), gone, "stopped, the agent takes nologin with it")
+    host.run("systemctl", "start", "farmgated")
+    become(tap, host, crowd, "started, it brings it back")
+    host.run("systemctl", "kill", "--signal=KILL", "farmgated")
+    become(tap, host, gone, "after kill -9 systemd has it taken away", 4)
+    become(tap, host, crowd, "and the next start brings it back", 20)
+    host.run("sh", "-c", "echo 'gate: {' >>/etc/farmgate/farmgate.conf")
+    host.run("systemctl", "kill", "--signal=KILL", "farmgated")
+    wait_until(lambda: host.unit("farmgated", "ActiveState") == "failed", 20, every=0.2)
+    tap.equal((host.unit("farmgated", "ExecMainStatus"), gate_files(host)), ("78", gone),
+              "so it is with a configuration that does not let it start again")
+    site.configure("Ask Frida.", gate="spare_grace = true;")
+    host.run("systemctl", "start", "farmgated")
+    become(tap, host, crowd, "put right, it goes on")
+    host.run("farmgate-cloud", "farm", "deactivate", site.status()["farm_id"])
+    host.try_run("farmgate", "report")
+    closed = (["nologin"], ["admin1", "alice"])
+    become(tap, host, closed, "deactivated, nologin stands without the mark")
+    host.run("systemctl", "kill", "--signal=KILL", "farmgated")
+    wait_until(lambda: host.unit("farmgated", "ActiveState") == "activating", 4, every=0.1)
+    tap.equal((host.unit("farmgated", "SubState"), gate_files(host)), ("auto-restart", closed), "and stays after kill -9")
+    tap.ok(wait_until(lambda: host.unit("farmgated", "ActiveState") == "active", 20, every=0.2), "the agent comes back")
+    host.run("systemctl", "stop", "farmgated", "farmgated.socket", "farmgated-admin.socket")
+    tap.equal(gate_files(host), closed, "and when the agent is stopped")
+
+
 def main():
     tap = Tap()
     if not os.path.exists(os.path.join(sys.argv[1], "agent", "farmgated")):
@@ -445,6 +520,8 @@ def main():
             test_boot(tap, site, clients)
             test_reactivation(tap, site)
             test_nobody_learns_names(tap, site)
+            test_run_out(tap, site)
+            test_run_out_ends(tap, site)
         except Exception as error:  # the journal says more than the traceback
             tap.ok(False, "no step broke off", "%r\n%s" % (error, host.try_run(
                 "journalctl", "-q", "--no-pager", "-n", "60", "-u", "farmgated", "-u", "farmgate-cloud").stdout))

@@ -9,6 +9,7 @@ PROBE = """[Service]
 Type=oneshot
 ExecStart=
 ExecStart=/usr/local/bin/try_links /run/farmgate
+ExecStopPost=
 Restart=no
 WatchdogSec=0
 StandardOutput=truncate:/run/try_links.log
