@@ -76,8 +76,7 @@ static const struct rules_model *model_of(const struct generator *generator)
     return generator->run.model;
 }
 
-/* ---- lines
- * ------------------------------------------------------------------------------------------------- */
+/* ---- lines --------------------------------------------------------------------------------------------- */
 
 static void add_line(struct generator *generator, struct history_line *line)
 {
@@ -105,8 +104,7 @@ static void add_wall(struct generator *generator, int64_t by_ms)
     add_line(generator, &line);
 }
 
-/* ---- sessions
- * ---------------------------------------------------------------------------------------------- */
+/* ---- sessions ------------------------------------------------------------------------------------------ */
 
 static bool by_broker_only(unsigned host)
 {
@@ -177,7 +175,8 @@ static int users_wanted(const struct generator *generator)
 {
     const struct rules_model *model = model_of(generator);
     int limit = (int)generator->subscriptions[generator->farm].limit;
-    return limit + generator->mood - (int)rules_level(model).users;
+    int users = model->begun ? (int)rules_level(model).users : 0;
+    return limit + generator->mood - users;
 }
 
 static void host_act(struct generator *generator, const char *host)
@@ -237,8 +236,7 @@ static void session_act(struct generator *generator)
         host_act(generator, host);
 }
 
-/* ---- the authority
- * ------------------------------------------------------------------------------------------- */
+/* ---- the authority ------------------------------------------------------------------------------------- */
 
 static int64_t authority_now_ms(const struct generator *generator)
 {
@@ -354,8 +352,7 @@ static void answer(struct generator *generator)
         send_grant(generator);
 }
 
-/* ---- the machine the agent runs on
- * ---------------------------------------------------------------------------- */
+/* ---- the machine the agent runs on --------------------------------------------------------------------- */
 
 static int64_t wrong_by_ms(struct generator *generator)
 {
@@ -431,8 +428,7 @@ static void restart(struct generator *generator)
     add_plain(generator, RULES_EVENT_STARTED);
 }
 
-/* ---- what happens when
- * ----------------------------------------------------------------------------------------- */
+/* ---- what happens when --------------------------------------------------------------------------------- */
 
 /* An instant at which something falls due, or the one before or after it; T. */
 static int64_t interesting_ms(struct generator *generator)

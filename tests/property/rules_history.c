@@ -58,13 +58,12 @@ const char *rules_usage_word(enum rules_usage_state usage)
 const char *rules_told_word(enum rules_what what)
 {
     static const char *const words[RULES_TOLD_MAX] = {
-        "activation", "term",        "contact",      "usage",      "reason", "users",
-        "term_ends",  "expiry_ends", "contact_ends", "grace_ends", "report"};
+        "activation", "term",      "contact",     "usage",        "reason",     "exceeds",
+        "users",      "term_ends", "expiry_ends", "contact_ends", "grace_ends", "report"};
     return words[what];
 }
 
-/* ---- a history
- * ----------------------------------------------------------------------------------------------- */
+/* ---- a history ----------------------------------------------------------------------------------------- */
 
 void history_init(struct history *history)
 {
@@ -100,8 +99,7 @@ void history_add(struct history *history, const struct history_line *line)
     added->event.connections = connections;
 }
 
-/* ---- printing
- * ------------------------------------------------------------------------------------------------ */
+/* ---- printing ------------------------------------------------------------------------------------------ */
 
 static void print_settings(const struct rules_settings *settings, FILE *file)
 {
@@ -163,8 +161,7 @@ void history_print(const struct history *history, FILE *file)
     }
 }
 
-/* ---- reading
- * ------------------------------------------------------------------------------------------------- */
+/* ---- reading ------------------------------------------------------------------------------------------- */
 
 /* The words of a line, one after the other. */
 struct words {
@@ -324,7 +321,8 @@ static bool read_line(struct history *history, char *text)
     static struct rules_connection sessions[HISTORY_SET_MAX];
     struct history_line line = {.verb = HISTORY_STEP};
     struct words words;
-    char *first = strtok_r(text, " \t\r\n", &words.rest);
+    bool printed = strncmp(text, "# begin ", 8) == 0 || strncmp(text, "# @", 3) == 0;
+    char *first = strtok_r(printed ? text + 2 : text, " \t\r\n", &words.rest);
     if (first == NULL || *first == '#')
         return true;
     if (strcmp(first, "begin") == 0)
@@ -361,8 +359,7 @@ bool history_read(struct history *history, FILE *file, size_t *ret_line)
     return true;
 }
 
-/* ---- running
- * ------------------------------------------------------------------------------------------------- */
+/* ---- running ------------------------------------------------------------------------------------------- */
 
 void history_run_init(struct history_run *run, const struct history *history)
 {
@@ -386,12 +383,20 @@ static bool run_step(struct history_run *run, const struct rules_event *event, i
     return watcher == NULL || watcher(data, run, event, now_ms, taken);
 }
 
+int64_t history_run_due_ms(const struct history_run *run)
+{
+    int64_t due_ms = rules_due_ms(run->model);
+    int64_t other_ms = run->due_ms != NULL ? run->due_ms(run->due_data) : RULES_NEVER;
+    return other_ms < due_ms ? other_ms : due_ms;
+}
+
+static const struct rules_event timer = {.type = RULES_EVENT_TIMER};
+
 /* The agent's timer comes at every instant at which something falls due. */
 static bool run_timers(struct history_run *run, int64_t to_ms, history_watcher *watcher, void *data)
 {
-    static const struct rules_event timer = {.type = RULES_EVENT_TIMER};
     while (run->timers && !run->stopped && !run->jumped && run->model->begun) {
-        int64_t due_ms = rules_due_ms(run->model);
+        int64_t due_ms = history_run_due_ms(run);
         if (due_ms >= to_ms + run->offset_ms)
             break;
         if (!run_step(run, &timer, due_ms, watcher, data))
@@ -428,5 +433,7 @@ bool history_run_line(struct history_run *run, const struct history_line *line, 
         return true;
     run->stopped = false;
     run->jumped = restart;
-    return run_step(run, &line->event, line->at_ms + run->offset_ms, watcher, data);
+    bool reload = line->event.type == RULES_EVENT_SETTINGS;
+    return run_step(run, &line->event, line->at_ms + run->offset_ms, watcher, data) &&
+           (!reload || run_step(run, &timer, line->at_ms + run->offset_ms, watcher, data));
 }

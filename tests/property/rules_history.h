@@ -27,8 +27,9 @@
  * T is the time since the beginning as it truly passes, in ms; L, licence time, is T + at + what the wall
  * clock jumped, and after an accepted entitlement goes on from its issued_at. Instants that are told
  * (CONNECTED_AT, issued, expires, refresh) are Unix ms. timers=1: a timer is stepped at every instant at
- * which something falls due, as the agent does; timers=0: time passes only with the lines. Behind a # is a
- * remark. */
+ * which something falls due, as the agent does; timers=0: time passes only with the lines. After a reload a
+ * timer comes at once. Behind a # is a remark; a line that a failed test printed, with "# " before it, is
+ * read as well. */
 #ifndef FARMGATE_TESTS_RULES_HISTORY_H
 #define FARMGATE_TESTS_RULES_HISTORY_H
 
@@ -74,10 +75,14 @@ struct history_run {
     int64_t offset_ms; /* L - T */
     int64_t at_ms;     /* T */
     bool timers, stopped;
+    int64_t (*due_ms)(void *data); /* when else a timer comes; NULL: never */
+    void *due_data;
     bool jumped; /* L is not where the last step left it: the next line finds out, not a timer */
 };
 
 void history_run_init(struct history_run *run, const struct history *history);
+/* When the next timer comes. */
+int64_t history_run_due_ms(const struct history_run *run);
 void history_run_finish(struct history_run *run);
 
 /* Called after each step, of a line or of a timer between lines. False ends the run. */

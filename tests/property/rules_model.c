@@ -21,8 +21,7 @@ static const int usage_percent[] = {80, 90, 100};
 static const int term_days[] = {0, 90, 30, 7, 1, 7, 1}; /* by stage */
 static const int contact_days[] = {0, 7, 1};
 
-/* ---- lists
- * ------------------------------------------------------------------------------------------------- */
+/* ---- lists --------------------------------------------------------------------------------------------- */
 
 static void *list_add(struct rules_list *list, size_t size)
 {
@@ -50,11 +49,17 @@ static void list_copy(struct rules_list *list, size_t size)
 static void tell(struct rules_model *model, int64_t at_ms, enum rules_what what, int64_t number)
 {
     struct rules_told *told = list_add(&model->told, sizeof(*told));
-    *told = (struct rules_told){.at_ms = at_ms, .what = what, .number = number};
+    *told =
+        (struct rules_told){.at_ms = at_ms, .event_at_ms = model->event_ms, .what = what, .number = number};
 }
 
-/* ---- who consumes (RULES §2)
- * --------------------------------------------------------------------------------- */
+/* Names differ early, and are compared often. */
+static bool same(const char *one, const char *other)
+{
+    return one[0] == other[0] && (one[0] == '\0' || (one[1] == other[1] && strcmp(one, other) == 0));
+}
+
+/* ---- who consumes (RULES §2) --------------------------------------------------------------------------- */
 
 static bool is_counted(const struct rules_model *model, const struct rules_connection *connection)
 {
@@ -83,7 +88,7 @@ static bool is_exempt(const struct rules_model *model, const struct rules_connec
     if (!wants_exemption(model, connection))
         return false;
     for (size_t i = 0; i < model->live_count; i++)
-        if (strcmp(model->live[i].host, connection->host) == 0 && wants_exemption(model, &model->live[i]) &&
+        if (same(model->live[i].host, connection->host) && wants_exemption(model, &model->live[i]) &&
             is_older(&model->live[i], connection))
             older++;
     return older < EXEMPT_PLACES;
@@ -97,7 +102,7 @@ bool rules_consumes(const struct rules_model *model, const struct rules_connecti
 bool rules_holds(const struct rules_model *model, const char *user)
 {
     for (size_t i = 0; i < model->live_count; i++)
-        if (strcmp(model->live[i].user, user) == 0 && rules_consumes(model, &model->live[i]))
+        if (same(model->live[i].user, user) && rules_consumes(model, &model->live[i]))
             return true;
     return false;
 }
@@ -105,7 +110,7 @@ bool rules_holds(const struct rules_model *model, const char *user)
 bool rules_on_host(const struct rules_model *model, const char *user, const char *host)
 {
     for (size_t i = 0; i < model->live_count; i++)
-        if (strcmp(model->live[i].user, user) == 0 && strcmp(model->live[i].host, host) == 0)
+        if (same(model->live[i].user, user) && same(model->live[i].host, host))
             return true;
     return false;
 }
@@ -114,11 +119,11 @@ static bool host_has_exempt_place(const struct rules_model *model, const char *h
 {
     int taken = 0;
     for (size_t i = 0; i < model->live_count; i++)
-        taken += strcmp(model->live[i].host, host) == 0 && is_exempt(model, &model->live[i]);
+        taken += same(model->live[i].host, host) && is_exempt(model, &model->live[i]);
     return taken < EXEMPT_PLACES;
 }
 
-struct rules_level rules_level(const struct rules_model *model)
+static struct rules_level work_out_level(const struct rules_model *model)
 {
     struct rules_level level = {.at_ms = model->event_ms};
     bool consumes[RULES_CONNECTIONS_MAX];
@@ -127,8 +132,8 @@ struct rules_level rules_level(const struct rules_model *model)
         consumes[i] = rules_consumes(model, &model->live[i]);
         level.exempt += is_exempt(model, &model->live[i]);
         for (size_t j = 0; j < i; j++) {
-            seen_user |= consumes[j] && strcmp(model->live[j].user, model->live[i].user) == 0;
-            seen_host |= strcmp(model->live[j].host, model->live[i].host) == 0;
+            seen_user |= consumes[j] && same(model->live[j].user, model->live[i].user);
+            seen_host |= same(model->live[j].host, model->live[i].host);
         }
         level.users += consumes[i] && !seen_user;
         level.hosts += !seen_host;
@@ -136,12 +141,16 @@ struct rules_level rules_level(const struct rules_model *model)
     return level;
 }
 
-/* ---- event time: windows, days, levels (§2.6, §3.2)
- * ---------------------------------------------------------- */
+/* ---- event time: windows, days, levels (§2.6, §3.2) ---------------------------------------------------- */
 
 static int64_t floor_to(int64_t ms, int64_t step_ms)
 {
     return ms - (ms % step_ms + step_ms) % step_ms;
+}
+
+struct rules_level rules_level(const struct rules_model *model)
+{
+    return model->levels[model->level_count - 1];
 }
 
 static void add_level(struct rules_model *model, struct rules_level level)
@@ -160,21 +169,16 @@ static void raise_mark(struct rules_mark *mark, const struct rules_level *level)
 /* After a batch: there is a new level. */
 static void note_level(struct rules_model *model)
 {
-    struct rules_level level = rules_level(model);
+    struct rules_level level = work_out_level(model);
     add_level(model, level);
     raise_mark(&model->today, &level);
     raise_mark(&model->ever, &level);
 }
 
-static struct rules_level last_level(const struct rules_model *model)
-{
-    return model->levels[model->level_count - 1];
-}
-
 static uint64_t next_sequence(struct rules_model *model, const char *farm_id)
 {
     for (size_t i = 0; i < model->farm_count; i++)
-        if (strcmp(model->farms[i], farm_id) == 0)
+        if (same(model->farms[i], farm_id))
             return model->farm_sequences[i]++;
     if (model->farm_count == RULES_FARMS_MAX)
         abort();
@@ -193,13 +197,13 @@ static void begin_window(struct rules_model *model, struct rules_level carried, 
 
 static void begin_day(struct rules_model *model, int64_t start_ms)
 {
-    model->today = (struct rules_mark){.users = last_level(model).users, .at_ms = start_ms};
+    model->today = (struct rules_mark){.users = rules_level(model).users, .at_ms = start_ms};
 }
 
-static void close_window(struct rules_model *model, int64_t end_ms)
+struct rules_window rules_running(const struct rules_model *model)
 {
     struct rules_window window = {
-        .start_ms = model->window_start_ms, .end_ms = end_ms, .peak_at_ms = model->window_start_ms};
+        .start_ms = model->window_start_ms, .end_ms = model->event_ms, .peak_at_ms = model->window_start_ms};
     for (size_t i = 0; i < model->level_count; i++) {
         const struct rules_level *level = &model->levels[i];
         if (i == 0 || level->users > window.peak_users) {
@@ -210,7 +214,14 @@ static void close_window(struct rules_model *model, int64_t end_ms)
         window.hosts = level->hosts > window.hosts ? level->hosts : window.hosts;
         window.users_at_end = level->users;
     }
-    if (model->activation != RULES_NONE) {
+    return window;
+}
+
+static void close_window(struct rules_model *model, int64_t end_ms)
+{
+    struct rules_window window = rules_running(model);
+    window.end_ms = end_ms;
+    if (model->activation != RULES_NONE && !model->another_farm) {
         window.sequence = next_sequence(model, model->usage.farm_id);
         *(struct rules_window *)list_add(&model->queue, sizeof(window)) = window;
     }
@@ -225,12 +236,17 @@ static void finish_day(struct rules_model *model, int64_t start_ms)
 
 static void move_event_time(struct rules_model *model, int64_t to_ms)
 {
-    for (;;) {
+    for (int count = 0;; count++) {
         int64_t end_ms = floor_to(model->window_start_ms, WINDOW_MS) + WINDOW_MS;
         if (end_ms > to_ms)
             break;
+        if (count == RULES_CATCH_UP_MAX) {
+            begin_window(model, rules_level(model), to_ms);
+            begin_day(model, to_ms);
+            break;
+        }
         close_window(model, end_ms);
-        begin_window(model, last_level(model), end_ms);
+        begin_window(model, rules_level(model), end_ms);
         if (end_ms % DAY_MS == 0) {
             finish_day(model, end_ms - DAY_MS);
             begin_day(model, end_ms);
@@ -239,25 +255,7 @@ static void move_event_time(struct rules_model *model, int64_t to_ms)
     model->event_ms = to_ms;
 }
 
-/* L is somewhere else now. E follows it forward; back only if a wrong clock was healed. */
-static void follow_licence_time(struct rules_model *model)
-{
-    if (model->licence_ms > model->event_ms)
-        move_event_time(model, model->licence_ms);
-    if (model->event_ms - model->licence_ms <= HEALED_BY_MS)
-        return;
-    if (model->event_ms > model->window_start_ms)
-        close_window(model, model->event_ms);
-    model->event_ms = model->licence_ms;
-    begin_window(model, last_level(model), model->event_ms);
-    begin_day(model, model->event_ms);
-    for (size_t i = 0; i < model->live_count; i++)
-        if (model->live[i].lease_at_ms > model->event_ms)
-            model->live[i].lease_at_ms = model->event_ms;
-}
-
-/* ---- the four machines (§3)
- * ---------------------------------------------------------------------------------- */
+/* ---- the four machines (§3) ---------------------------------------------------------------------------- */
 
 static bool is_running(const struct rules_model *model)
 {
@@ -311,34 +309,34 @@ static enum rules_reason reason_now(const struct rules_model *model)
     return model->usage_state == RULES_OVER ? RULES_IS_OVER : RULES_OPEN;
 }
 
-static void start_grace(struct rules_model *model, int64_t at_ms)
+static void start_grace(struct rules_usage *usage, int64_t at_ms)
 {
-    model->usage.has_grace = true;
-    model->usage.grace_started_ms = at_ms;
-    model->usage.grace_warned = false;
+    usage->has_grace = true;
+    usage->grace_started_ms = at_ms;
+    usage->grace_warned = false;
 }
 
 /* Settled for as long as the setting wants: the grace starts at this instant. */
 static void settle(struct rules_model *model, int64_t at_ms)
 {
-    const struct rules_usage *usage = &model->usage;
+    struct rules_usage *usage = &model->usage;
     if (is_running(model) && usage->exceeding && !usage->has_grace &&
         usage->exceeding_since_ms + model->settings.settle_ms <= at_ms)
-        start_grace(model, at_ms);
+        start_grace(usage, at_ms);
 }
 
 static void warn_of_users(struct rules_model *model)
 {
-    int64_t users = last_level(model).users, limit = model->grant.limit;
+    int64_t users = rules_level(model).users, limit = model->grant.limit;
     int say = 0;
     for (size_t i = 0; i < COUNT(usage_percent); i++) {
         int64_t percent = usage_percent[i];
-        bool reached = limit == 0 ? percent == 100 && users > 0 : users * 100 >= percent * limit;
+        bool reached = limit == 0 ? users > 0 : users * 100 >= percent * limit;
         if (!model->latched[i] && reached)
             say = usage_percent[i];
         if (reached)
             model->latched[i] = true;
-        else if (users * 100 < (percent - 5) * limit)
+        else if (users == 0 || users * 100 < (percent - 5) * limit)
             model->latched[i] = false;
     }
     if (say != 0)
@@ -351,9 +349,11 @@ static void judge_users(struct rules_model *model)
     struct rules_usage *usage = &model->usage;
     if (!is_running(model))
         return;
-    bool exceeding = last_level(model).users > model->grant.limit;
+    bool exceeding = rules_level(model).users > model->grant.limit;
     if (exceeding && !usage->exceeding)
         usage->exceeding_since_ms = model->licence_ms;
+    if (exceeding != usage->exceeding)
+        tell(model, model->licence_ms, RULES_TOLD_EXCEEDS, exceeding);
     usage->exceeding = exceeding;
     if (model->settings.settle_ms == 0)
         settle(model, model->licence_ms);
@@ -376,8 +376,7 @@ static void validate(struct rules_model *model)
         usage->over = true;
 }
 
-/* ---- warnings
- * ------------------------------------------------------------------------------------------------ */
+/* ---- warnings ------------------------------------------------------------------------------------------ */
 
 static int term_stage(const struct rules_model *model, int64_t at_ms)
 {
@@ -431,8 +430,7 @@ static void warn_of_ends(struct rules_model *model)
     }
 }
 
-/* ---- what time brings
- * ---------------------------------------------------------------------------------------- */
+/* ---- what time brings ---------------------------------------------------------------------------------- */
 
 /* The states as they stand now; what moved is told with this instant. */
 static void look(struct rules_model *model)
@@ -488,15 +486,6 @@ static void let_fall_due(struct rules_model *model)
         warn_of_ends(model);
 }
 
-static void send_report(struct rules_model *model)
-{
-    if (model->in_flight)
-        return;
-    model->in_flight = true;
-    model->batch_count = model->queue.count;
-    tell(model, model->licence_ms, RULES_TOLD_REPORT, (int64_t)model->batch_count);
-}
-
 static int64_t phase_of(const char *farm_id)
 {
     uint64_t hash = UINT64_C(0xcbf29ce484222325);
@@ -524,14 +513,14 @@ static int64_t next_due_ms(const struct rules_model *model)
     for (size_t i = 0; i < model->live_count; i++)
         if (model->live[i].by_broker && model->settings.lease_ms > 0)
             earlier(&due_ms, model->live[i].lease_at_ms + model->settings.lease_ms, INT64_MIN);
-    earlier(&due_ms, floor_to(model->window_start_ms, WINDOW_MS) + WINDOW_MS, INT64_MIN);
     if (is_running(model)) {
         const struct rules_grant *grant = &model->grant;
         const struct rules_usage *usage = &model->usage;
         if (usage->exceeding && !usage->has_grace)
             earlier(&due_ms, usage->exceeding_since_ms + model->settings.settle_ms, INT64_MIN);
         if (usage->has_grace) {
-            earlier(&due_ms, grace_end_ms(model) - DAY_MS, judged_ms);
+            if (!usage->grace_warned)
+                earlier(&due_ms, grace_end_ms(model) - DAY_MS, judged_ms);
             earlier(&due_ms, grace_end_ms(model), judged_ms);
         }
         for (int i = 1; grant->expires_ms != 0 && i < (int)COUNT(term_days); i++)
@@ -563,10 +552,59 @@ static int64_t last_phase_ms(const struct rules_model *model, int64_t to_ms)
     return phase_ms > model->validated_ms ? phase_ms : RULES_NEVER;
 }
 
+/* L is somewhere else now. E follows it forward; back only if a wrong clock was healed. */
+static void follow_licence_time(struct rules_model *model)
+{
+    if (model->licence_ms > model->event_ms)
+        move_event_time(model, model->licence_ms);
+    if (model->event_ms - model->licence_ms <= HEALED_BY_MS)
+        return;
+    if (model->event_ms > model->window_start_ms)
+        close_window(model, model->event_ms);
+    model->event_ms = model->licence_ms;
+    begin_window(model, rules_level(model), model->event_ms);
+    begin_day(model, model->event_ms);
+    for (size_t i = 0; i < model->live_count; i++)
+        if (model->live[i].lease_at_ms > model->event_ms)
+            model->live[i].lease_at_ms = model->event_ms;
+}
+
+static void cut(struct rules_usage *usage, int64_t now_ms, bool far)
+{
+    if (usage->exceeding && usage->exceeding_since_ms > now_ms)
+        usage->exceeding_since_ms = now_ms;
+    if (!usage->has_grace)
+        return;
+    if (usage->grace_started_ms > now_ms)
+        start_grace(usage, now_ms);
+    if (now_ms < usage->grace_started_ms + GRACE_MS)
+        usage->over = false;
+    if (far)
+        usage->grace_warned = now_ms >= usage->grace_started_ms + GRACE_MS - DAY_MS;
+}
+
+/* L went back: nothing of a grace lies in the future (a grace is at most 7 days from now). If by more than a
+ * day, warnings begin anew. */
+static void set_back(struct rules_model *model, int64_t before_ms)
+{
+    int64_t now_ms = model->licence_ms;
+    bool far = before_ms - now_ms > DAY_MS;
+    cut(&model->usage, now_ms, far);
+    for (size_t i = 0; i < model->former_count; i++)
+        cut(&model->former[i], now_ms, far);
+    if (far) {
+        model->term_said = term_stage(model, now_ms);
+        model->contact_said = contact_stage(model, now_ms);
+    }
+}
+
 static void set_licence_time(struct rules_model *model, int64_t to_ms)
 {
+    int64_t before_ms = model->licence_ms;
     model->licence_ms = to_ms;
     follow_licence_time(model);
+    if (to_ms < before_ms)
+        set_back(model, before_ms);
 }
 
 /* What fell due up to an instant, and at it, happens, each thing at its own. */
@@ -583,7 +621,6 @@ static void advance(struct rules_model *model, int64_t to_ms)
         let_fall_due(model);
         if (due_ms == phase_ms) {
             validate(model);
-            send_report(model);
             phase_ms = RULES_NEVER;
         }
         look(model);
@@ -599,8 +636,9 @@ static void go_to(struct rules_model *model, int64_t now_ms, bool inclusive)
         model->begun = true;
         model->licence_ms = model->event_ms = model->validated_ms = now_ms;
         model->judged_ms = now_ms - 1;
-        begin_window(model, rules_level(model), now_ms);
+        begin_window(model, work_out_level(model), now_ms);
         begin_day(model, now_ms);
+        model->ever = model->today;
     }
     if (now_ms < model->licence_ms)
         model->judged_ms = now_ms - 1;
@@ -609,13 +647,12 @@ static void go_to(struct rules_model *model, int64_t now_ms, bool inclusive)
     set_licence_time(model, now_ms);
 }
 
-/* ---- sessions
- * ------------------------------------------------------------------------------------------------ */
+/* ---- sessions ------------------------------------------------------------------------------------------ */
 
 static int find(const struct rules_model *model, const char *host, const char *id)
 {
     for (size_t i = 0; i < model->live_count; i++)
-        if (strcmp(model->live[i].host, host) == 0 && strcmp(model->live[i].id, id) == 0)
+        if (same(model->live[i].host, host) && same(model->live[i].id, id))
             return (int)i;
     return -1;
 }
@@ -636,7 +673,7 @@ static void put(struct rules_model *model, const struct rules_connection *connec
 static bool is_in(const struct rules_event *event, const char *id)
 {
     for (size_t i = 0; i < event->count; i++)
-        if (strcmp(event->connections[i].id, id) == 0)
+        if (same(event->connections[i].id, id))
             return true;
     return false;
 }
@@ -644,7 +681,7 @@ static bool is_in(const struct rules_event *event, const char *id)
 static void take_set(struct rules_model *model, const struct rules_event *event)
 {
     for (size_t i = model->live_count; i-- > 0;)
-        if (!model->live[i].by_broker && strcmp(model->live[i].host, event->host) == 0 &&
+        if (!model->live[i].by_broker && same(model->live[i].host, event->host) &&
             !is_in(event, model->live[i].id))
             end_at(model, i);
     for (size_t i = 0; i < event->count; i++)
@@ -655,16 +692,16 @@ static void take_set(struct rules_model *model, const struct rules_event *event)
 static void take_boot(struct rules_model *model, const struct rules_event *event)
 {
     size_t at = 0;
-    while (at < model->boot_count && strcmp(model->boot_hosts[at], event->host) != 0)
+    while (at < model->boot_count && !same(model->boot_hosts[at], event->host))
         at++;
     if (at == RULES_HOSTS_MAX)
         abort();
-    bool changed = at < model->boot_count && strcmp(model->boot_ids[at], event->id) != 0;
+    bool changed = at < model->boot_count && !same(model->boot_ids[at], event->id);
     model->boot_count += at == model->boot_count;
     (void)snprintf(model->boot_hosts[at], sizeof(model->boot_hosts[at]), "%s", event->host);
     (void)snprintf(model->boot_ids[at], sizeof(model->boot_ids[at]), "%s", event->id);
     for (size_t i = model->live_count; changed && i-- > 0;)
-        if (strcmp(model->live[i].host, event->host) == 0)
+        if (same(model->live[i].host, event->host))
             end_at(model, i);
 }
 
@@ -677,21 +714,106 @@ static bool take_end(struct rules_model *model, const struct rules_event *event)
     return true;
 }
 
-/* ---- the licence
- * --------------------------------------------------------------------------------------------- */
+/* ---- reports (§3.3) ------------------------------------------------------------------------------------ */
 
-/* Nothing of a grace lies in the future (a grace is at most 7 days from now). */
-static void cut_usage(struct rules_model *model)
+/* Whoever gets them: the farm as it is activated now. */
+static int64_t next_report_ms(const struct rules_model *model, int64_t after_ms)
 {
-    struct rules_usage *usage = &model->usage;
-    int64_t now_ms = model->licence_ms;
-    if (usage->exceeding && usage->exceeding_since_ms > now_ms)
-        usage->exceeding_since_ms = now_ms;
-    if (usage->has_grace && usage->grace_started_ms > now_ms)
-        start_grace(model, now_ms);
-    if (!is_spent(model, now_ms))
-        usage->over = false;
+    if (!is_running(model) || model->in_flight)
+        return RULES_NEVER;
+    return rules_phase_after_ms(model->usage.farm_id, after_ms);
 }
+
+/* The same, but where L was set back a little the phase just reported at does not come again. */
+static int64_t next_new_report_ms(const struct rules_model *model, int64_t after_ms)
+{
+    int64_t due_ms = next_report_ms(model, after_ms);
+    bool again = due_ms == model->reported_at_ms && due_ms - after_ms <= MINUTE_MS;
+    return again ? due_ms + CYCLE_MS : due_ms;
+}
+
+static void send_report(struct rules_model *model)
+{
+    model->in_flight = true;
+    model->batch_count = model->queue.count < RULES_BATCH_MAX ? model->queue.count : RULES_BATCH_MAX;
+    model->flight_full = model->batch_count == RULES_BATCH_MAX;
+    model->report_due_ms = RULES_NEVER;
+    model->reported_at_ms = rules_phase_after_ms(model->usage.farm_id, model->licence_ms) - CYCLE_MS;
+    tell(model, model->licence_ms, RULES_TOLD_REPORT, (int64_t)model->batch_count);
+}
+
+bool rules_retry(struct rules_model *model)
+{
+    bool may = model->failing && !model->in_flight && is_running(model);
+    if (may)
+        send_report(model);
+    return may;
+}
+
+/* The report in flight, if any, belongs to an activation that is over. */
+static void leave_flight(struct rules_model *model)
+{
+    model->flight_stale = model->in_flight;
+    model->batch_count = 0;
+    model->failing = false;
+    model->report_due_ms = RULES_NEVER;
+}
+
+/* False: there was none, or its answer says nothing any more. */
+static bool land(struct rules_model *model)
+{
+    bool was = model->in_flight, tells = was && !model->flight_stale;
+    model->in_flight = model->flight_stale = false;
+    if (was)
+        model->report_due_ms = next_report_ms(model, model->licence_ms);
+    return tells;
+}
+
+/* The first `answered` windows are accepted, or one refused and set aside. Returns how many were neither. */
+static size_t acknowledge(struct rules_model *model, const struct rules_event *event)
+{
+    struct rules_window *queue = model->queue.items;
+    size_t kept = 0, left = 0;
+    for (size_t i = 0; i < model->queue.count; i++) {
+        bool sent = i < model->batch_count;
+        if (sent && (i < event->answered || i + 1 == event->refused))
+            continue;
+        left += sent;
+        queue[kept++] = queue[i];
+    }
+    model->queue.count = kept;
+    return left;
+}
+
+/* A queue too long for one report goes on at once, as long as it gets shorter. */
+static bool take_answer(struct rules_model *model, const struct rules_event *event)
+{
+    if (!model->in_flight || model->flight_stale)
+        return land(model);
+    size_t left = acknowledge(model, event);
+    (void)land(model);
+    model->failing = false;
+    model->report_due_ms = model->flight_full && left == 0 && model->queue.count > 0
+                               ? model->licence_ms
+                               : next_new_report_ms(model, model->licence_ms);
+    return true;
+}
+
+static bool take_failure(struct rules_model *model)
+{
+    bool tells = land(model);
+    model->failing |= tells;
+    return tells;
+}
+
+static bool take_hurry(struct rules_model *model)
+{
+    if (is_running(model) && !model->in_flight)
+        model->report_due_ms = model->licence_ms;
+    return is_running(model);
+}
+
+/* ---- the licence --------------------------------------------------------------------------------------- */
 
 static void apply_grant(struct rules_model *model, const struct rules_grant *grant)
 {
@@ -711,12 +833,20 @@ static void apply_grant(struct rules_model *model, const struct rules_grant *gra
     model->contact_said = contact_stage(model, model->licence_ms);
 }
 
-/* An accepted entitlement: L is its issued_at; then it holds; then what is due; then its validation. */
+/* L is the issued_at of an accepted entitlement. Forward that is time passing, under the old one. */
+static void correct(struct rules_model *model, int64_t issued_ms)
+{
+    if (issued_ms > model->licence_ms)
+        go_to(model, issued_ms, false);
+    else
+        set_licence_time(model, issued_ms);
+    model->validated_ms = issued_ms;
+    model->report_due_ms = next_new_report_ms(model, issued_ms);
+}
+
+/* It holds; then comes what is due; then its validation. */
 static void accept(struct rules_model *model, const struct rules_grant *grant)
 {
-    set_licence_time(model, grant->issued_ms);
-    model->validated_ms = grant->issued_ms;
-    cut_usage(model);
     apply_grant(model, grant);
     judge_users(model);
     let_fall_due(model);
@@ -730,9 +860,17 @@ static void rest(struct rules_model *model, bool copied)
         tell(model, model->licence_ms, RULES_TOLD_ACTIVATION, RULES_NONE);
     model->activation = RULES_NONE;
     model->copied = copied;
-    model->in_flight = false;
+    leave_flight(model);
     model->usage.exceeding = false;
     memset(model->latched, 0, sizeof(model->latched));
+}
+
+static bool take_release(struct rules_model *model)
+{
+    bool taken = is_running(model);
+    if (taken)
+        rest(model, false);
+    return taken;
 }
 
 /* The usage state belongs to the farm id: this farm's is kept, the other's found again or begun. */
@@ -741,7 +879,7 @@ static void change_farm(struct rules_model *model, const char *farm_id, uint64_t
     struct rules_usage found = {.purchases = purchases};
     (void)snprintf(found.farm_id, sizeof(found.farm_id), "%s", farm_id);
     size_t at = 0;
-    while (at < model->former_count && strcmp(model->former[at].farm_id, farm_id) != 0)
+    while (at < model->former_count && !same(model->former[at].farm_id, farm_id))
         at++;
     if (at < model->former_count) {
         found = model->former[at];
@@ -756,55 +894,44 @@ static void change_farm(struct rules_model *model, const char *farm_id, uint64_t
     }
     model->usage = found;
     model->queue.count = 0; /* another farm's windows are never sent */
+    model->reported_at_ms = 0;
+    model->term_said = 0; /* what was said was another's */
+    model->term_said_for_ms = 0;
     memset(model->latched, 0, sizeof(model->latched));
 }
 
-static void activate(struct rules_model *model, const struct rules_event *event)
+/* A replayed entitlement is none: neither serial nor issued_at of a farm goes back. */
+static bool is_outdated(const struct rules_model *model, const char *farm_id, const struct rules_grant *grant)
 {
-    if (strcmp(model->usage.farm_id, event->id) != 0)
+    return model->grant.serial != 0 && same(model->usage.farm_id, farm_id) &&
+           (grant->serial < model->grant.serial || grant->issued_ms < model->grant.issued_ms);
+}
+
+static bool activate(struct rules_model *model, const struct rules_event *event)
+{
+    if (is_outdated(model, event->id, &event->grant))
+        return false;
+    correct(model, event->grant.issued_ms);
+    leave_flight(model);
+    if (model->another_farm)
         change_farm(model, event->id, event->grant.purchases);
-    model->in_flight = false;
     model->copied = false;
     model->activation = RULES_ACTIVE;
+    model->report_due_ms = next_report_ms(model, model->licence_ms);
     accept(model, &event->grant);
+    return true;
 }
 
 static bool take_grant(struct rules_model *model, const struct rules_event *event)
 {
-    if (!is_running(model) || event->grant.serial < model->grant.serial)
+    if (!is_running(model) || is_outdated(model, model->usage.farm_id, &event->grant))
         return false;
+    correct(model, event->grant.issued_ms);
     accept(model, &event->grant);
     return true;
 }
 
-/* ---- reports
- * ------------------------------------------------------------------------------------------------- */
-
-static bool take_answer(struct rules_model *model, const struct rules_event *event)
-{
-    struct rules_window *queue = model->queue.items;
-    size_t kept = 0, answered = event->answered;
-    if (!model->in_flight)
-        return false;
-    model->in_flight = false;
-    if (answered > model->batch_count)
-        answered = model->batch_count;
-    for (size_t i = 0; i < model->queue.count; i++)
-        if (i >= answered && (i + 1 != event->refused || i >= model->batch_count))
-            queue[kept++] = queue[i];
-    model->queue.count = kept;
-    return true;
-}
-
-static bool take_failure(struct rules_model *model)
-{
-    bool was = model->in_flight;
-    model->in_flight = false;
-    return was;
-}
-
-/* ---- a step
- * -------------------------------------------------------------------------------------------------- */
+/* ---- a step -------------------------------------------------------------------------------------------- */
 
 static bool is_of_sessions(enum rules_event_type type)
 {
@@ -812,11 +939,31 @@ static bool is_of_sessions(enum rules_event_type type)
            type == RULES_EVENT_PUT || type == RULES_EVENT_END;
 }
 
+/* Another settling time holds from now on, also for what settles. */
+static void take_settings(struct rules_model *model, const struct rules_settings *settings)
+{
+    bool resettled = settings->settle_ms != model->settings.settle_ms;
+    model->settings = *settings;
+    if (resettled)
+        settle(model, model->licence_ms);
+}
+
+/* Event time is not stored by itself: where it was ahead of L it goes on from the running window's start. */
+static void take_restart(struct rules_model *model, int64_t now_ms)
+{
+    model->started = model->in_flight = model->flight_stale = model->failing = false;
+    model->reported_at_ms = 0;
+    model->report_due_ms = next_report_ms(model, now_ms);
+    if (model->event_ms > model->licence_ms)
+        model->event_ms =
+            model->window_start_ms > model->licence_ms ? model->window_start_ms : model->licence_ms;
+}
+
 static bool take(struct rules_model *model, const struct rules_event *event)
 {
     switch (event->type) {
     case RULES_EVENT_SETTINGS:
-        model->settings = event->settings;
+        take_settings(model, &event->settings);
         return true;
     case RULES_EVENT_BOOTED:
         take_boot(model, event);
@@ -830,22 +977,20 @@ static bool take(struct rules_model *model, const struct rules_event *event)
     case RULES_EVENT_END:
         return take_end(model, event);
     case RULES_EVENT_ACTIVATED:
-        activate(model, event);
-        return true;
+        return activate(model, event);
     case RULES_EVENT_GRANT:
         return take_grant(model, event);
     case RULES_EVENT_RELEASED:
+        return take_release(model);
     case RULES_EVENT_COPIED:
-        rest(model, event->type == RULES_EVENT_COPIED);
+        rest(model, true);
         return true;
     case RULES_EVENT_ACCEPTED:
         return take_answer(model, event);
     case RULES_EVENT_FAILED:
         return take_failure(model);
     case RULES_EVENT_REPORT_NOW:
-        if (validates(model))
-            send_report(model);
-        return true;
+        return take_hurry(model);
     case RULES_EVENT_STARTED:
         model->started = true;
         if (is_running(model))
@@ -862,13 +1007,14 @@ static bool take(struct rules_model *model, const struct rules_event *event)
 bool rules_step(struct rules_model *model, const struct rules_event *event, int64_t now_ms)
 {
     if (event->type == RULES_EVENT_RESTART) {
-        model->started = false;
-        model->in_flight = false;
+        take_restart(model, now_ms);
         return true;
     }
+    model->another_farm = event->type == RULES_EVENT_ACTIVATED && !same(model->usage.farm_id, event->id);
     go_to(model, now_ms, event->type == RULES_EVENT_TIMER || event->type == RULES_EVENT_STARTED);
     enum rules_activation before = model->activation;
     bool taken = take(model, event);
+    model->another_farm = false;
     if (is_of_sessions(event->type)) {
         note_level(model);
         judge_users(model);
@@ -876,21 +1022,25 @@ bool rules_step(struct rules_model *model, const struct rules_event *event, int6
     if (model->activation != before && model->activation != RULES_NONE)
         tell(model, model->licence_ms, RULES_TOLD_ACTIVATION, model->activation);
     look(model);
+    if (model->report_due_ms <= model->licence_ms)
+        send_report(model);
     return taken;
 }
 
 int64_t rules_due_ms(const struct rules_model *model)
 {
     int64_t due_ms = next_due_ms(model);
+    earlier(&due_ms, floor_to(model->window_start_ms, WINDOW_MS) + WINDOW_MS, INT64_MIN);
     if (validates(model)) {
         int64_t phase_ms = rules_phase_after_ms(model->usage.farm_id, model->validated_ms);
         due_ms = phase_ms < due_ms ? phase_ms : due_ms;
     }
+    if (model->report_due_ms < due_ms)
+        due_ms = model->report_due_ms > model->licence_ms ? model->report_due_ms : model->licence_ms;
     return due_ms;
 }
 
-/* ---- admission (§4)
- * ------------------------------------------------------------------------------------------ */
+/* ---- admission (§4) ------------------------------------------------------------------------------------ */
 
 enum rules_mode rules_mode(const struct rules_model *model)
 {
@@ -899,8 +1049,8 @@ enum rules_mode rules_mode(const struct rules_model *model)
                   (model->usage_state == RULES_WITHIN || model->usage_state == RULES_SETTLING);
     if (model->reason != RULES_OPEN)
         return RULES_FOR_NONE;
-    return (spent || spared) && last_level(model).users >= model->grant.limit ? RULES_FOR_HOLDERS
-                                                                              : RULES_FOR_ALL;
+    return (spent || spared) && rules_level(model).users >= model->grant.limit ? RULES_FOR_HOLDERS
+                                                                               : RULES_FOR_ALL;
 }
 
 struct rules_admission rules_admit(const struct rules_model *model, const char *user, const char *host,
@@ -934,8 +1084,7 @@ bool rules_present(const struct rules_model *model, const char *user, const char
     return here || (rules_mode(model) == RULES_FOR_HOLDERS && rules_holds(model, user));
 }
 
-/* ---- the model as a whole
- * ------------------------------------------------------------------------------------ */
+/* ---- the model as a whole ------------------------------------------------------------------------------ */
 
 struct rules_model *rules_create(const struct rules_settings *settings)
 {
@@ -944,6 +1093,7 @@ struct rules_model *rules_create(const struct rules_settings *settings)
         abort();
     model->settings = *settings;
     model->reason = RULES_NOT_ACTIVATED;
+    model->report_due_ms = RULES_NEVER;
     return model;
 }
 

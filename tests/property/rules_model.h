@@ -18,6 +18,8 @@
 #define RULES_HOSTS_MAX       32
 #define RULES_FORMER_MAX      4 /* farms whose usage state is kept besides this one */
 #define RULES_FARMS_MAX       16
+#define RULES_BATCH_MAX       216   /* windows in a report */
+#define RULES_CATCH_UP_MAX    28800 /* windows that a pause makes up for; after a longer one they begin anew */
 #define RULES_NEVER           INT64_MAX
 
 enum rules_activation { RULES_NONE, RULES_ACTIVE, RULES_REVOKED };
@@ -127,6 +129,7 @@ enum rules_what {
     RULES_TOLD_CONTACT,
     RULES_TOLD_USAGE,
     RULES_TOLD_REASON,      /* the verdict; only once started */
+    RULES_TOLD_EXCEEDS,     /* 1: users exceed the limit; 0: no longer */
     RULES_TOLD_USERS,       /* warning, number: percent */
     RULES_TOLD_TERM_ENDS,   /* warning, number: days */
     RULES_TOLD_EXPIRY_ENDS, /* warning: days until the expiry grace ends */
@@ -137,7 +140,8 @@ enum rules_what {
 };
 
 struct rules_told {
-    int64_t at_ms; /* L */
+    int64_t at_ms;       /* L */
+    int64_t event_at_ms; /* E, as in the log */
     enum rules_what what;
     int64_t number;
 };
@@ -163,7 +167,7 @@ struct rules_list {
 
 struct rules_model {
     struct rules_settings settings;
-    bool begun, started, in_flight;
+    bool begun, started;
     int64_t licence_ms;   /* L */
     int64_t judged_ms;    /* everything that fell due up to here has happened */
     int64_t event_ms;     /* E */
@@ -196,7 +200,14 @@ struct rules_model {
     char farms[RULES_FARMS_MAX][RULES_NAME_BYTES_MAX + 1];
     uint64_t farm_sequences[RULES_FARMS_MAX]; /* the next one of each */
     size_t farm_count;
-    size_t batch_count; /* of the queue, in flight */
+
+    /* Reports: one at a time. An answer to one that went out for another activation says nothing. */
+    bool in_flight, flight_stale, flight_full;
+    size_t batch_count;     /* of the queue, in flight */
+    int64_t report_due_ms;  /* RULES_NEVER: none, or one is in flight */
+    int64_t reported_at_ms; /* the phase instant at or before the last report; 0: none */
+    bool failing;           /* the last report failed: it may be sent again at any instant */
+    bool another_farm; /* of the step: it brings another farm, so windows that close first are nobody's */
 
     struct rules_list queue;  /* struct rules_window: closed, not yet accepted */
     struct rules_list closed; /* struct rules_window: closed since rules_forget */
@@ -215,13 +226,19 @@ bool rules_step(struct rules_model *model, const struct rules_event *event, int6
 /* Empties closed, days and told. */
 void rules_forget(struct rules_model *model);
 
+/* A report that failed is tried again now, which the rules leave to chance. False: none had failed. */
+bool rules_retry(struct rules_model *model);
+
 /* The next instant at which time alone brings something; RULES_NEVER. */
 int64_t rules_due_ms(const struct rules_model *model);
 
 /* The first phase instant strictly after an instant, whatever the state. */
 int64_t rules_phase_after_ms(const char *farm_id, int64_t ms);
 
+/* As worked out after the last batch; once begun. */
 struct rules_level rules_level(const struct rules_model *model);
+/* The running window as if it ended now. */
+struct rules_window rules_running(const struct rules_model *model);
 bool rules_consumes(const struct rules_model *model, const struct rules_connection *connection);
 bool rules_holds(const struct rules_model *model, const char *user);
 bool rules_on_host(const struct rules_model *model, const char *user, const char *host);

@@ -13,6 +13,8 @@ MINUTE = 60 * SECOND
 HOUR = 60 * MINUTE
 DAY = 24 * HOUR
 WINDOW = CYCLE = 20 * MINUTE
+BATCH = 216  # windows in a report
+CATCH_UP = 28800  # windows that a pause makes up for
 
 ROUTES = ["broker", "rdp", "rdp-tunnel", "console", "ssh"]
 NEVER = 2**63 - 1
@@ -42,6 +44,7 @@ class Usage:
     def __init__(self, farm_id, purchases):
         self.farm_id, self.purchases = farm_id, purchases
         self.exceeding_since = self.grace_started = None
+        self.exceeding = False  # as it was told
         self.over = self.warned = False
 
     def grace_end(self):
@@ -72,7 +75,9 @@ class Farm:
         self.term_said, self.contact_said = (0, 0), 0
         self.window_start, self.levels = 0, []
         self.today, self.ever = (0, 0), (0, 0)
-        self.sequences, self.queue, self.batch = {}, [], None
+        self.sequences, self.queue = {}, []
+        self.batch, self.stale, self.report_due, self.reported_at = None, False, NEVER, 0
+        self.another_farm = False
         self.out = []
 
     # --- who consumes (§2) ----------------------------------------------------------------------------------------
@@ -119,12 +124,15 @@ class Farm:
         exempt_peak = max(level[1] for _, level in self.levels)
         hosts = max(level[2] for _, level in self.levels)
         sequence = 0
-        if self.activation != "none":  # others are kept, not sent
+        if self.activation != "none" and not self.another_farm:  # others are kept, not sent
             sequence = self.sequences.get(self.usage.farm_id, 1)
             self.sequences[self.usage.farm_id] = sequence + 1
             self.queue.append(sequence)
         self.closed.append("window %d %d %d at %d %d %d %d #%d" % (
             self.window_start, end, peak, peak_at, self.levels[-1][1][0], exempt_peak, hosts, sequence))
+
+    def window_end(self):
+        return (self.window_start // WINDOW + 1) * WINDOW
 
     def begin_window(self, start):
         self.levels = [(start, self.levels[-1][1] if self.levels else self.level())]
@@ -133,19 +141,26 @@ class Farm:
     def begin_day(self, start):
         self.today = (self.levels[-1][1][0], start)
 
-    def set_licence_time(self, to):
-        self.L = to
-        while self.L > self.E:
-            end = (self.window_start // WINDOW + 1) * WINDOW
-            if end > self.L:
-                self.E = self.L
+    def move_event_time(self, to):
+        caught_up = 0
+        while self.window_end() <= to:
+            end = self.window_end()
+            if caught_up == CATCH_UP:
+                self.begin_window(to)
+                self.begin_day(to)
                 break
-            self.E = end
             self.close_window(end)
             self.begin_window(end)
             if end % DAY == 0:
                 self.days.append("day %d %d at %d" % (end - DAY, *self.today))
                 self.begin_day(end)
+            caught_up += 1
+        self.E = to
+
+    def set_licence_time(self, to):
+        before, self.L = self.L, to
+        if self.L > self.E:
+            self.move_event_time(self.L)
         if self.E - self.L > DAY:  # a wrong clock was healed
             if self.E > self.window_start:
                 self.close_window(self.E)
@@ -154,6 +169,24 @@ class Farm:
             self.begin_day(self.E)
             for c in self.live.values():
                 c.told_at = min(c.told_at, self.E)
+        if self.L < before:
+            self.set_back(before - self.L > DAY)
+
+    def set_back(self, far):
+        """Nothing of a grace lies in the future. If L went back by more than a day warnings begin anew."""
+        for usage in self.former + ([self.usage] if self.usage is not None else []):
+            if usage.exceeding_since is not None:
+                usage.exceeding_since = min(usage.exceeding_since, self.L)
+            if usage.grace_started is not None:
+                if usage.grace_started > self.L:
+                    usage.grace_started, usage.warned = self.L, False
+                if not usage.spent(self.L):
+                    usage.over = False
+                if far:
+                    usage.warned = self.L >= usage.grace_end() - DAY
+        if far and self.grant is not None:
+            self.term_said = (self.term_said[0], self.term_stage()[0])
+            self.contact_said = self.contact_stage()
 
     # --- the four machines (§3) -------------------------------------------------------------------------------------
 
@@ -213,6 +246,9 @@ class Farm:
         if self.activation == "none":
             return
         users, limit, usage = self.users(), self.grant["limit"], self.usage
+        if (users > limit) != usage.exceeding:
+            self.tell("exceeds", int(users > limit))
+            usage.exceeding = users > limit
         if users <= limit:
             usage.exceeding_since = None
         elif usage.exceeding_since is None:
@@ -221,11 +257,11 @@ class Farm:
             self.settle()
         newly = []
         for percent in (80, 90, 100):
-            if users * 100 >= percent * limit if limit > 0 else percent == 100 and users > 0:
+            if users * 100 >= percent * limit if limit > 0 else users > 0:
                 if percent not in self.latched:
                     newly.append(percent)
                 self.latched.add(percent)
-            elif users * 100 < (percent - 5) * limit:
+            elif users == 0 or users * 100 < (percent - 5) * limit:
                 self.latched.discard(percent)
         if newly:
             self.tell("users", max(newly))
@@ -301,12 +337,11 @@ class Farm:
     def next_due(self):
         """When something but a validation falls due; what is overdue is due now."""
         instants = [end for end, _ in self.lease_ends()]
-        instants.append((self.window_start // WINDOW + 1) * WINDOW)
         points = []
         if self.activation != "none":
             usage, expires, refresh = self.usage, self.grant["expires"], self.grant["refresh"]
             if usage.grace_started is not None:
-                points += [usage.grace_end() - DAY, usage.grace_end()]
+                points += [usage.grace_end()] + ([] if usage.warned else [usage.grace_end() - DAY])
             elif usage.exceeding_since is not None:
                 instants.append(usage.exceeding_since + self.settings["settle"])
             points += [refresh, refresh - 7 * DAY, refresh - DAY]
@@ -314,7 +349,7 @@ class Farm:
                 points += [expires - days * DAY for days in (90, 30, 7, 1, 0)]
                 points += [expires + 30 * DAY - days * DAY for days in (7, 1, 0)]
         instants += [point for point in points if point > self.judged]
-        return max(self.L, min(instants))
+        return max(self.L, min(instants, default=NEVER))
 
     def phase_after(self, at):
         phase = phase_of(self.usage.farm_id)
@@ -324,7 +359,11 @@ class Farm:
         return self.started and self.activation != "none"
 
     def due(self):
-        return min(self.next_due(), self.phase_after(self.validated)) if self.running() else self.next_due()
+        """When the agent's timer comes: windows close then, and reports go out."""
+        instants = [self.next_due(), self.window_end(), max(self.report_due, self.L)]
+        if self.running():
+            instants.append(self.phase_after(self.validated))
+        return min(instants)
 
     def advance(self, to):
         """Everything due until then, and then, each at its own instant; of missed validations the last one."""
@@ -336,7 +375,6 @@ class Farm:
             self.fall_due()
             if self.L == phase:
                 self.validate()
-                self.report()
                 phase = NEVER
             self.look()
         self.judged = max(self.judged, to)
@@ -348,6 +386,7 @@ class Farm:
             self.judged = now - 1
             self.begin_window(now)
             self.begin_day(now)
+            self.ever = self.today
         if now < self.L:
             self.judged = now - 1
         else:
@@ -356,17 +395,18 @@ class Farm:
 
     # --- the licence ------------------------------------------------------------------------------------------------------
 
-    def accept(self, grant):
-        """L is its issued_at; it holds; what is due happens; its validation."""
-        usage = self.usage
-        self.set_licence_time(grant["issued"])
+    def correct(self, issued):
+        """L is the issued_at of an accepted entitlement. Forward that is time passing, under the old one."""
+        if issued > self.L:
+            self.go_to(issued, False)
+        else:
+            self.set_licence_time(issued)
         self.validated = self.L
-        if usage.exceeding_since is not None:
-            usage.exceeding_since = min(usage.exceeding_since, self.L)
-        if usage.grace_started is not None and usage.grace_started > self.L:
-            self.start_grace(self.L)
-        if not usage.spent(self.L):
-            usage.over = False
+        self.report_due = self.next_new_report()
+
+    def accept(self, grant):
+        """It holds; what is due happens; its validation."""
+        usage = self.usage
         self.grant = grant
         if grant["status"] == "deactivated":
             self.activation = "revoked"
@@ -382,60 +422,108 @@ class Farm:
         if self.started:
             self.validate()
 
+    def outdated(self, farm_id, grant):
+        """Neither serial nor issued_at of a farm goes back."""
+        return (self.grant is not None and self.usage.farm_id == farm_id
+                and (grant["serial"] < self.grant["serial"] or grant["issued"] < self.grant["issued"]))
+
+    def change_farm(self, farm_id, grant):
+        found = [usage for usage in self.former if usage.farm_id == farm_id]
+        self.former = [usage for usage in self.former if usage.farm_id != farm_id]
+        if self.usage is not None:
+            self.usage.exceeding_since, self.usage.exceeding = None, False
+            self.former = (self.former + [self.usage])[-4:]
+        self.usage = found[0] if found else Usage(farm_id, grant["purchases"])
+        self.queue, self.reported_at = [], 0
+        self.latched, self.term_said = set(), (0, 0)
+
     def activate(self, farm_id, grant):
-        if self.usage is None or self.usage.farm_id != farm_id:
-            found = [usage for usage in self.former if usage.farm_id == farm_id]
-            self.former = [usage for usage in self.former if usage.farm_id != farm_id]
-            if self.usage is not None:
-                self.usage.exceeding_since = None
-                self.former = (self.former + [self.usage])[-4:]
-            self.usage = found[0] if found else Usage(farm_id, grant["purchases"])
-            self.queue = []
-            self.latched = set()
-        self.batch, self.copied, self.activation = None, False, "active"
+        if self.outdated(farm_id, grant):
+            return False
+        self.correct(grant["issued"])
+        self.leave_flight()
+        if self.another_farm:
+            self.change_farm(farm_id, grant)
+        self.copied, self.activation = False, "active"
+        self.report_due = self.next_report()
         self.accept(grant)
+        return True
 
     def rest(self, copied):
         if self.activation != "none":
             self.tell("activation", 0)
-        self.activation, self.copied, self.batch = "none", copied, None
+        self.activation, self.copied = "none", copied
+        self.leave_flight()
         if self.usage is not None:
-            self.usage.exceeding_since = None
+            self.usage.exceeding_since, self.usage.exceeding = None, False
         self.latched = set()
 
-    # --- reports --------------------------------------------------------------------------------------------------------
+    # --- reports (§3.3): one at a time; an answer to one of another activation says nothing ------------------------------
+
+    def next_report(self):
+        if self.activation == "none" or self.batch is not None:
+            return NEVER
+        return self.phase_after(self.L)
+
+    def next_new_report(self):
+        """Where L was set back a little, the phase just reported at does not come again."""
+        due = self.next_report()
+        return due + CYCLE if due == self.reported_at and due - self.L <= MINUTE else due
 
     def report(self):
-        if self.batch is None:
-            self.batch = list(self.queue)
-            self.tell("report", len(self.batch))
+        self.batch = self.queue[:BATCH]
+        self.report_due = NEVER
+        self.reported_at = self.phase_after(self.L) - CYCLE
+        self.tell("report", len(self.batch))
 
-    def answer(self, answered, refused):
-        done = set(self.batch[:answered]) | set(self.batch[refused - 1:refused] if refused > 0 else [])
-        self.queue = [sequence for sequence in self.queue if sequence not in done]
-        self.batch = None
+    def leave_flight(self):
+        self.stale, self.report_due = self.batch is not None, NEVER
+
+    def answer(self, verb, words):
+        batch, stale, self.stale, self.batch = self.batch, self.stale, False, None
+        if batch is None:
+            return False
+        self.report_due = self.next_report()
+        if stale:
+            return False
+        if verb == "accepted":
+            answered, refused = int(words[0]), fields(words[1:])["refused"]
+            done = set(batch[:answered]) | set(batch[refused - 1:refused] if refused > 0 else [])
+            self.queue = [sequence for sequence in self.queue if sequence not in done]
+            goes_on = len(batch) == BATCH and set(batch) == done and self.queue
+            self.report_due = self.L if goes_on else self.next_new_report()
+        return True
 
     # --- a step ---------------------------------------------------------------------------------------------------------
 
     def step(self, verb, words, now):
         """True if the event was taken."""
         if verb == "restart":
-            self.started, self.batch = False, None
+            self.started, self.batch, self.stale, self.reported_at = False, None, False, 0
+            self.report_due = NEVER if self.activation == "none" else self.phase_after(now)
+            self.E = min(self.E, max(self.window_start, self.L))  # it is not stored by itself
             return True
+        self.another_farm = verb == "activate" and (self.usage is None or self.usage.farm_id != words[0])
         self.go_to(now, verb in ("timer", "started"))
         before = self.activation
         taken = self.take(verb, words)
+        self.another_farm = False
         if verb in ("settings", "boot", "set", "put", "end"):
             self.note_level()
             self.judge_users()
         if self.activation not in (before, "none"):
             self.tell("activation", ["none", "active", "revoked"].index(self.activation))
         self.look()
+        if self.report_due <= self.L:
+            self.report()
         return taken
 
     def take(self, verb, words):
         if verb == "settings":
+            resettled = fields(words)["settle"] != self.settings["settle"]
             self.settings = fields(words)
+            if resettled:
+                self.settle()
         elif verb == "boot":
             if self.boots.setdefault(words[0], words[1]) != words[1]:
                 self.live = {place: c for place, c in self.live.items() if c.host != words[0]}
@@ -455,21 +543,22 @@ class Farm:
                 return False
             del self.live[c.place()]
         elif verb == "activate":
-            self.activate(words[0], fields(words[1:]))
+            return self.activate(words[0], fields(words[1:]))
         elif verb == "grant":
-            if self.activation == "none" or fields(words)["serial"] < self.grant["serial"]:
+            if self.activation == "none" or self.outdated(self.usage.farm_id, fields(words)):
                 return False
+            self.correct(fields(words)["issued"])
             self.accept(fields(words))
         elif verb in ("release", "copied"):
+            if verb == "release" and self.activation == "none":
+                return False
             self.rest(verb == "copied")
         elif verb in ("accepted", "failed"):
-            if self.batch is None:
-                return False
-            if verb == "accepted":
-                self.answer(int(words[0]), fields(words[1:])["refused"])
-            self.batch = None
-        elif verb == "report-now" and self.running():
-            self.report()
+            return self.answer(verb, words)
+        elif verb == "report-now":
+            if self.activation != "none" and self.batch is None:
+                self.report_due = self.L
+            return self.activation != "none"
         elif verb == "started":
             self.started = True
             if self.activation != "none":
@@ -555,6 +644,8 @@ class History:
         elif not self.stopped or verb == "restart":
             self.stopped, self.jumped = False, verb == "restart"
             self.step(verb, words, at + self.offset)
+            if verb == "settings":
+                self.step("timer", [], at + self.offset)
 
 
 def main():

@@ -60,8 +60,7 @@ void outcome_print(const struct history_run *run, bool taken, FILE *file)
     fputc('\n', file);
 }
 
-/* ---- counts
- * -------------------------------------------------------------------------------------------------- */
+/* ---- counts -------------------------------------------------------------------------------------------- */
 
 void outcome_begin(struct outcome_counts *counts)
 {
