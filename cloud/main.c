@@ -12,23 +12,19 @@
 
 static void print_help(void)
 {
+    (void)printf("usage: farmgate-cloud COMMAND [OPTION...]\n"
+                 "\n"
+                 "The licensing authority: issues keys, activates farms, takes their reports.\n"
+                 "\n"
+                 "  serve                 the daemon\n");
+    admin_print_commands();
     (void)printf(
-        "usage: farmgate-cloud COMMAND [OPTION...]\n"
         "\n"
-        "The licensing authority: issues keys, activates farms, takes their reports.\n"
+        "      --version         print the version, and end\n"
+        "  -h, --help            print this, and end; also behind every command\n"
         "\n"
-        "  serve            the daemon\n"
-        "  key create       make a key\n"
-        "  key list         all keys\n"
-        "  farm list        all farms\n"
-        "  farm deactivate  close a farm and free its key\n"
-        "  public-key       what agents put into authority.key\n"
-        "\n"
-        "      --version    print the version, and end\n"
-        "  -h, --help       print this, and end; also behind every command\n"
-        "\n"
-        "Exit codes: 0 ok, 1 failed, 3 no authority, 64 usage, 65 data, 75 another authority is running,\n"
-        "77 forbidden, 78 configuration.\n");
+        "Exit codes: 0 ok, 1 failed or refused, 3 no authority, 64 usage, 65 data, 75 another authority is\n"
+        "running, 77 forbidden, 78 configuration.\n");
 }
 
 static void print_serve_help(void)

@@ -90,6 +90,8 @@ void json_time(struct json_writer *writer, const char *name, int64_t unix_ms); /
 void json_time_or_null(struct json_writer *writer, const char *name,
                        int64_t unix_ms); /* 0 or INT64_MAX: null */
 void json_null(struct json_writer *writer, const char *name);
+/* A value that is JSON already, as it is; NULL: null. It must be whole and right: nobody looks. */
+void json_raw(struct json_writer *writer, const char *name, const char *json);
 /* The text, NUL-terminated, owned by the writer until it is destroyed; negative error if any call failed. */
 int json_writer_finish(struct json_writer *writer, const char **ret_text, size_t *ret_bytes);
 

@@ -3,8 +3,10 @@
 #include "cloud/admin/commands.h"
 #include "common/config.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <getopt.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,49 +14,157 @@
 #define WORDS_BYTES  64
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
-enum { OPTION_SOCKET = 256, OPTION_JSON, OPTION_LIMIT, OPTION_TERM, OPTION_NAME };
+/* --- what there is -------------------------------------------------------------------------------------- */
+
+enum option_kind { OPTION_TEXT, OPTION_NUMBER, OPTION_FLAG };
+
+#define AT(member) offsetof(struct admin_options, member)
 
 /* Every option there is; a command takes those that its `options` name by letter. */
 static const struct {
     char letter;
-    struct option option;
+    const char *name;
+    enum option_kind kind;
+    size_t offset;
     const char *help;
 } all_options[] = {
-    {'l', {"limit", required_argument, NULL, OPTION_LIMIT}, "      --limit N      concurrent users\n"},
-    {'t',
-     {"term", required_argument, NULL, OPTION_TERM},
-     "      --term TERM    1m, 1y, 2y, 3y, or a number of days as in 30d; begins with the first "
-     "activation\n"},
-    {'n', {"name", required_argument, NULL, OPTION_NAME}, "      --name NAME    shown in lists\n"},
-    {'j', {"json", no_argument, NULL, OPTION_JSON}, "      --json         print JSON\n"},
-    {'s',
-     {"socket", required_argument, NULL, OPTION_SOCKET},
-     "      --socket PATH  the authority's admin socket (default " ADMIN_SOCKET ")\n"},
-    {'h', {"help", no_argument, NULL, 'h'}, "  -h, --help         print this, and end\n"},
+    {'L', "limit", OPTION_NUMBER, AT(limit), "      --limit N          concurrent users\n"},
+    {'l', "licences", OPTION_NUMBER, AT(licences), "      --licences N       how many licences are bought\n"},
+    {'S', "subscription", OPTION_NUMBER, AT(subscription), "      --subscription ID  whose keys or farms\n"},
+    {'q', "quota", OPTION_NUMBER, AT(quota), "      --quota N          licences that the key reserves\n"},
+    {'t', "term", OPTION_TEXT, AT(term),
+     "      --term TERM        1m, 1y, 2y, 3y, or a number of days as in 30d\n"},
+    {'n', "name", OPTION_TEXT, AT(name), "      --name NAME        shown in lists\n"},
+    {'p', "plan", OPTION_TEXT, AT(plan), "      --plan PLAN        standard (default) or premium\n"},
+    {'c', "channel", OPTION_TEXT, AT(channel),
+     "      --channel CHANNEL  online (default) or reseller, who alone renews what he sold\n"},
+    {'C', "contract", OPTION_TEXT, AT(contract), "      --contract TEXT    what is to be kept with it\n"},
+    {'a', "automatic", OPTION_TEXT, AT(automatic), "      --automatic on|off whether it renews by itself\n"},
+    {'A', "add", OPTION_NUMBER, AT(add), "      --add N            so many licences more\n"},
+    {'r', "renew", OPTION_FLAG, AT(renew),
+     "      --renew            another term: as the one before, or the one that follows the ID\n"},
+    {'e', "expires", OPTION_TEXT, AT(expires),
+     "      --expires DATE     2026-12-31, 2026-12-31T12:00:00Z, or never: with its subscription\n"},
+    {'R', "reset-moves", OPTION_FLAG, AT(reset_moves),
+     "      --reset-moves      it may be moved as often as a new one\n"},
+    {'y', "confirm", OPTION_FLAG, AT(confirm),
+     "      --confirm          even if a running farm gets less than its last reported peak\n"},
+    {'u', "status", OPTION_TEXT, AT(status),
+     "      --status STATUS    only those that are active, or deactivated\n"},
+    {'K', "key", OPTION_TEXT, AT(key), "      --key KEY          only those on this key\n"},
+    {'b', "subject", OPTION_TEXT, AT(subject),
+     "      --subject S        only what concerns this subscription, key or farm\n"},
+    {'i', "since", OPTION_TEXT, AT(since),
+     "      --since DATE       only from then on: 2026-12-31, or with a time\n"},
+    {'k', "columns", OPTION_TEXT, AT(columns),
+     "      --columns A,B,C    these columns, by their names in JSON; all: every one\n"},
+    {'v', "csv", OPTION_FLAG, AT(csv),
+     "      --csv              comma-separated values (RFC 4180), every column\n"},
+    {'j', "json", OPTION_FLAG, AT(json), "      --json             print JSON\n"},
+    {'s', "socket", OPTION_TEXT, AT(socket_path),
+     "      --socket PATH      the authority's admin socket (default " ADMIN_SOCKET ")\n"},
 };
 
 struct command {
     const char *words[2];
-    const char *options;  /* letters of all_options */
-    const char *argument; /* NULL: takes none */
+    const char *options;   /* letters of all_options */
+    const char *arguments; /* as --help shows them; NULL: takes none */
+    int arguments_min, arguments_max;
     const char *what;
     int (*run)(const struct admin_options *options);
 };
 
 static const struct command commands[] = {
-    {{"key", "create"}, "ltnjsh", NULL, "Makes a key and prints it.", command_key_create},
-    {{"key", "list"}, "jsh", NULL, "Lists every key, with the farm that runs on it.", command_key_list},
-    {{"farm", "list"},
-     "jsh",
+    {{"subscription", "create"},
+     "ltnpcCajs",
      NULL,
+     0,
+     0,
+     "Buys licences for a term, which begins with the first activation; prints id and primary key.",
+     command_subscription_create},
+    {{"subscription", "list"}, "kjs", NULL, 0, 0, "Lists every subscription.", command_subscription_list},
+    {{"subscription", "show"},
+     "js",
+     "ID",
+     1,
+     1,
+     "Shows a subscription with its keys and orders.",
+     command_subscription_show},
+    {{"subscription", "order"},
+     "Arjs",
+     "ID [TERM]",
+     1,
+     2,
+     "Orders licences (--add) or another term (--renew).",
+     command_subscription_order},
+    {{"subscription", "renew"},
+     "tajs",
+     "ID",
+     1,
+     1,
+     "Orders another term; with --automatic alone only says whether that happens by itself.",
+     command_subscription_renew},
+    {{"subscription", "cancel"},
+     "js",
+     "ID",
+     1,
+     1,
+     "Ends a subscription at once, with every farm on its keys.",
+     command_subscription_cancel},
+    {{"subscription", "rename"},
+     "Cjs",
+     "ID NAME",
+     2,
+     2,
+     "Gives a subscription another name.",
+     command_subscription_rename},
+    {{"key", "create"},
+     "SqneyLtjs",
+     NULL,
+     0,
+     0,
+     "Reserves licences of a subscription for a key, and prints it; or, with --limit and --term, buys a "
+     "subscription and prints its primary key.",
+     command_key_create},
+    {{"key", "list"},
+     "Skjs",
+     NULL,
+     0,
+     0,
+     "Lists every key, with the farm that runs on it.",
+     command_key_list},
+    {{"key", "edit"}, "nqeRyjs", "KEY", 1, 1, "Changes a key.", command_key_edit},
+    {{"key", "delete"},
+     "yjs",
+     "KEY",
+     1,
+     1,
+     "Deletes a key: its licences are free, the farm on it is deactivated.",
+     command_key_delete},
+    {{"farm", "list"},
+     "uSKkvjs",
+     NULL,
+     0,
+     0,
      "Lists every farm, with its latest report and highest peak.",
      command_farm_list},
+    {{"farm", "show"}, "js", "FARM", 1, 1, "Shows all that is known of a farm.", command_farm_show},
+    {{"farm", "note"},
+     "js",
+     "FARM TEXT",
+     2,
+     2,
+     "Keeps a note with a farm; an empty one removes it.",
+     command_farm_note},
     {{"farm", "deactivate"},
-     "sh",
-     "FARM",
-     "Closes a farm at its next contact and frees its key; only a new activation opens it again.",
+     "js",
+     "FARM...",
+     1,
+     ADMIN_ARGUMENTS_MAX,
+     "Closes farms at their next contact and frees their keys; only a new activation opens them again.",
      command_farm_deactivate},
-    {{"public-key", NULL}, "sh", NULL, "Prints what agents put into authority.key.", command_public_key},
+    {{"audit", NULL}, "bikjs", NULL, 0, 0, "Lists who changed what, and when.", command_audit},
+    {{"public-key", NULL}, "s", NULL, 0, 0, "Prints what agents put into authority.key.", command_public_key},
 };
 
 static void words_of(const struct command *command, char ret[WORDS_BYTES])
@@ -63,16 +173,28 @@ static void words_of(const struct command *command, char ret[WORDS_BYTES])
                    command->words[1] != NULL ? command->words[1] : "");
 }
 
+/* --- help ----------------------------------------------------------------------------------------------- */
+
 static void print_help(const struct command *command)
 {
     char words[WORDS_BYTES];
     words_of(command, words);
     (void)printf("usage: farmgate-cloud %s [OPTION...]%s%s\n\n%s\n\n", words,
-                 command->argument != NULL ? " " : "", command->argument != NULL ? command->argument : "",
+                 command->arguments != NULL ? " " : "", command->arguments != NULL ? command->arguments : "",
                  command->what);
     for (size_t i = 0; i < COUNT(all_options); i++) {
         if (strchr(command->options, all_options[i].letter) != NULL)
             (void)printf("%s", all_options[i].help);
+    }
+    (void)printf("  -h, --help             print this, and end\n");
+}
+
+void admin_print_commands(void)
+{
+    for (size_t i = 0; i < COUNT(commands); i++) {
+        char words[WORDS_BYTES];
+        words_of(&commands[i], words);
+        (void)printf("  %-20s  %.*s\n", words, (int)strcspn(commands[i].what, ".:;,("), commands[i].what);
     }
 }
 
@@ -110,7 +232,7 @@ static const struct command *find_command(int argc, char **argv, int *ret_words)
     return NULL;
 }
 
-static bool parse_limit(const char *text, int64_t *ret)
+static bool parse_number(const char *text, int64_t *ret)
 {
     char *end;
     errno = 0;
@@ -129,59 +251,82 @@ static int usage(const struct command *command)
     return ADMIN_USAGE;
 }
 
+/* --- what was given ------------------------------------------------------------------------------------- */
+
 /* One option's value; false: it is wrong, and that was said. */
-static bool take_option(int option, struct admin_options *options)
+static bool take_option(size_t index, const char *value, struct admin_options *options)
 {
-    switch (option) {
-    case OPTION_SOCKET:
-        options->socket_path = optarg;
+    void *at = (char *)options + all_options[index].offset;
+    switch (all_options[index].kind) {
+    case OPTION_TEXT:
+        *(const char **)at = value;
         return true;
-    case OPTION_JSON:
-        options->json = true;
+    case OPTION_FLAG:
+        *(bool *)at = true;
         return true;
-    case OPTION_TERM:
-        options->term = optarg;
-        return true;
-    case OPTION_NAME:
-        options->name = optarg;
-        return true;
-    case OPTION_LIMIT:
-        if (parse_limit(optarg, &options->limit))
+    case OPTION_NUMBER:
+        if (parse_number(value, at))
             return true;
-        (void)fprintf(stderr, "farmgate-cloud: --limit: '%s' is not a number of users\n", optarg);
+        (void)fprintf(stderr, "farmgate-cloud: --%s: '%s' is not a number\n", all_options[index].name, value);
         return false;
-    default:
-        return false; /* getopt said it */
     }
+    return false;
 }
+
+/* What getopt is to know of a command's options; an option's val is its index in all_options. */
+static void fill_getopt(const struct command *command, struct option table[COUNT(all_options) + 2])
+{
+    size_t count = 0;
+    for (size_t i = 0; i < COUNT(all_options); i++) {
+        if (strchr(command->options, all_options[i].letter) == NULL)
+            continue;
+        table[count++] = (struct option){
+            .name = all_options[i].name,
+            .has_arg = all_options[i].kind == OPTION_FLAG ? no_argument : required_argument,
+            .val = (int)i,
+        };
+    }
+    table[count++] = (struct option){.name = "help", .val = 'h'};
+    table[count] = (struct option){.name = NULL};
+}
+
+static int take_arguments(const struct command *command, int argc, char **argv, struct admin_options *options)
+{
+    options->arguments = (const char *const *)argv;
+    options->argument_count = argc;
+    if (argc > command->arguments_max) {
+        (void)fprintf(stderr, "farmgate-cloud: unexpected argument '%s'\n", argv[command->arguments_max]);
+        return usage(command);
+    }
+    if (argc < command->arguments_min) {
+        (void)fprintf(stderr, "farmgate-cloud: what is missing: %s\n", command->arguments);
+        return usage(command);
+    }
+    return -1;
+}
+
+static_assert(COUNT(all_options) < 'h', "an option's index is not taken for --help");
 
 /* -1: go on; else the exit code. */
 static int parse_options(const struct command *command, int argc, char **argv,
                          struct admin_options *ret_options)
 {
-    struct option table[COUNT(all_options) + 1] = {{NULL, 0, NULL, 0}};
-    size_t count = 0;
-    for (size_t i = 0; i < COUNT(all_options); i++) {
-        if (strchr(command->options, all_options[i].letter) != NULL)
-            table[count++] = all_options[i].option;
-    }
-    struct admin_options options = {.socket_path = ADMIN_SOCKET, .limit = -1, .name = ""};
+    struct option table[COUNT(all_options) + 2];
+    struct admin_options options = {
+        .socket_path = ADMIN_SOCKET, .limit = -1, .licences = -1, .add = -1, .quota = -1, .subscription = -1};
+    fill_getopt(command, table);
     for (int option; (option = getopt_long(argc, argv, "h", table, NULL)) != -1;) {
         if (option == 'h') {
             print_help(command);
             return ADMIN_OK;
         }
-        if (!take_option(option, &options))
+        if (option == '?' || !take_option((size_t)option, optarg, &options))
             return usage(command);
     }
-    if (command->argument != NULL && optind < argc)
-        options.farm = argv[optind++];
-    if (optind < argc) {
-        (void)fprintf(stderr, "farmgate-cloud: unexpected argument '%s'\n", argv[optind]);
-        return usage(command);
-    }
-    *ret_options = options;
-    return -1;
+    int code = take_arguments(command, argc - optind, argv + optind, &options);
+    if (code < 0)
+        *ret_options = options;
+    return code;
 }
 
 /* "farmgate-cloud key --help": the group's commands. */
@@ -195,7 +340,7 @@ static bool print_group_help(int argc, char **argv)
             continue;
         char words[WORDS_BYTES];
         words_of(&commands[i], words);
-        (void)printf("farmgate-cloud %-16s %s\n", words, commands[i].what);
+        (void)printf("farmgate-cloud %-20s %s\n", words, commands[i].what);
         found = true;
     }
     return found;

@@ -6,7 +6,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define ADMIN_SOCKET "/run/farmgate-cloud/admin.sock"
+#define ADMIN_SOCKET        "/run/farmgate-cloud/admin.sock"
+#define ADMIN_ARGUMENTS_MAX 500 /* FARM… */
 
 /* Exit codes (DESIGN §5). */
 enum {
@@ -18,16 +19,21 @@ enum {
     ADMIN_FORBIDDEN = 77,
 };
 
+/* Texts are NULL, numbers -1 where they were not given. */
 struct admin_options {
     const char *socket_path;
-    bool json;
-    int64_t limit;    /* -1: not given */
-    const char *term; /* NULL: not given */
-    const char *name; /* "": not given */
-    const char *farm; /* NULL: not given */
+    const char *term, *name, *plan, *channel, *contract, *automatic, *expires;
+    const char *status, *columns, *subject, *since, *key;
+    int64_t limit, licences, add, quota, subscription;
+    bool json, csv, renew, reset_moves, confirm;
+    const char *const *arguments; /* what is no option; as many as the command takes */
+    int argument_count;
 };
 
 /* Runs `argv[0] argv[1] …` ("key", "create", …); returns the exit code. */
 int admin_run(int argc, char **argv);
+
+/* The lines of --help that name the commands. */
+void admin_print_commands(void);
 
 #endif

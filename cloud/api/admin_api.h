@@ -1,20 +1,9 @@
-/* admin_api.h - the administrator's door, a Unix socket that only its owner may open: keys and farms. Its
- * client is the command line.
- *
- *     POST /v1/keys {limit, term, name}                  201 {key, …}
- *     GET  /v1/keys?after=&limit=                        {keys: […], next}
- *     GET  /v1/farms?after=&limit=                       {farms: […], next}
- *     POST /v1/farms/{farm_id}/deactivate                the farm
- *     GET  /v1/public-key                                {public_key}
- *     GET  /v1/version, /healthz
- */
+/* admin_api.h - the administrator's API, /v1/admin/… (cloud/openapi.yaml), on two doors: a Unix socket that
+ * only its owner may open, whose client is the command line, and the farms' door, with a token. */
 #ifndef FARMGATE_CLOUD_API_ADMIN_API_H
 #define FARMGATE_CLOUD_API_ADMIN_API_H
 
 #include "cloud/api/api.h"
-
-#define ADMIN_API_PAGE_MAX     500
-#define ADMIN_API_PAGE_DEFAULT 500
 
 struct admin_api;
 

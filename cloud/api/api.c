@@ -7,11 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define NAME_BYTES_MAX    255
-#define METHODS_BYTES_MAX 64
-
 /* Whether the path is the route's, and what stands for its name. */
-static bool match(const struct api_route *route, const char *path, char ret_name[NAME_BYTES_MAX + 1])
+static bool match(const struct api_path *route, const char *path, char ret_name[API_NAME_BYTES_MAX + 1])
 {
     size_t prefix = strlen(route->path), suffix = route->suffix != NULL ? strlen(route->suffix) : 0;
     ret_name[0] = '\0';
@@ -23,24 +20,36 @@ static bool match(const struct api_route *route, const char *path, char ret_name
     size_t name = bytes - prefix - suffix;
     if (suffix > 0 && strcmp(path + prefix + name, route->suffix) != 0)
         return false;
-    if (name > NAME_BYTES_MAX || memchr(path + prefix, '/', name) != NULL)
+    if (name > API_NAME_BYTES_MAX || memchr(path + prefix, '/', name) != NULL)
         return false;
     memcpy(ret_name, path + prefix, name);
     ret_name[name] = '\0';
     return true;
 }
 
-static bool takes(const struct api_route *route, const char *method)
+static bool takes(const struct api_path *route, const char *method)
 {
     return strcmp(route->method, method) == 0 ||
            (strcmp(route->method, "GET") == 0 && strcmp(method, "HEAD") == 0);
+}
+
+bool api_path_fits(const struct api_path *path, const struct http_request *request,
+                   char ret_name[API_NAME_BYTES_MAX + 1], char allowed[API_METHODS_BYTES_MAX])
+{
+    if (!match(path, request->path, ret_name))
+        return false;
+    if (takes(path, request->method))
+        return true;
+    size_t used = strlen(allowed);
+    (void)snprintf(allowed + used, API_METHODS_BYTES_MAX - used, "%s%s", used > 0 ? ", " : "", path->method);
+    return false;
 }
 
 static void answer_not_allowed(struct http_exchange *exchange, const char *allowed)
 {
     static const char body[] = "{\"type\":\"about:blank\",\"title\":\"Method Not Allowed\",\"status\":405,"
                                "\"code\":\"method_not_allowed\",\"detail\":\"this path has other methods\"}";
-    char allow[METHODS_BYTES_MAX + 16];
+    char allow[API_METHODS_BYTES_MAX + 16];
     (void)snprintf(allow, sizeof allow, "Allow: %s\r\n", allowed);
     http_respond(exchange, &(struct http_reply){.status = 405,
                                                 .content_type = "application/problem+json",
@@ -85,43 +94,42 @@ static void get_health(void *door, struct http_exchange *exchange, const struct 
 /* Calls the route that fits; false where none does, with the methods the path has added to `allowed`. */
 static bool try_routes(const struct api_route *routes, size_t count, void *door,
                        struct http_exchange *exchange, const struct http_request *request,
-                       char allowed[METHODS_BYTES_MAX])
+                       char allowed[API_METHODS_BYTES_MAX])
 {
-    char name[NAME_BYTES_MAX + 1];
+    char name[API_NAME_BYTES_MAX + 1];
     for (size_t i = 0; i < count; i++) {
-        if (!match(&routes[i], request->path, name))
+        if (!api_path_fits(&routes[i].path, request, name, allowed))
             continue;
-        if (takes(&routes[i], request->method)) {
-            routes[i].call(door, exchange, request, name);
-            return true;
-        }
-        size_t used = strlen(allowed);
-        (void)snprintf(allowed + used, METHODS_BYTES_MAX - used, "%s%s", used > 0 ? ", " : "",
-                       routes[i].method);
+        routes[i].call(door, exchange, request, name);
+        return true;
     }
     return false;
 }
 
-/* The two calls that both doors have; the context stands for the door. */
+/* The calls that both doors have; the context stands for the door. */
 static const struct api_route shared_routes[] = {
-    {"GET", "/v1/version", NULL, get_version},
-    {"GET", "/healthz", NULL, get_health},
+    {{"GET", "/v1/version", NULL}, get_version},
+    {{"GET", "/healthz", NULL}, get_health},
 };
+
+void api_answer_no_path(struct http_exchange *exchange, const char *allowed)
+{
+    if (allowed[0] != '\0')
+        answer_not_allowed(exchange, allowed);
+    else
+        http_problem(exchange, 404, "not_found", "there is nothing at this path", NULL);
+}
 
 void api_dispatch(struct api_context *context, const struct api_route *routes, size_t count, void *door,
                   struct http_exchange *exchange, const struct http_request *request)
 {
-    char allowed[METHODS_BYTES_MAX] = "";
+    char allowed[API_METHODS_BYTES_MAX] = "";
     if (context->stopping)
         http_problem(exchange, 503, "stopping", "the authority is stopping; try again", NULL);
-    else if (try_routes(routes, count, door, exchange, request, allowed) ||
-             try_routes(shared_routes, sizeof shared_routes / sizeof shared_routes[0], context, exchange,
-                        request, allowed))
-        return;
-    else if (allowed[0] != '\0')
-        answer_not_allowed(exchange, allowed);
-    else
-        http_problem(exchange, 404, "not_found", "there is nothing at this path", NULL);
+    else if (!try_routes(routes, count, door, exchange, request, allowed) &&
+             !try_routes(shared_routes, sizeof shared_routes / sizeof shared_routes[0], context, exchange,
+                         request, allowed))
+        api_answer_no_path(exchange, allowed);
 }
 
 bool api_submit(const struct api_context *context, struct store_job *job, struct http_exchange *exchange)

@@ -8,8 +8,6 @@
 #include "common/http_server.h"
 #include "common/log.h"
 
-struct json_writer;
-
 /* Outlives both doors. */
 struct api_context {
     struct store *store;
@@ -18,14 +16,31 @@ struct api_context {
     bool stopping; /* new calls are answered 503 */
 };
 
+#define API_NAME_BYTES_MAX    255
+#define API_METHODS_BYTES_MAX 64
+#define API_ADMIN_PREFIX      "/v1/admin/"
+
+/* A method on a path. */
+struct api_path {
+    const char *method; /* GET takes HEAD too */
+    const char *path;   /* ends in '/': the rest is a name without another '/' */
+    const char *suffix; /* behind the name, or NULL */
+};
+
+/* Whether the request is for it, with the name ("" if it has none). One that only differs in the method is
+ * added to `allowed` (which begins as ""). */
+bool api_path_fits(const struct api_path *path, const struct http_request *request,
+                   char ret_name[API_NAME_BYTES_MAX + 1], char allowed[API_METHODS_BYTES_MAX]);
+
+/* Answers 404, or 405 with what is allowed. */
+void api_answer_no_path(struct http_exchange *exchange, const char *allowed);
+
 /* One call of a method on a path. `rest` is what follows the path's prefix, percent-decoded ("" if nothing).
  */
 typedef void api_call_fn(void *door, struct http_exchange *exchange, const struct http_request *request,
                          const char *rest);
 struct api_route {
-    const char *method; /* GET takes HEAD too */
-    const char *path;   /* ends in '/': the rest is a name without another '/' */
-    const char *suffix; /* behind the name, or NULL */
+    struct api_path path;
     api_call_fn *call;
 };
 

@@ -366,9 +366,9 @@ static void post_report(void *door, struct http_exchange *exchange, const struct
 static void on_request(void *data, struct http_exchange *exchange, const struct http_request *request)
 {
     static const struct api_route routes[] = {
-        {"POST", "/v1/activations", NULL, post_activation},
-        {"DELETE", "/v1/activations/", NULL, delete_activation},
-        {"POST", "/v1/reports", NULL, post_report},
+        {{"POST", "/v1/activations", NULL}, post_activation},
+        {{"DELETE", "/v1/activations/", NULL}, delete_activation},
+        {{"POST", "/v1/reports", NULL}, post_report},
     };
     struct public_api *api = data;
     api_dispatch(api->context, routes, sizeof routes / sizeof routes[0], api, exchange, request);

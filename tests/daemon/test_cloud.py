@@ -390,7 +390,7 @@ def bad_requests():
         tap.equal(cloud.get("/v1/activations").headers.get("allow"), "POST", "405 says what is allowed")
         refusal(cloud.get("/v1/reports"), 405, "method_not_allowed", "reports are not read")
         tap.equal(cloud.post("/v1/activations", b"x" * (128 * 1024 + 1)).status, 413, "too much is 413")
-        tap.equal(cloud.get("/v1/keys").status, 404, "keys are not the public door's")
+        tap.equal(cloud.get("/v1/keys").status, 404, "keys are the administrator's")
         tap.equal(cloud.get("/healthz").json(), {"status": "ok"}, "health")
         tap.equal(cloud.get("/v1/version").json()["program"], "farmgate-cloud", "version")
 
@@ -429,8 +429,8 @@ def commands():
         key = made.stdout.strip()
         tap.ok(made.returncode == 0 and len(key) == 29 and key in cloud.run("key", "list").stdout, "a key is made", made)
         line = cloud.keys()[key]
-        tap.equal((line["name"], line["limit"], line["term"], line["state"], line["expires_at"]),
-                  ("Büro 7", 5, "30d", "free", None), "and listed; its term has not begun")
+        tap.equal((line["name"], line["quota"], line["primary"], line["state"], line["ends_at"]),
+                  ("Büro 7", 5, True, "free", None), "and listed; its term has not begun")
         farm = cloud.activate("inst-a", key, headers={}).json()
         tap.equal(cloud.keys()[key]["farm_id"], farm["farm_id"], "the list names the farm on it")
         name = "\x1b[31mred\x7f"
@@ -456,15 +456,15 @@ def commands():
                 connection = socket.socket(socket.AF_UNIX)
                 connection.connect(cloud.socket)
                 stream = connection.makefile("rb")
-            body = b'{"limit":1,"term":"1m"}'
-            connection.sendall(b"POST /v1/keys HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body))
+            body = b'{"licences":1,"term":"1m"}'
+            connection.sendall(b"POST /v1/admin/subscriptions HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body))
             length = 0
             while (header := stream.readline().strip()) != b"":
                 if header.lower().startswith(b"content-length:"):
                     length = int(header.split(b":")[1])
             stream.read(length)
         tap.equal(len(cloud.keys()), 1201, "long lists come whole, page by page")
-        answer = request(cloud.socket, "GET", "/v1/keys?limit=501")
+        answer = request(cloud.socket, "GET", "/v1/admin/keys?limit=501")
         tap.equal((answer.status, answer.json()["field"]), (400, "limit"), "a page has its bounds")
         cloud.stop()
         tap.equal(cloud.run("key", "list").returncode, 3, "exit 3: no authority")
