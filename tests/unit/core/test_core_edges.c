@@ -2,6 +2,8 @@
  * other. */
 #include "rules_farm.h"
 
+#include "agent/core/explain.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -60,6 +62,17 @@ RULE(a_connection_of_no_known_kind_route_state_or_flag_is_refused)
         assert_int_equal(farm_hears(&event), CORE_INVALID);
     }
     assert_int_equal(status().level.connections, 0);
+}
+
+RULE(nobody_was_reclaimed_without_a_name_of_host_session_and_user)
+{
+    static const char *const wrong[][3] = {{"", "1", "alice"}, {"h1", "", "alice"}, {"h1", "1", ""}};
+    for (size_t i = 0; i < COUNT(wrong); i++) {
+        struct core_event event = {
+            .type = EVENT_RECLAIMED,
+            .reclaimed = {.host = wrong[i][0], .id = wrong[i][1], .user = wrong[i][2]}};
+        assert_int_equal(farm_hears(&event), CORE_INVALID);
+    }
 }
 
 RULE(a_set_for_no_host_is_refused)
@@ -367,6 +380,92 @@ RULE(a_session_of_another_user_with_a_brokers_id_takes_no_words_over)
     assert_int_equal(broker_ends("h1", "b1"), CORE_UNKNOWN);
 }
 
+/* ---- explanations -------------------------------------------------------------------------------------- */
+
+static struct explain_farm explained(void)
+{
+    struct core_status is = status();
+    struct explain_farm farm;
+    explain_farm(&is, now(), &farm);
+    return farm;
+}
+
+static bool says(const struct explain_why *why, enum explain_code code)
+{
+    for (size_t i = 0; i < why->count; i++)
+        if (why->sentences[i].code == code)
+            return true;
+    return false;
+}
+
+static const struct explain_step *next_step(const struct explain_farm *farm, enum explain_code code)
+{
+    for (size_t i = 0; i < farm->next_count; i++)
+        if (farm->next[i].sentence.code == code)
+            return &farm->next[i];
+    return NULL;
+}
+
+RULE(a_grace_that_runs_is_not_spared)
+{
+    settings()->spare_grace = true;
+    reloads();
+    struct explain_farm farm = explained();
+    assert_true(says(&farm.machines[EXPLAIN_USAGE].why, EXPLAIN_grace_spared));
+    users(11);
+    after(SECONDS(60));
+    farm = explained();
+    assert_false(says(&farm.machines[EXPLAIN_USAGE].why, EXPLAIN_grace_spared));
+}
+
+RULE(that_contact_ends_matters_when_it_is_near)
+{
+    grant()->refresh_by_ms = START + DAYS(300);
+    entitled();
+    struct explain_farm farm = explained();
+    assert_false(next_step(&farm, EXPLAIN_next_contact_closes)->matters);
+    until(START + DAYS(299));
+    farm = explained();
+    assert_true(next_step(&farm, EXPLAIN_next_contact_closes)->matters);
+}
+
+RULE(that_contact_ends_matters_while_reports_fail)
+{
+    grant()->refresh_by_ms = START + DAYS(300);
+    entitled();
+    struct explain_farm farm = explained();
+    assert_false(next_step(&farm, EXPLAIN_next_contact_closes)->matters);
+    until(START + MINUTES(20));
+    report_failed(false);
+    farm = explained();
+    assert_true(next_step(&farm, EXPLAIN_next_contact_closes)->matters);
+}
+
+RULE(before_the_start_nobody_knows_when_it_deactivates)
+{
+    users(11);
+    after(SECONDS(60) + DAYS(7));
+    stops();
+    starts_but_does_not_judge_yet();
+    struct explain_farm farm = explained();
+    const struct explain_step *step = next_step(&farm, EXPLAIN_next_deactivates);
+    assert_true(step == NULL || step->at_ms == INT64_MAX);
+    judges();
+    farm = explained();
+    assert_int_equal(next_step(&farm, EXPLAIN_next_deactivates)->at_ms, status().deactivates_ms);
+}
+
+RULE(of_two_as_old_the_first_by_host_and_id_holds_the_licence)
+{
+    const struct tally_entry entries[] = {{.connection = {.host = "h2", .id = "1"}},
+                                          {.connection = {.host = "h1", .id = "2"}},
+                                          {.connection = {.host = "h1", .id = "1"}},
+                                          {.connection = {.host = "h1", .id = "3"}}};
+    assert_ptr_equal(explain_holder(entries, COUNT(entries)), &entries[2]);
+}
+
+/* ---- visits -------------------------------------------------------------------------------------------- */
+
 static bool stop(void *data, const struct tally_user *user)
 {
     (void)user;
@@ -409,6 +508,7 @@ int main(void)
         RULE_TEST(an_activation_needs_two_ids),
         RULE_TEST(a_host_without_a_name_or_boot_id_has_not_booted),
         RULE_TEST(a_connection_of_no_known_kind_route_state_or_flag_is_refused),
+        RULE_TEST(nobody_was_reclaimed_without_a_name_of_host_session_and_user),
         RULE_TEST(a_set_for_no_host_is_refused),
         RULE_TEST(settings_that_the_live_set_does_not_fit_are_refused),
         RULE_TEST(of_a_set_that_does_not_fit_one_is_said),
@@ -429,6 +529,11 @@ int main(void)
         RULE_TEST(a_countdown_that_goes_on_is_not_said_again),
         RULE_TEST(a_record_goes_into_the_session_whose_connect_time_becomes_known),
         RULE_TEST(a_session_of_another_user_with_a_brokers_id_takes_no_words_over),
+        RULE_TEST(a_grace_that_runs_is_not_spared),
+        RULE_TEST(that_contact_ends_matters_when_it_is_near),
+        RULE_TEST(that_contact_ends_matters_while_reports_fail),
+        RULE_TEST(before_the_start_nobody_knows_when_it_deactivates),
+        RULE_TEST(of_two_as_old_the_first_by_host_and_id_holds_the_licence),
         RULE_TEST(whoever_visits_users_or_hosts_may_stop),
         RULE_TEST(a_host_whose_name_is_too_long_has_no_exempt_place_in_use),
     };

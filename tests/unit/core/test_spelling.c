@@ -37,7 +37,8 @@ static void every_spelling_comes_once(void **state)
         const char *names[SEEN_MAX];
     } rows[] = {
         {"alice", {"alice"}},
-        {"Alice", {"Alice"}}, /* a Unix name compares by bytes */
+        {"Alice", {"Alice"}},                /* a Unix name compares by bytes */
+        {"c~{}\\x", {"c~{}\\x", "C~{}\\x"}}, /* what lies behind z stays as it is */
         {"HOST\\Bob", {"HOST\\Bob", "host\\bob", "HOST\\bob"}},
         {"Bob@Elsewhere.Example", {"Bob@Elsewhere.Example", "bob@elsewhere.example"}},
         {"Bob@CORP.example",
