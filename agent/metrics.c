@@ -1,5 +1,7 @@
 #include "metrics.h"
 
+#include "agent/core/clocks.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -78,6 +80,21 @@ static void write_contact(FILE *out, const struct core_status *status)
                   activated ? standing->grant.refresh_by_ms : 0);
 }
 
+/* A date that has passed stays at 0: an alert on it must not go away. */
+static void write_clocks(FILE *out, const struct core_status *status, int64_t now_ms)
+{
+    fputs("# HELP farmgate_clock_seconds_left Seconds until each running clock falls due, 0 if it is past.\n"
+          "# TYPE farmgate_clock_seconds_left gauge\n",
+          out);
+    for (int clock = 0; clock < CLOCK_MAX; clock++) {
+        int64_t at_ms = farm_clock_ms(status, (enum farm_clock)clock);
+        int64_t left_ms = at_ms > now_ms ? at_ms - now_ms : 0;
+        if (at_ms != INT64_MAX)
+            fprintf(out, "farmgate_clock_seconds_left{clock=\"%s\"} %" PRId64 ".%03d\n",
+                    farm_clock_name((enum farm_clock)clock), left_ms / 1000, (int)(left_ms % 1000));
+    }
+}
+
 static void write_agent(FILE *out, const struct metrics_input *input)
 {
     gauge_instant(out, "licence_time_seconds", "Licence time, which all dates here compare with.",
@@ -101,6 +118,7 @@ char *metrics_text(const struct metrics_input *input)
     write_farm(out, input->status);
     write_gate(out, &input->status->verdict);
     write_contact(out, input->status);
+    write_clocks(out, input->status, input->now_ms);
     write_agent(out, input);
     bool complete = !ferror(out);
     if (fclose(out) != 0 || !complete) {

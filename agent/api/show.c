@@ -1,6 +1,5 @@
 #include "show.h"
 
-#include "agent/core/identity.h"
 #include "agent/sessions/sessions.h"
 
 #include "api_internal.h"
@@ -22,7 +21,8 @@ static void show_administrator(struct json_writer *writer, enum administrator ad
         json_boolean(writer, "administrator", administrator == ADMINISTRATOR_YES);
 }
 
-void show_connection(struct json_writer *writer, const struct tally_entry *entry, const char *counted_as)
+void show_connection(struct json_writer *writer, const struct tally_entry *entry, const char *counted_as,
+                     const struct explain_why *why)
 {
     const struct connection *connection = &entry->connection;
     json_open_object(writer, NULL);
@@ -44,13 +44,54 @@ void show_connection(struct json_writer *writer, const struct tally_entry *entry
     if (entry->tag & REPORTED_BY_BROKER)
         json_text(writer, NULL, "broker");
     json_close_array(writer);
+    if (why)
+        show_why(writer, "why", why);
     json_close_object(writer);
 }
 
+/* --- sentences ------------------------------------------------------------------------------ */
+
+static void show_field(struct json_writer *writer, const struct sentence_field *field)
+{
+    if (field->text)
+        json_text(writer, field->name, field->text);
+    else if (sentence_field_is_instant(field))
+        json_time(writer, field->name, field->number);
+    else
+        json_integer(writer, field->name, field->number);
+}
+
+void show_sentence(struct json_writer *writer, const struct explain_sentence *sentence)
+{
+    char text[EXPLAIN_SENTENCE_BYTES];
+    (void)explain_write(sentence, sentence_utc, NULL, text, sizeof(text));
+    json_text(writer, "code", explain_form(sentence->code)->name);
+    json_text(writer, "text", text);
+    json_open_object(writer, "fields");
+    for (size_t i = 0; i < sentence->field_count; i++)
+        show_field(writer, &sentence->fields[i]);
+    json_close_object(writer);
+}
+
+void show_why(struct json_writer *writer, const char *name, const struct explain_why *why)
+{
+    json_open_array(writer, name);
+    for (size_t i = 0; i < why->count; i++) {
+        json_open_object(writer, NULL);
+        show_sentence(writer, &why->sentences[i]);
+        json_close_object(writer);
+    }
+    json_close_array(writer);
+}
+
+/* --- sessions that are no connections ------------------------------------------------------- */
+
 struct ignored_list {
-    struct json_writer *writer;
-    const char *host;
-    const char *user_key; /* NULL any */
+    const struct api *api;
+    struct json_writer *writer;            /* NULL: only counts */
+    const char *host, *user;               /* NULL any */
+    const struct classify_settings *rules; /* to explain by; NULL: not */
+    size_t count;
 };
 
 static void ignored_reason(const struct classify_result *result, char *ret, size_t bytes)
@@ -63,20 +104,32 @@ static void ignored_reason(const struct classify_result *result, char *ret, size
         (void)snprintf(ret, bytes, "ignored, no rule matches");
 }
 
+static void explain_ignored(const struct ignored_list *list, const struct session_facts *facts,
+                            const struct classify_result *result)
+{
+    char rule_text[CLASSIFY_RULE_TEXT_BYTES];
+    struct explain_why why;
+    json_time_or_null(list->writer, "connected_at", facts->connected_at_ms);
+    explain_left_out(result, list->rules, rule_text, &why);
+    show_why(list->writer, "why", &why);
+}
+
+static bool is_of_user(const struct ignored_list *list, const char *user)
+{
+    const struct core *core = list->api->agent.core(list->api->agent.agent);
+    return !list->user || (user && tally_same_user(core_tally(core), user, list->user));
+}
+
 static bool show_ignored_one(void *data, const struct session_facts *facts,
                              const struct classify_result *result)
 {
     struct ignored_list *list = data;
-    char reason[48], key[IDENTITY_KEY_BYTES_MAX];
-    if (list->host && strcmp(list->host, facts->host) != 0)
+    char reason[48];
+    if ((list->host && strcmp(list->host, facts->host) != 0) || !is_of_user(list, facts->user))
         return true;
-    if (list->user_key) {
-        if (!facts->user || strlen(facts->user) > CONNECTION_USER_BYTES_MAX)
-            return true;
-        (void)identity_key(facts->user, NULL, 0, key);
-        if (strcmp(key, list->user_key) != 0)
-            return true;
-    }
+    list->count++;
+    if (!list->writer)
+        return true;
     ignored_reason(result, reason, sizeof(reason));
     json_open_object(list->writer, NULL);
     json_text(list->writer, "host", facts->host);
@@ -86,22 +139,35 @@ static bool show_ignored_one(void *data, const struct session_facts *facts,
     json_text(list->writer, "type", facts->type);
     json_text(list->writer, "class", facts->session_class);
     json_text(list->writer, "reason", reason);
+    if (list->rules)
+        explain_ignored(list, facts, result);
     json_close_object(list->writer);
     return true;
 }
 
-void show_ignored(struct json_writer *writer, const struct api *api, const char *user, const char *host)
+void show_ignored(struct json_writer *writer, const struct api *api, const char *user, const char *host,
+                  bool explained)
 {
-    char key[IDENTITY_KEY_BYTES_MAX];
-    struct ignored_list list = {.writer = writer, .host = host, .user_key = user ? key : NULL};
     const struct sessions *sessions = api->agent.sessions(api->agent.agent);
-    if (user)
-        (void)identity_key(user, NULL, 0, key);
+    struct ignored_list list = {.api = api, .writer = writer, .host = host, .user = user};
     json_open_array(writer, "ignored");
-    if (sessions)
+    if (sessions) {
+        list.rules = explained ? sessions_rules(sessions) : NULL;
         sessions_each_ignored(sessions, show_ignored_one, &list);
+    }
     json_close_array(writer);
 }
+
+size_t show_ignored_count(const struct api *api, const char *user)
+{
+    const struct sessions *sessions = api->agent.sessions(api->agent.agent);
+    struct ignored_list list = {.api = api, .user = user};
+    if (sessions)
+        sessions_each_ignored(sessions, show_ignored_one, &list);
+    return list.count;
+}
+
+/* --- what the other calls share ------------------------------------------------------------- */
 
 void show_limit(struct json_writer *writer, const struct core_status *status)
 {
@@ -169,4 +235,33 @@ void show_collect(struct show_list *list, const struct tally *tally, const char 
     tally_each(tally, host, user, collect_one, list);
     if (list->count > 1)
         qsort(list->entries, list->count, sizeof(*list->entries), by_host_time_id);
+}
+
+static bool collect_user(void *data, const struct tally_user *user)
+{
+    struct show_users *list = data;
+    if (list->count == list->room) {
+        size_t room = list->room ? 2 * list->room : 64;
+        struct tally_user *users =
+            list->count < API_ROWS_MAX ? realloc(list->users, room * sizeof(*users)) : NULL;
+        list->more = !users;
+        if (!users)
+            return false;
+        list->users = users;
+        list->room = room < API_ROWS_MAX ? room : API_ROWS_MAX;
+    }
+    list->users[list->count++] = *user;
+    return true;
+}
+
+static int by_name(const void *left, const void *right)
+{
+    return strcmp(((const struct tally_user *)left)->name, ((const struct tally_user *)right)->name);
+}
+
+void show_collect_users(struct show_users *list, const struct tally *tally)
+{
+    tally_each_user(tally, collect_user, list);
+    if (list->count > 1)
+        qsort(list->users, list->count, sizeof(*list->users), by_name);
 }

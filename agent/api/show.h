@@ -4,16 +4,26 @@
 
 #include "agent/core/classify.h"
 #include "agent/core/core.h"
+#include "agent/core/explain.h"
 #include "common/json.h"
 
 struct api;
 
 /* Whether the reason makes the connection consume. */
 bool show_counted(enum tally_reason reason);
-/* `counted_as`: the user it is counted as, as first seen; NULL leaves that out. */
-void show_connection(struct json_writer *writer, const struct tally_entry *entry, const char *counted_as);
+/* In an explanation: `counted_as`, the user it is counted as, as first seen, and why; NULL leaves them out.
+ */
+void show_connection(struct json_writer *writer, const struct tally_entry *entry, const char *counted_as,
+                     const struct explain_why *why);
 /* An array "ignored" of this host's sessions that are no connections; user and host NULL: of any. */
-void show_ignored(struct json_writer *writer, const struct api *api, const char *user, const char *host);
+void show_ignored(struct json_writer *writer, const struct api *api, const char *user, const char *host,
+                  bool explained);
+/* How many those of a user are. */
+size_t show_ignored_count(const struct api *api, const char *user);
+/* code, text and fields of a sentence, into the object that is open. */
+void show_sentence(struct json_writer *writer, const struct explain_sentence *sentence);
+/* An array of sentences. */
+void show_why(struct json_writer *writer, const char *name, const struct explain_why *why);
 /* "limit": of the entitlement, null without one. */
 void show_limit(struct json_writer *writer, const struct core_status *status);
 void show_window(struct json_writer *writer, const char *name, const struct window *window,
@@ -29,5 +39,13 @@ struct show_list {
 /* Collects at most API_ROWS_MAX connections (of a host, of a user; NULL any), sorted by host, connect time,
  * id. `failed` without memory. Release with free(list->entries). */
 void show_collect(struct show_list *list, const struct tally *tally, const char *host, const char *user);
+
+/* Every user with a live connection, by name, at most API_ROWS_MAX. Release with free(list->users). */
+struct show_users {
+    struct tally_user *users;
+    size_t count, room;
+    bool more;
+};
+void show_collect_users(struct show_users *list, const struct tally *tally);
 
 #endif

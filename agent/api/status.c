@@ -3,6 +3,7 @@
 #include "reply.h"
 #include "show.h"
 
+#include "agent/core/clocks.h"
 #include "agent/metrics.h"
 #include "version.h"
 
@@ -30,6 +31,7 @@ static void write_verdict(struct json_writer *writer, const struct core_status *
     json_open_object(writer, "verdict");
     json_boolean(writer, "open", status->verdict.open);
     json_text(writer, "reason", verdict_reason_name(status->verdict.reason));
+    json_text(writer, "admission", admission_name(status->verdict.admission));
     json_text(writer, "text", verdict_reason_text(status->verdict.reason));
     json_text(writer, "activation", activation_state_name(status->standing.activation));
     json_text(writer, "term", term_state_name(status->standing.term));
@@ -66,11 +68,26 @@ static bool has_entitlement(const struct core_status *status)
 
 static void write_clocks(struct json_writer *writer, const struct core_status *status)
 {
-    bool runs = has_entitlement(status);
     json_open_object(writer, "clocks");
-    json_time_or_null(writer, "expires_at", runs ? status->standing.grant.expires_at_ms : 0);
-    json_time_or_null(writer, "refresh_by", runs ? status->standing.grant.refresh_by_ms : 0);
-    json_time_or_null(writer, "next_report", status->next_report_ms);
+    for (int clock = 0; clock < CLOCK_MAX; clock++)
+        json_time_or_null(writer, farm_clock_name((enum farm_clock)clock),
+                          farm_clock_ms(status, (enum farm_clock)clock));
+    json_close_object(writer);
+}
+
+/* The one thing to know of what comes. */
+static void write_next(struct json_writer *writer, const struct core_status *status, int64_t now_ms)
+{
+    struct explain_farm farm;
+    struct explain_step step;
+    explain_farm(status, now_ms, &farm);
+    if (!explain_what_matters(&farm, &step)) {
+        json_null(writer, "next");
+        return;
+    }
+    json_open_object(writer, "next");
+    json_time_or_null(writer, "at", step.at_ms);
+    show_sentence(writer, &step.sentence);
     json_close_object(writer);
 }
 
@@ -99,13 +116,14 @@ void status_get(struct api *api, struct http_exchange *exchange, const struct ht
     struct core_status status;
     struct health health;
     struct json_writer *writer = reply_open(exchange);
+    int64_t now_ms = api->agent.now_ms(api->agent.agent);
     (void)request;
     if (!writer)
         return;
     core_status(api->agent.core(api->agent.agent), &status);
     ask_health(api, &health);
     json_text(writer, "host", api->agent.host(api->agent.agent));
-    json_time(writer, "now", api->agent.now_ms(api->agent.agent));
+    json_time(writer, "now", now_ms);
     json_text(writer, "version", FARMGATE_VERSION);
     json_boolean(writer, "ready", health.ready);
     json_text(writer, "farm_id", status.farm_id);
@@ -115,6 +133,7 @@ void status_get(struct api *api, struct http_exchange *exchange, const struct ht
     write_peak(writer, "peak_today", &status.today);
     write_peak(writer, "peak_ever", &status.ever);
     write_clocks(writer, &status);
+    write_next(writer, &status, now_ms);
     json_time_or_null(writer, "last_contact", status.standing.last_contact_ms);
     json_integer(writer, "windows_queued", (int64_t)status.windows_queued);
     json_integer(writer, "report_failures", status.report_failures);

@@ -559,6 +559,13 @@ const struct roster *core_roster(const struct core *core)
     return core->roster;
 }
 
+int64_t core_lease_ends_ms(const struct core *core, uint32_t number)
+{
+    int64_t lease_ms = core->settings.api_lease_ms;
+    int64_t told_ms = roster_at(core->roster, number).lease_at_ms;
+    return lease_ms != 0 && told_ms != 0 ? told_ms + lease_ms : INT64_MAX;
+}
+
 const struct window *core_report_batch(const struct core *core, size_t *ret_count)
 {
     return reporter_batch(core->reporter, ret_count);

@@ -245,6 +245,9 @@ const struct roster *core_roster(const struct core *core);
 /* Since when the connection with this number (tally_at) is disconnected, licence time; 0: it is active, or
  * that is not known. */
 int64_t core_disconnected_since_ms(const struct core *core, uint32_t number);
+/* When the broker's word on it is no longer believed unless it is told again, event time; INT64_MAX: never.
+ */
+int64_t core_lease_ends_ms(const struct core *core, uint32_t number);
 const struct window *core_report_batch(const struct core *core, size_t *ret_count);
 
 #endif

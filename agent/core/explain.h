@@ -71,6 +71,7 @@ struct explain_step {
 #define EXPLAIN_STEPS_MAX 8
 
 struct explain_farm {
+    bool open;
     struct explain_why gate; /* open or closed, whom it admits, how many are on */
     struct explain_state machines[EXPLAIN_MACHINE_MAX];
     struct explain_step next[EXPLAIN_STEPS_MAX]; /* in order of instants */
@@ -79,8 +80,9 @@ struct explain_farm {
 };
 void explain_farm(const struct core_status *status, int64_t now_ms, struct explain_farm *ret);
 
-/* The first step that matters; NULL: none. */
-const struct explain_step *explain_what_matters(const struct explain_farm *farm);
+/* The one thing to know: the first step that matters, or else how a closed gate is opened, then with an
+ * instant of INT64_MAX. False, *ret untouched: there is none. */
+bool explain_what_matters(const struct explain_farm *farm, struct explain_step *ret);
 
 /* ---- users and connections (explain_who.c) ---- */
 
@@ -96,10 +98,16 @@ void explain_admission(const struct admission_question *question, const struct a
  * none does. */
 const struct tally_entry *explain_holder(const struct tally_entry *entries, size_t count);
 
-/* Why a connection counts or not. `holder` is its user's; `disconnected_since_ms` and `lease_ends_ms` are 0
- * where they are not known or do not run. */
-void explain_connection(const struct tally_entry *entry, const struct tally_entry *holder,
-                        int64_t disconnected_since_ms, int64_t lease_ends_ms, struct explain_why *ret);
+/* What is known of a connection beside its entry. */
+struct explain_connection_facts {
+    const char *user;                 /* as whom it is counted: the name as first seen */
+    const struct tally_entry *holder; /* of that user */
+    int64_t disconnected_since_ms;    /* 0: active, or not known */
+    int64_t lease_ends_ms;            /* INT64_MAX: none runs */
+};
+/* Why a connection counts or not. */
+void explain_connection(const struct tally_entry *entry, const struct explain_connection_facts *facts,
+                        struct explain_why *ret);
 
 /* Why a session is no connection. `rules` are those that judged it; `rule_text` is room for one of them and
  * lives as long as *ret. */

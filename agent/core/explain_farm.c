@@ -4,7 +4,9 @@
 #include <assert.h>
 #include <stdlib.h>
 
-#define CONTACT_MATTERS_MS (7 * DAY_MS) /* before it closes the gate, even while reports arrive */
+/* So long before it the end of the term matters, and that of the contact even while reports arrive. */
+#define TERM_MATTERS_MS    (90 * DAY_MS)
+#define CONTACT_MATTERS_MS (7 * DAY_MS)
 
 static uint32_t users_of(const struct core_status *status)
 {
@@ -274,9 +276,11 @@ static void add_usage(const struct core_status *status, struct explain_farm *ret
 static void add_term_and_contact(const struct core_status *status, int64_t now_ms, struct explain_farm *ret)
 {
     const struct standing *standing = &status->standing;
+    int64_t expires_ms = farm_clock_ms(status, CLOCK_EXPIRES_AT);
     if (standing->term == TERM_VALID)
-        add_step(ret, status, farm_clock_ms(status, CLOCK_EXPIRES_AT),
-                 standing->grant.trial ? EXPLAIN_next_trial_ends : EXPLAIN_next_expires, true);
+        add_step(ret, status, expires_ms,
+                 standing->grant.trial ? EXPLAIN_next_trial_ends : EXPLAIN_next_expires,
+                 expires_ms - now_ms <= TERM_MATTERS_MS);
     add_step(ret, status, farm_clock_ms(status, CLOCK_EXPIRY_GRACE_ENDS), EXPLAIN_next_term_closes, true);
     int64_t stale_ms = farm_clock_ms(status, CLOCK_REFRESH_BY);
     if (standing->contact == CONTACT_FRESH)
@@ -311,10 +315,11 @@ static int by_instant(const void *left_step, const void *right_step)
     return (left->sentence.code > right->sentence.code) - (left->sentence.code < right->sentence.code);
 }
 
-/* At one instant in the order of the table, which is that of the rules (RULES §3.5). */
+/* At one instant in the order of the table, which is that of the rules (RULES §3.5). The other machines of a
+ * revoked farm run on, but whatever becomes of them, only a new activation opens the gate. */
 static void say_next(const struct core_status *status, int64_t now_ms, struct explain_farm *ret)
 {
-    if (status->standing.activation != ACTIVATION_NONE) {
+    if (status->standing.activation == ACTIVATION_ACTIVE) {
         add_usage(status, ret);
         add_term_and_contact(status, now_ms, ret);
         add_validation(status, ret);
@@ -322,14 +327,6 @@ static void say_next(const struct core_status *status, int64_t now_ms, struct ex
     add_step(ret, status, status->next_report_ms,
              status->report_failures > 0 ? EXPLAIN_next_retry : EXPLAIN_next_report, false);
     qsort(ret->next, ret->next_count, sizeof(ret->next[0]), by_instant);
-}
-
-const struct explain_step *explain_what_matters(const struct explain_farm *farm)
-{
-    for (size_t i = 0; i < farm->next_count; i++)
-        if (farm->next[i].matters)
-            return &farm->next[i];
-    return NULL;
 }
 
 /* ---- what would change it ------------------------------------------------------------------------------ */
@@ -369,9 +366,24 @@ static void say_remedies(const struct core_status *status, struct explain_why *r
         say_usage_remedy(status, ret);
 }
 
+bool explain_what_matters(const struct explain_farm *farm, struct explain_step *ret)
+{
+    for (size_t i = 0; i < farm->next_count; i++) {
+        if (farm->next[i].matters) {
+            *ret = farm->next[i];
+            return true;
+        }
+    }
+    if (farm->open || farm->remedies.count == 0)
+        return false;
+    *ret =
+        (struct explain_step){.at_ms = INT64_MAX, .matters = true, .sentence = farm->remedies.sentences[0]};
+    return true;
+}
+
 void explain_farm(const struct core_status *status, int64_t now_ms, struct explain_farm *ret)
 {
-    *ret = (struct explain_farm){0};
+    *ret = (struct explain_farm){.open = status->verdict.open};
     say_gate(status, &ret->gate);
     say_machines(status, ret);
     say_next(status, now_ms, ret);

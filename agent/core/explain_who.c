@@ -106,15 +106,14 @@ static void say_counted(const struct tally_entry *entry, const struct tally_entr
                         struct explain_why *ret)
 {
     if (holder == NULL || holder->number == entry->number) {
-        explain_say(ret, EXPLAIN_consumes);
+        bool disconnected = entry->connection.state == CONNECTION_DISCONNECTED;
+        explain_say(ret, disconnected ? EXPLAIN_consumes_until_it_ends : EXPLAIN_consumes);
     } else {
         struct explain_sentence *sentence = explain_say(ret, EXPLAIN_shares);
         explain_text(sentence, "session", holder->connection.id);
         explain_text(sentence, "host", holder->connection.host);
     }
     say_administrator(&entry->connection, ret);
-    if (entry->connection.state == CONNECTION_DISCONNECTED)
-        explain_say(ret, EXPLAIN_holds_until_it_ends);
 }
 
 static void say_reason(const struct tally_entry *entry, const struct tally_entry *holder,
@@ -143,14 +142,16 @@ static void say_reason(const struct tally_entry *entry, const struct tally_entry
     }
 }
 
-void explain_connection(const struct tally_entry *entry, const struct tally_entry *holder,
-                        int64_t disconnected_since_ms, int64_t lease_ends_ms, struct explain_why *ret)
+void explain_connection(const struct tally_entry *entry, const struct explain_connection_facts *facts,
+                        struct explain_why *ret)
 {
     *ret = (struct explain_why){0};
-    say_what(&entry->connection, disconnected_since_ms, ret);
-    say_reason(entry, holder, ret);
-    if (lease_ends_ms != 0)
-        explain_number(explain_say(ret, EXPLAIN_leased), "lease_ends_at", lease_ends_ms);
+    say_what(&entry->connection, facts->disconnected_since_ms, ret);
+    if (strcmp(entry->connection.user, facts->user) != 0)
+        explain_text(explain_say(ret, EXPLAIN_spelled_so), "user", entry->connection.user);
+    say_reason(entry, facts->holder, ret);
+    if (facts->lease_ends_ms != INT64_MAX)
+        explain_number(explain_say(ret, EXPLAIN_leased), "lease_ends_at", facts->lease_ends_ms);
 }
 
 void explain_left_out(const struct classify_result *result, const struct classify_settings *rules,

@@ -122,6 +122,14 @@ static bool same_key(const struct tally *tally, const char *one, const char *oth
     return one_bytes == other_bytes && memcmp(one_key, other_key, one_bytes) == 0;
 }
 
+bool tally_same_user(const struct tally *tally, const char *one, const char *other)
+{
+    if (strcmp(one, other) == 0)
+        return true;
+    return strlen(one) <= CONNECTION_USER_BYTES_MAX && strlen(other) <= CONNECTION_USER_BYTES_MAX &&
+           same_key(tally, one, other);
+}
+
 static bool measure_host(const struct tally *tally, const char *host, struct names *ret_names)
 {
     ret_names->host = host;

@@ -94,6 +94,9 @@ struct tally_user {
 };
 bool tally_user(const struct tally *tally, const char *user, struct tally_user *ret_user);
 
+/* Whether two spellings are of one user, on or not. */
+bool tally_same_user(const struct tally *tally, const char *one, const char *other);
+
 /* Whether `user` has a live connection on `host`, counted or not (RULES §4). */
 bool tally_user_on_host(const struct tally *tally, const char *user, const char *host);
 

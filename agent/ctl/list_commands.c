@@ -1,4 +1,4 @@
-/* farmgate connections, users, explain: who is on, and why each one counts or not. */
+/* farmgate connections, users: who is on, and whether each one counts. */
 #include "commands.h"
 
 #include "ask.h"
@@ -16,7 +16,6 @@
 struct connection_row {
     char host[256], id[128], user[512];
     char kind[32], route[32], state[32], reason[64];
-    char counted_as[512]; /* in explanations */
     int64_t connected_at_ms;
     bool counted;
 };
@@ -35,7 +34,6 @@ static const struct json_field connection_fields[] = {
     SHAPE_TIME("connected_at", struct connection_row, connected_at_ms),
     SHAPE_YES_NO("counted", struct connection_row, counted),
     SHAPE_TEXT("reason", struct connection_row, reason),
-    SHAPE_TEXT("counted_as", struct connection_row, counted_as),
 };
 static const struct json_shape connection_shape = SHAPE_OF(connection_fields);
 
@@ -270,110 +268,4 @@ int users_command(int argc, char **argv)
     if (code != OPTIONS_GO_ON)
         return code;
     return ask_and_print(&question, json, &users_shape, sizeof(struct users_view), print_users);
-}
-
-/* --- explain -------------------------------------------------------------------------------- */
-
-struct explained_row {
-    char user[512], text[512];
-    bool counted;
-};
-struct explain_view {
-    int64_t concurrent_users, limit;
-    bool more;
-    size_t users_count, connections_count, ignored_count;
-    struct explained_row users[ROWS_MAX];
-    struct connection_row connections[ROWS_MAX];
-    struct ignored_row ignored[IGNORED_ROWS_MAX];
-};
-
-static const struct json_field explained_fields[] = {
-    SHAPE_TEXT("user", struct explained_row, user),
-    SHAPE_TEXT("text", struct explained_row, text),
-    SHAPE_YES_NO("counted", struct explained_row, counted),
-};
-static const struct json_shape explained_shape = SHAPE_OF(explained_fields);
-static const struct json_field explain_fields[] = {
-    SHAPE_NUMBER("concurrent_users", struct explain_view, concurrent_users),
-    SHAPE_NUMBER("limit", struct explain_view, limit),
-    SHAPE_LIST("users", struct explain_view, users, explained_shape),
-    SHAPE_LIST("connections", struct explain_view, connections, connection_shape),
-    SHAPE_LIST("ignored", struct explain_view, ignored, ignored_shape),
-    SHAPE_YES_NO("more", struct explain_view, more),
-};
-static const struct json_shape explain_shape = SHAPE_OF(explain_fields);
-
-static void print_why(const struct connection_row *row, const struct term *term)
-{
-    char clean[TERM_TEXT_BYTES], time[TERM_TIME_BYTES];
-    (void)fprintf(term->file, "  %s", term_clean(row->host, clean));
-    (void)fprintf(term->file, " %s", term_clean(row->id, clean));
-    if (strcmp(row->user, row->counted_as) != 0)
-        (void)fprintf(term->file, " as %s", term_clean(row->user, clean));
-    (void)fprintf(term->file, ": %s by %s, %s, since %s: %s%s%s\n", row->kind, row->route, row->state,
-                  term_time(row->connected_at_ms, time),
-                  term_style(term, row->counted ? TERM_GOOD : TERM_DIM), row->reason, term_plain(term));
-}
-
-/* The user, and his connections from *next on, which come in the users' order. */
-static void print_explained(const struct explain_view *view, const struct explained_row *user, size_t *next,
-                            const struct term *term)
-{
-    char clean[TERM_TEXT_BYTES];
-    (void)fprintf(term->file, "%s%s%s: ", term_style(term, TERM_BOLD), term_clean(user->user, clean),
-                  term_plain(term));
-    (void)fprintf(term->file, "%s\n", term_clean(user->text, clean));
-    while (*next < view->connections_count && strcmp(view->connections[*next].counted_as, user->user) == 0)
-        print_why(&view->connections[(*next)++], term);
-}
-
-static int print_explanation(const void *data)
-{
-    const struct explain_view *view = data;
-    struct term term;
-    term_init(&term, stdout);
-    for (size_t i = 0, next = 0; i < view->users_count; i++)
-        print_explained(view, &view->users[i], &next, &term);
-    if (view->users_count == 0)
-        (void)printf("no live connection\n");
-    if (!print_ignored(view->ignored, view->ignored_count, &term))
-        return no_memory();
-    (void)printf("\n%" PRId64 " concurrent user%s", view->concurrent_users,
-                 view->concurrent_users == 1 ? "" : "s");
-    if (view->limit > 0)
-        (void)printf(", limit %" PRId64, view->limit);
-    (void)printf("\n");
-    note_more(view->more);
-    return COMMAND_OK;
-}
-
-int explain_command(int argc, char **argv)
-{
-    static const char help[] =
-        "usage: farmgate explain [[--user] NAME] [--json] [--socket PATH]\n"
-        "\n"
-        "Why the number is what it is: of every user, or of one, which connection counts "
-        "and which does not.\n"
-        "\n"
-        "options:\n"
-        "  --user NAME    of this user only\n"
-        "  --json         the agent's answer as it is\n"
-        "  --socket PATH  another agent's socket\n"
-        "  --help         print this\n";
-    bool json = false;
-    const char *user = NULL;
-    char target[ASK_TARGET_BYTES] = "/v1/explain";
-    struct ask question = {.target = target};
-    const struct option_spec specs[] = {{"json", OPTION_FLAG, &json},
-                                        {"user", OPTION_TEXT, &user},
-                                        {"socket", OPTION_TEXT, &question.socket}};
-    const struct options_form form = {"explain", help, specs, sizeof(specs) / sizeof(specs[0]), 0, 1};
-    char **operands;
-    int count;
-    int code = options_parse(&form, argc, argv, &operands, &count);
-    if (code != OPTIONS_GO_ON)
-        return code;
-    if (!ask_parameter(target, "user", count > 0 ? operands[0] : user))
-        return COMMAND_DATA;
-    return ask_and_print(&question, json, &explain_shape, sizeof(struct explain_view), print_explanation);
 }

@@ -44,6 +44,19 @@
             .element_bytes = sizeof(((row *)0)->member[0])                           \
     }
 
+/* The same of objects that are read later. */
+#define SHAPE_SPANS(json_name, row, member)                                          \
+    {                                                                                \
+        SHAPE_FIELD(JSON_SPANS, json_name, row, member),                             \
+            .count_offset = offsetof(row, member##_count),                           \
+            .count_max = sizeof(((row *)0)->member) / sizeof(((row *)0)->member[0]), \
+            .element_bytes = sizeof(((row *)0)->member[0])                           \
+    }
+#define SHAPE_SPAN(json_name, row, member)             \
+    {                                                  \
+        SHAPE_FIELD(JSON_SPAN, json_name, row, member) \
+    }
+
 #define SHAPE_OF(fields)                               \
     {                                                  \
         (fields), sizeof(fields) / sizeof((fields)[0]) \

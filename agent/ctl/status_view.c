@@ -1,12 +1,15 @@
 #include "status_view.h"
 
+#include "said.h"
 #include "shape.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
-#define BAR_COLUMNS  24
-#define WARN_PERCENT 90
+#define LABEL_COLUMNS 12
+#define BAR_COLUMNS   24
+#define WARN_PERCENT  90
 
 static const struct json_field verdict_fields[] = {
     SHAPE_YES_NO("open", struct status_verdict, open),
@@ -60,6 +63,7 @@ static const struct json_field status_fields[] = {
     SHAPE_PART("peak_today", struct status_view, peak_today, peak_shape),
     SHAPE_PART("peak_ever", struct status_view, peak_ever, peak_shape),
     SHAPE_PART("clocks", struct status_view, clocks, clocks_shape),
+    SHAPE_SPAN("next", struct status_view, next),
     SHAPE_TIME("last_contact", struct status_view, last_contact_ms),
     SHAPE_NUMBER("windows_queued", struct status_view, windows_queued),
     SHAPE_NUMBER("report_failures", struct status_view, report_failures),
@@ -78,7 +82,7 @@ void status_view_init(struct status_view *view)
 
 static void print_label(const struct term *term, const char *label)
 {
-    (void)fprintf(term->file, "%s%-12s%s", term_style(term, TERM_DIM), label, term_plain(term));
+    (void)fprintf(term->file, "%s%-*s%s", term_style(term, TERM_DIM), LABEL_COLUMNS, label, term_plain(term));
 }
 
 static void print_gate(const struct status_view *view, const struct term *term)
@@ -162,6 +166,24 @@ static void print_clock(const struct status_view *view, const struct term *term,
                   term_span(at_ms - view->now_ms, span), past ? " ago" : "");
 }
 
+/* The clock that matters, in one line, or how a closed gate is opened. */
+static void print_next(const struct status_view *view, const struct term *term)
+{
+    struct said *said = view->next.start ? said_create(view->now_ms) : NULL;
+    char line[EXPLAIN_SENTENCE_BYTES + 2 * SENTENCE_INSTANT_BYTES], at[SENTENCE_INSTANT_BYTES];
+    char span[TERM_TIME_BYTES];
+    if (!said)
+        return;
+    const char *text = said_text(said, &view->next, 1);
+    int64_t at_ms = said_at_ms(said), now_ms = view->now_ms;
+    said_instant(&now_ms, at_ms, at);
+    if (at_ms != 0)
+        (void)snprintf(line, sizeof(line), "%s, in %s: %s", at, term_span(at_ms - now_ms, span), text);
+    print_label(term, "next");
+    term_wrap(term, LABEL_COLUMNS, at_ms != 0 ? line : text);
+    said_destroy(said);
+}
+
 static void print_contact(const struct status_view *view, const struct term *term)
 {
     char span[TERM_TIME_BYTES];
@@ -190,6 +212,7 @@ void status_view_print(const struct status_view *view, const struct term *term)
     print_users(view, term);
     print_sessions(view, term);
     print_peaks(view, term);
+    print_next(view, term);
     print_clock(view, term, view->entitlement.trial ? "trial ends" : "expires", view->clocks.expires_at_ms);
     print_clock(view, term, "refresh by", view->clocks.refresh_by_ms);
     print_contact(view, term);

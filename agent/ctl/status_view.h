@@ -1,4 +1,4 @@
-/* status_view.h - /v1/status as the commands read it, and as people see it. */
+/* status_view.h - /v1/status as the commands read it, and as people see it while the answer lives. */
 #ifndef FARMGATE_CTL_STATUS_VIEW_H
 #define FARMGATE_CTL_STATUS_VIEW_H
 
@@ -35,6 +35,7 @@ struct status_view {
     struct status_window window;
     struct status_peak peak_today, peak_ever;
     struct status_clocks clocks;
+    struct json_span next;   /* a sentence within the text that was read; none: start is NULL */
     int64_t last_contact_ms; /* 0: never */
     int64_t windows_queued, report_failures;
     struct status_entitlement entitlement;

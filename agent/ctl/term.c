@@ -8,7 +8,9 @@
 #include <unistd.h>
 #include <wchar.h>
 
-#define BLOCK_EIGHTHS 8
+#define BLOCK_EIGHTHS      8
+#define WRAP_LEAST_COLUMNS 30
+#define WRAP_INDENT        4
 
 /* --- the terminal --------------------------------------------------------------------------- */
 
@@ -86,6 +88,44 @@ const char *term_clean(const char *text, char ret[TERM_TEXT_BYTES])
     return ret;
 }
 
+/* How much of the text fits into so many columns, broken at spaces: bytes. At least one word. */
+static size_t fitting(const char *text, size_t columns)
+{
+    mbstate_t state = {0};
+    size_t at = 0, width = 0, broken_at = 0;
+    while (text[at]) {
+        int its_columns;
+        if (text[at] == ' ')
+            broken_at = at;
+        size_t bytes = next_character(text + at, &state, &its_columns);
+        width += its_columns > 0 ? (size_t)its_columns : 0;
+        if (width > columns && broken_at > 0)
+            return broken_at;
+        at += bytes;
+    }
+    return at;
+}
+
+void term_wrap(const struct term *term, size_t column, const char *text)
+{
+    char clean[TERM_TEXT_BYTES];
+    const char *rest = term_clean(text, clean);
+    bool far_right = column + WRAP_LEAST_COLUMNS > term->width;
+    if (far_right && column > 0 && rest[0]) {
+        column = WRAP_INDENT;
+        (void)fprintf(term->file, "\n%*s", (int)column, "");
+    }
+    size_t columns = term->width > column + WRAP_LEAST_COLUMNS ? term->width - column : WRAP_LEAST_COLUMNS;
+    for (;;) {
+        size_t bytes = fitting(rest, columns);
+        (void)fprintf(term->file, "%.*s\n", (int)bytes, rest);
+        rest += bytes + strspn(rest + bytes, " ");
+        if (!rest[0])
+            return;
+        (void)fprintf(term->file, "%*s", (int)column, "");
+    }
+}
+
 const char *term_bar(uint64_t value, uint64_t maximum, unsigned columns, char ret[TERM_BAR_BYTES])
 {
     static const char *const parts[BLOCK_EIGHTHS] = {"", "▏", "▎", "▍", "▌", "▋", "▊", "▉"};
@@ -150,7 +190,7 @@ struct table {
     size_t *widths;
     struct cell *cells;
     size_t count, room;
-    bool failed;
+    bool failed, wraps;
 };
 
 struct table *table_create(const char *const *titles, size_t columns)
@@ -186,6 +226,11 @@ void table_destroy(struct table *table)
 void table_right(struct table *table, size_t column)
 {
     table->right[column] = true;
+}
+
+void table_wrap(struct table *table)
+{
+    table->wraps = true;
 }
 
 void table_cell(struct table *table, enum term_style style, const char *text)
@@ -236,14 +281,28 @@ static void print_cell(const struct table *table, const struct term *term, size_
         (void)fprintf(term->file, "%*s", COLUMN_GAP + (table->right[column] ? 0 : padding), "");
 }
 
+/* Where the last column begins. */
+static size_t last_column(const struct table *table)
+{
+    size_t column = 0;
+    for (size_t i = 0; i + 1 < table->columns; i++)
+        column += table->widths[i] + COLUMN_GAP;
+    return column;
+}
+
 bool table_print(const struct table *table, const struct term *term)
 {
     if (table->failed)
         return false;
     for (size_t i = 0; i < table->columns; i++)
         print_cell(table, term, i, table->titles[i], term_text_width(table->titles[i]), TERM_BOLD);
-    for (size_t i = 0; i < table->count; i++)
-        print_cell(table, term, i % table->columns, table->cells[i].text, table->cells[i].width,
-                   table->cells[i].style);
+    for (size_t i = 0; i < table->count; i++) {
+        const struct cell *cell = &table->cells[i];
+        size_t column = i % table->columns;
+        if (table->wraps && column + 1 == table->columns)
+            term_wrap(term, last_column(table), cell->text);
+        else
+            print_cell(table, term, column, cell->text, cell->width, cell->style);
+    }
     return true;
 }

@@ -42,11 +42,16 @@ const char *term_time(int64_t unix_ms, char ret[TERM_TIME_BYTES]);
 /* "3 days", "25 minutes", "a moment": a span without its sign. */
 const char *term_span(int64_t ms, char ret[TERM_TIME_BYTES]);
 
+/* Writes a cleaned text from `column` on, where the cursor stands, and ends the line. What does not fit into
+ * the terminal goes on below, in the same column; if that is too far right, further left. */
+void term_wrap(const struct term *term, size_t column, const char *text);
+
 /* A table with aligned columns; every column but the last as wide as its widest cell. */
 struct table;
 struct table *table_create(const char *const *titles, size_t columns); /* NULL without memory */
 void table_destroy(struct table *table);
 void table_right(struct table *table, size_t column); /* numbers */
+void table_wrap(struct table *table);                 /* the last column holds sentences: see term_wrap */
 /* Fills the next cell; rows follow from the number of columns. Texts are cleaned. */
 void table_cell(struct table *table, enum term_style style, const char *text);
 void table_number(struct table *table, uint64_t number);

@@ -395,6 +395,11 @@ void sessions_refresh(struct sessions *sessions)
         sessions->sources[i].type->refresh(sessions->sources[i].source);
 }
 
+const struct classify_settings *sessions_rules(const struct sessions *sessions)
+{
+    return sessions->classify;
+}
+
 void sessions_each_ignored(const struct sessions *sessions, sessions_visit_fn *visit, void *data)
 {
     for (size_t i = 0; i < sessions->told_count; i++)

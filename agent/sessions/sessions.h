@@ -52,5 +52,7 @@ bool sessions_speak_of(const struct sessions *sessions, const char *host);
 typedef bool sessions_visit_fn(void *data, const struct session_facts *facts,
                                const struct classify_result *result);
 void sessions_each_ignored(const struct sessions *sessions, sessions_visit_fn *visit, void *data);
+/* The rules by which they were judged. */
+const struct classify_settings *sessions_rules(const struct sessions *sessions);
 
 #endif

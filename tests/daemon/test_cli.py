@@ -109,9 +109,7 @@ def sessions(agent):
     tap.ok("dora" not in done.stdout, "connections --state leaves out the others")
     expect(agent, 65, "connections", "--state", "asleep", err="state")
     expect(agent, 0, "users", out=r"dora +1 +1  yes\n(.*\n)+2 concurrent users\n")
-    expect(agent, 0, "explain", out=r"root2: not counted: none of 1 connection consumes a licence\n  h2 1: desktop by broker, active, "
-                                    r"since \S+ \S+: exempt 1 of 2\n(.*\n)*\n2 concurrent users, limit 3\n")
-    expect(agent, 0, "explain", "corp\\emil", out=r"^CORP\\Emil: one concurrent user: 1 of 1 connection consumes")
+    explain(agent)
     expect(agent, 0, "status", out=r"gate +open\nusers +2 of 3 licences  █+▏?[▏▎▍▌▋▊▉]? +66 %\nconnections 3 of 3 users on 2 hosts; 1 disc")
     expect(agent, 0, "check", out=r"^FARMGATE OK - 2 of 3 users \| users=2;2;3;0;3 connections=3;;;0")
     expect(agent, 1, "check", "--warning", "60", out=r"^FARMGATE WARNING - 2 of 3 users")
@@ -125,6 +123,29 @@ def sessions(agent):
     expect(agent, 0, "resources", "--user", "dora", out="nothing is published")
     for _ in range(2):
         expect(agent, 0, "connection", "end", "h2", "1")
+
+
+def explain(agent):
+    """At 80 columns and without colour: the farm, one user, and names that nobody has."""
+    zone = time.strftime("%Z")
+    day = time.strftime("%a ")
+    done = expect(agent, 0, "explain", out=r"^The gate is open: 2 of 3 licences are in use\. Everyone may list published\n")
+    for pattern in (r"3 users are\s+on\s+with\s+3\s+connections;\s+2\s+users\s+count\.\n\n",
+                    r"^ +HOW IT STANDS\nactivation  This farm is activated for 3 concurrent users\.\n"
+                    r"term        The licence runs until 20\d\d-\d\d-\d\d \d\d:\d\d %s\.\ncontact " % zone,
+                    r"^usage       2 users count and 3 are licensed; the overuse grace of 7 days is\n            available\.\n\n",
+                    r"^WHEN \(%s\) +IN +WHAT HAPPENS NEXT\n%s\d\d:\d\d +\S+ \w+ +(Validation: |The farm reports )" % (zone, day),
+                    r"^USER +COUNTS  SESSION +SINCE \(%s\) +WHY\n" % zone,
+                    r"^CORP\\Emil  yes     h1 a/b c  2026-01-31 \d\d:\d\d  Application by rdp-tunnel,\n",
+                    r"An\s+administrator's\s+application\s+counts;\s+only\s+desktops\s+are\s+exempt\.\n",
+                    r"^root2 +no +h2 1 +%s\d\d:\d\d +Desktop by broker\. Does not\n +count: an administrator's\n +desktop, exempt 1 of 2 on h2\.\n" % day):
+        tap.ok(re.search(pattern, done.stdout, re.M), "explain: %s" % pattern, done.stdout)
+    tap.ok(max(map(len, done.stdout.splitlines())) <= 80 and "\x1b" not in done.stdout, "explain: 80 columns, no colour", done.stdout)
+    done = expect(agent, 0, "explain", "corp\\emil", out=r"^corp\\emil and CORP\\Emil are the same user\. CORP\\Emil counts as one\s+concurrent\s+user\.\n")
+    tap.ok(re.search(r"it ends\n? *\w{3} \d\d:\d\d %s\.\n" % zone, done.stdout), "explain USER tells when a broker's word ends", done.stdout)
+    tap.ok(re.search(r"^The gate lets CORP\\Emil start a new desktop on h1\.\n", done.stdout, re.M),
+           "and what the gate would answer", done.stdout)
+    expect(agent, 0, "explain", "--user", "ghost", out=r"^Nobody of the name ghost is on\.\n\nThe gate lets ghost start a new desktop on h1\.\n")
 
 
 def bulk(place, agent):

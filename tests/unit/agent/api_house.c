@@ -72,6 +72,8 @@ void core_status(const struct core *core, struct core_status *ret_status)
                              .today = {.at_ms = HOUSE_NOW_MS - 5000, .users = 8},
                              .ever = {.at_ms = HOUSE_NOW_MS - DAY_MS, .users = 9},
                              .next_report_ms = INT64_MAX,
+                             .next_validation_ms = INT64_MAX,
+                             .deactivates_ms = INT64_MAX,
                              .strict = house->strict,
                              .started = true};
 }
@@ -79,6 +81,18 @@ void core_status(const struct core *core, struct core_status *ret_status)
 const struct tally *core_tally(const struct core *core)
 {
     return ((const struct house *)(const void *)core)->tally;
+}
+
+int64_t core_disconnected_since_ms(const struct core *core, uint32_t number)
+{
+    bool disconnected = tally_at(core_tally(core), number).connection.state == CONNECTION_DISCONNECTED;
+    return disconnected ? HOUSE_NOW_MS - 30000 : 0;
+}
+
+int64_t core_lease_ends_ms(const struct core *core, uint32_t number)
+{
+    bool is_of_broker = tally_at(core_tally(core), number).connection.route == ROUTE_BROKER;
+    return is_of_broker ? HOUSE_NOW_MS + 3600000 : INT64_MAX;
 }
 
 static struct account account_of(const char *user)
@@ -126,6 +140,14 @@ void sessions_each_ignored(const struct sessions *sessions, sessions_visit_fn *v
     (void)sessions;
     if (visit(data, &greeter, &by_rule))
         (void)visit(data, &leaving, &closing);
+}
+
+const struct classify_settings *sessions_rules(const struct sessions *sessions)
+{
+    static struct classify_settings rules;
+    rules.rules = classify_default_rules(&rules.rule_count);
+    (void)sessions;
+    return &rules;
 }
 
 void resources_visible(const struct resources *resources, const char *const *groups, size_t group_count,

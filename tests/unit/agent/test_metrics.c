@@ -27,6 +27,8 @@ static struct core_status status_of(enum activation_state activation)
         .today = {NOON, 11},
         .ever = {NOON, 4000000000u},
         .next_report_ms = activation == ACTIVATION_ACTIVE ? NOON + 60005 : INT64_MAX,
+        .next_validation_ms = activation == ACTIVATION_ACTIVE ? NOON - 1 : INT64_MAX,
+        .deactivates_ms = INT64_MAX,
         .windows_queued = 3,
         .report_failures = 2,
     };
@@ -74,6 +76,9 @@ static void test_an_active_farm(void **state)
         "farmgate_last_contact_timestamp_seconds 1767225598.500",
         "farmgate_next_report_timestamp_seconds 1767225660.005",
         "farmgate_refresh_by_timestamp_seconds 1767312000.000",
+        "farmgate_clock_seconds_left{clock=\"next_report\"} 60.005",
+        "farmgate_clock_seconds_left{clock=\"refresh_by\"} 86400.000",
+        "farmgate_clock_seconds_left{clock=\"next_validation\"} 0.000",
         "farmgate_store_healthy 1",
         "farmgate_api_clients 5",
         "farmgate_build_info{version=\"0.1.0\"} 1",
@@ -83,6 +88,8 @@ static void test_an_active_farm(void **state)
     for (size_t i = 0; i < COUNT(lines); i++)
         assert_line(text, lines[i], true);
     assert_null(strstr(text, "\nfarmgate_expires_timestamp_seconds")); /* never expires */
+    assert_null(strstr(text, "clock=\"expires_at\""));
+    assert_null(strstr(text, "clock=\"deactivates_at\""));
     free(text);
 }
 
@@ -90,7 +97,8 @@ static void test_what_there_is_not_has_no_sample(void **state)
 {
     (void)state;
     static const char *const names[] = {"users_limit", "last_contact_timestamp_seconds",
-                                        "next_report_timestamp_seconds", "refresh_by_timestamp_seconds"};
+                                        "next_report_timestamp_seconds", "refresh_by_timestamp_seconds",
+                                        "clock_seconds_left"};
     struct core_status status = status_of(ACTIVATION_NONE);
     char *text = text_of(&status);
     for (size_t i = 0; i < COUNT(names); i++) {

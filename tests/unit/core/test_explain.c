@@ -125,14 +125,18 @@ static void tell_farm(struct told *told, const struct core_status *status)
                        farm.machines[i].closes ? " closes" : "");
         tell_why(told, prefix, &farm.machines[i].why);
     }
-    const struct explain_step *matters = explain_what_matters(&farm);
+    struct explain_step matters = {0};
+    bool anything = explain_what_matters(&farm, &matters);
     for (size_t i = 0; i < farm.next_count; i++) {
         char at[SENTENCE_INSTANT_BYTES], prefix[SENTENCE_INSTANT_BYTES + 4];
         sentence_utc(NULL, farm.next[i].at_ms, at);
-        (void)snprintf(prefix, sizeof(prefix), "%s %s ", at, &farm.next[i] == matters ? "!" : "-");
+        (void)snprintf(prefix, sizeof(prefix), "%s %s ", at,
+                       farm.next[i].sentence.code == matters.sentence.code ? "!" : "-");
         tell(told, prefix, &farm.next[i].sentence);
     }
-    tell_why(told, "> ", &farm.remedies);
+    for (size_t i = 0; i < farm.remedies.count; i++)
+        tell(told, i == 0 && anything && matters.at_ms == INT64_MAX ? ">! " : "> ",
+             &farm.remedies.sentences[i]);
 }
 
 /* A farm of 10, whose phase is 20 minutes past, that has just been reached. */
@@ -197,16 +201,14 @@ static void judge(struct core_status *status)
 #define CONTACT_CLOSES                                                                                   \
     "2026-03-16T14:00:00Z - If the licensing authority has not been reached before, the gate is closed " \
     "from then on until it is.\n"
-#define EXPIRES       "2026-12-11T00:00:00Z - The licence expires. The farm may run on for 30 days.\n"
-#define EXPIRES_FIRST "2026-12-11T00:00:00Z ! The licence expires. The farm may run on for 30 days.\n"
-#define FREE                                                                                               \
-    "> A licence is free when a user has ended all sessions; `farmgate connections --state disconnected` " \
-    "tells who holds one without using it.\n"
+#define EXPIRES "2026-12-11T00:00:00Z - The licence expires. The farm may run on for 30 days.\n"
+#define FREE                                                                                             \
+    "> Wait until a user has ended all sessions; `farmgate connections --state disconnected` tells who " \
+    "holds a licence without using it.\n"
 #define THREE_TOO_MANY \
-    "> The limit is kept again when 3 users end all of their sessions, or 3 licences are added.\n"
-#define BUY                                                                                            \
-    "> Licences that are added hold with the next report, and make the whole overuse grace available " \
-    "again.\n"
+    "> Have 3 users end all of their sessions, or add 3 licences: then the limit is kept.\n"
+#define BUY \
+    "> Add licences: they hold with the next report, and make the whole overuse grace available again.\n"
 
 static void as_it_is(struct core_status *status)
 {
@@ -288,6 +290,11 @@ static void trial(struct core_status *status)
     status->standing.grant.trial = true;
 }
 
+static void near_its_end(struct core_status *status)
+{
+    status->standing.grant.expires_at_ms = NOW + DAYS(90);
+}
+
 static void trial_ended(struct core_status *status)
 {
     trial(status);
@@ -365,12 +372,12 @@ static void the_farm(void **state)
         {"all is well", 4, as_it_is,
          "The gate is open: 4 of 10 licences are in use.\n" OPEN_TO_ALL
          "4 users are on with 4 connections; 4 users count.\n" ACTIVE VALID FRESH WITHIN VALIDATION REPORT
-             CONTACT_CLOSES EXPIRES_FIRST},
+             CONTACT_CLOSES EXPIRES},
         {"starting", 0, starting,
          "The agent is starting: until it has seen every session of this host, the gate stays as it was.\n"
          "Nobody is on.\n" ACTIVE VALID FRESH
          "within: 0 users count and 10 are licensed; the overuse grace of 7 days is available.\n" REPORT
-             CONTACT_CLOSES EXPIRES_FIRST},
+             CONTACT_CLOSES EXPIRES},
         {"one user more than the limit, just now", 11, settling,
          "The gate is open, although 11 users count and 10 are licensed.\n" OPEN_TO_ALL
          "11 users are on with 11 connections; 11 users count.\n" ACTIVE VALID FRESH
@@ -378,8 +385,7 @@ static void the_farm(void **state)
          "yet to begin the overuse grace.\n"
          "2026-02-14T14:03:30Z ! If more than 10 users count without interruption until then, the overuse "
          "grace of 7 days begins. It would end 2026-02-21T14:03:30Z.\n" VALIDATION REPORT CONTACT_CLOSES
-             EXPIRES
-         "> The limit is kept again when 1 user ends all of their sessions, or 1 licence is added.\n"},
+             EXPIRES "> Have 1 user end all of their sessions, or add 1 licence: then the limit is kept.\n"},
         {"in the overuse grace, above the limit", 13, in_grace,
          "The gate is open, although 13 users count and 10 are licensed.\n" OPEN_TO_ALL
          "13 users are on with 13 connections; 13 users count.\n" ACTIVE VALID FRESH
@@ -403,14 +409,14 @@ static void the_farm(void **state)
          "enforced: The overuse grace ended 2026-02-14T13:00:00Z and is spent. 9 users count and 10 are "
          "licensed.\n"
          "2026-02-14T14:20:00Z - Validation: the number of users is compared with the limit. Nothing follows "
-         "from it while no more than 10 count.\n" REPORT CONTACT_CLOSES EXPIRES_FIRST BUY},
+         "from it while no more than 10 count.\n" REPORT CONTACT_CLOSES EXPIRES BUY},
         {"the grace is spent, at the limit", 10, enforced,
          "The gate is open, but no licence is free: 10 users count and 10 are licensed.\n" HOLDERS DESKTOPS
          "10 users are on with 10 connections; 10 users count.\n" ACTIVE VALID FRESH
          "enforced: The overuse grace ended 2026-02-14T13:00:00Z and is spent. 10 users count and 10 are "
          "licensed.\n"
          "2026-02-14T14:20:00Z - Validation: the number of users is compared with the limit. Nothing follows "
-         "from it while no more than 10 count.\n" REPORT CONTACT_CLOSES EXPIRES_FIRST FREE BUY},
+         "from it while no more than 10 count.\n" REPORT CONTACT_CLOSES EXPIRES FREE BUY},
         {"the grace is spent, at the limit, strict", 10, strict,
          "The gate is open, but no licence is free: 10 users count and 10 are licensed.\n" HOLDERS
          "Administrators may open a desktop where an exempt place of the host is free.\n"
@@ -418,7 +424,7 @@ static void the_farm(void **state)
          "enforced: The overuse grace ended 2026-02-14T13:00:00Z and is spent. 10 users count and 10 are "
          "licensed.\n"
          "2026-02-14T14:20:00Z - Validation: the number of users is compared with the limit. Nothing follows "
-         "from it while no more than 10 count.\n" REPORT CONTACT_CLOSES EXPIRES_FIRST FREE BUY},
+         "from it while no more than 10 count.\n" REPORT CONTACT_CLOSES EXPIRES FREE BUY},
         {"the grace is spent, above the limit for an hour nearly", 13, counting_down,
          "The gate is open, but no licence is free: 13 users count and 10 are licensed.\n" HOLDERS DESKTOPS
          "13 users are on with 13 connections; 13 users count.\n" ACTIVE VALID FRESH
@@ -452,7 +458,7 @@ static void the_farm(void **state)
          "over closes: The overuse grace was spent, and for an hour more than 10 users counted. Now 1 does.\n"
          "2026-02-14T14:20:00Z ! The gate opens if this validation finds that no more than 10 users count; "
          "now 1 does.\n" REPORT CONTACT_CLOSES EXPIRES
-         "> `farmgate report` brings a validation at once.\n" BUY},
+         "> Have the farm validated at once with `farmgate report`.\n" BUY},
         {"over, and expired", 13, over_and_expired,
          "The gate is closed: the licence has expired.\n" RETURNING
          "13 users are on with 13 connections; 13 users count.\n" ACTIVE
@@ -461,19 +467,24 @@ static void the_farm(void **state)
          "over closes: The overuse grace was spent, and for an hour more than 10 users counted. Now 13 do.\n"
          "2026-02-14T14:20:00Z - If this validation finds that no more than 10 users count, overuse keeps "
          "the gate closed no longer; now 13 do.\n" REPORT CONTACT_CLOSES
-         "> A renewed licence holds with the next report; `farmgate report` brings it at "
+         ">! Renew the licence: the next report brings the new term, and `farmgate report` brings it at "
          "once.\n" THREE_TOO_MANY BUY},
         {"the grace is spared, within", 4, spared,
          "The gate is open: 4 of 10 licences are in use.\n" OPEN_TO_ALL
          "4 users are on with 4 connections; 4 users count.\n" ACTIVE VALID FRESH WITHIN
          "within: The overuse grace is spared: once 10 users count, nobody else is let in.\n" VALIDATION
-             REPORT CONTACT_CLOSES EXPIRES_FIRST},
+             REPORT CONTACT_CLOSES EXPIRES},
         {"the grace is spared, at the limit", 10, spared,
          "The gate is open, but no licence is free: 10 users count and 10 are licensed.\n" HOLDERS DESKTOPS
          "10 users are on with 10 connections; 10 users count.\n" ACTIVE VALID FRESH
          "within: 10 users count and 10 are licensed; the overuse grace of 7 days is available.\n"
          "within: The overuse grace is spared: once 10 users count, nobody else is let in.\n" VALIDATION
-             REPORT CONTACT_CLOSES EXPIRES_FIRST FREE},
+             REPORT CONTACT_CLOSES EXPIRES FREE},
+        {"expires in 90 days", 4, near_its_end,
+         "The gate is open: 4 of 10 licences are in use.\n" OPEN_TO_ALL
+         "4 users are on with 4 connections; 4 users count.\n" ACTIVE
+         "valid: The licence runs until 2026-05-15T14:03:00Z.\n" FRESH WITHIN VALIDATION REPORT CONTACT_CLOSES
+         "2026-05-15T14:03:00Z ! The licence expires. The farm may run on for 30 days.\n"},
         {"expired, in the 30 days", 4, in_expiry_grace,
          "The gate is open: 4 of 10 licences are in use.\n" OPEN_TO_ALL
          "4 users are on with 4 connections; 4 users count.\n" ACTIVE
@@ -481,7 +492,8 @@ static void the_farm(void **state)
          "2026-03-14T09:00:00Z.\n" FRESH WITHIN VALIDATION REPORT
          "2026-03-14T09:00:00Z ! The 30 days after the end of the licence are over. From then on the gate is "
          "closed until the licence is renewed.\n" CONTACT_CLOSES
-         "> A renewed licence holds with the next report; `farmgate report` brings it at once.\n"},
+         "> Renew the licence: the next report brings the new term, and `farmgate report` brings it at "
+         "once.\n"},
         {"expired, strict", 4, expired,
          "The gate is closed: the licence has expired.\n"
          "Nobody may list or start published resources, or come back to a session: that is what strict "
@@ -489,20 +501,21 @@ static void the_farm(void **state)
          "4 users are on with 4 connections; 4 users count.\n" ACTIVE
          "expired closes: The licence expired 2026-01-15T09:00:00Z, and the 30 days after that ended "
          "2026-02-14T09:00:00Z.\n" FRESH WITHIN VALIDATION REPORT CONTACT_CLOSES
-         "> A renewed licence holds with the next report; `farmgate report` brings it at once.\n"},
+         ">! Renew the licence: the next report brings the new term, and `farmgate report` brings it at "
+         "once.\n"},
         {"a trial", 4, trial,
          "The gate is open: 4 of 10 licences are in use.\n" OPEN_TO_ALL
          "4 users are on with 4 connections; 4 users count.\n"
          "active: This farm runs as a trial for 10 concurrent users.\n"
          "valid: The trial runs until 2026-12-11T00:00:00Z.\n" FRESH WITHIN VALIDATION REPORT CONTACT_CLOSES
-         "2026-12-11T00:00:00Z ! The trial ends. From then on the gate is closed until a licence key is "
+         "2026-12-11T00:00:00Z - The trial ends. From then on the gate is closed until a licence key is "
          "activated.\n"},
         {"a trial that has ended", 4, trial_ended,
          "The gate is closed: the trial has ended.\n" RETURNING
          "4 users are on with 4 connections; 4 users count.\n"
          "active: This farm runs as a trial for 10 concurrent users.\n"
          "expired closes: The trial ended 2026-02-14T14:03:00Z.\n" FRESH WITHIN VALIDATION REPORT
-             CONTACT_CLOSES "> A licence key may be activated over the trial: `farmgate activate KEY`.\n"},
+             CONTACT_CLOSES ">! Activate a licence key with `farmgate activate KEY`.\n"},
         {"the authority does not answer", 4, unreachable,
          "The gate is open: 4 of 10 licences are in use.\n" OPEN_TO_ALL
          "4 users are on with 4 connections; 4 users count.\n" ACTIVE VALID FRESH
@@ -510,8 +523,8 @@ static void the_farm(void **state)
          "2026-02-14T14:05:00Z - The farm tries again to report to the licensing authority.\n" VALIDATION
          "2026-03-16T14:00:00Z ! If the licensing authority has not been reached before, the gate is closed "
          "from then on until it is.\n" EXPIRES
-         "> The connection to the licensing authority is to be restored; `farmgate report` tries it at once "
-         "and tells what is wrong.\n"},
+         "> Restore the connection to the licensing authority; `farmgate report` tries it at once and tells "
+         "what is wrong.\n"},
         {"no contact for too long", 4, stale,
          "The gate is closed: the licensing authority has not been reached for too long.\n" RETURNING
          "4 users are on with 4 connections; 4 users count.\n" ACTIVE VALID
@@ -520,8 +533,8 @@ static void the_farm(void **state)
          "stale closes: It refuses reports now (1 try) without a signed answer, which does not count as "
          "contact.\n" WITHIN
          "2026-02-14T14:05:00Z - The farm tries again to report to the licensing authority.\n" VALIDATION
-             EXPIRES "> The connection to the licensing authority is to be restored; `farmgate report` tries "
-         "it at once and tells what is wrong.\n"},
+             EXPIRES ">! Restore the connection to the licensing authority; `farmgate report` tries it at "
+         "once and tells what is wrong.\n"},
         {"a licence without end", 4, endless,
          "The gate is open: 4 of 10 licences are in use.\n" OPEN_TO_ALL
          "4 users are on with 4 connections; 4 users count.\n" ACTIVE "valid: The licence does not expire.\n"
@@ -530,38 +543,38 @@ static void the_farm(void **state)
         {"revoked", 4, revoked,
          "The gate is closed: the licensing authority has deactivated this farm.\n" RETURNING
          "4 users are on with 4 connections; 4 users count.\n"
-         "revoked closes: The licensing authority has deactivated this farm: deactivated by the "
-         "administrator.\n" VALID FRESH WITHIN VALIDATION REPORT CONTACT_CLOSES EXPIRES
-         "> Only a new activation opens the gate: `farmgate activate KEY`.\n"},
+         "revoked closes: The licensing authority has withdrawn this farm's activation: deactivated by the "
+         "administrator.\n" VALID FRESH WITHIN REPORT
+         ">! Activate this farm anew with `farmgate activate KEY`; nothing else opens the gate.\n"},
         {"revoked, no reason told", 4, revoked_in_silence,
          "The gate is closed: the licensing authority has deactivated this farm.\n" RETURNING
          "4 users are on with 4 connections; 4 users count.\n"
-         "revoked closes: The licensing authority has deactivated this farm and gave no reason.\n" VALID FRESH
-             WITHIN VALIDATION REPORT CONTACT_CLOSES EXPIRES
-         "> Only a new activation opens the gate: `farmgate activate KEY`.\n"},
+         "revoked closes: The licensing authority has withdrawn this farm's activation without a "
+         "reason.\n" VALID FRESH WITHIN REPORT
+         ">! Activate this farm anew with `farmgate activate KEY`; nothing else opens the gate.\n"},
         {"never activated", 1, never_activated,
          "The gate is closed: this farm is not activated.\n" RETURNING
          "1 user is on with 1 connection; 1 user counts.\n"
          "none closes: This farm is not activated.\n" REST
-         "> `farmgate activate KEY` activates this farm with a licence key, and `farmgate activate --trial` "
-         "without one for 30 days.\n"},
+         ">! Activate this farm with `farmgate activate KEY`, or for 30 days without a key with `farmgate "
+         "activate --trial`.\n"},
         {"given back", 1, released,
          "The gate is closed: this farm is not activated.\n" RETURNING
          "1 user is on with 1 connection; 1 user counts.\n"
          "none closes: This farm is not activated: its licence key was given back.\n" REST
-         "> `farmgate activate KEY` activates this farm with a licence key, and `farmgate activate --trial` "
-         "without one for 30 days.\n"},
+         ">! Activate this farm with `farmgate activate KEY`, or for 30 days without a key with `farmgate "
+         "activate --trial`.\n"},
         {"copied", 1, copied,
          "The gate is closed: this server is a copy of the one that holds the licence.\n" RETURNING
          "1 user is on with 1 connection; 1 user counts.\n"
          "none closes: This server's state comes from another server, which holds the licence.\n" REST
-         "> `farmgate activate KEY --move` moves the licence to this server.\n"},
+         ">! Move the licence to this server with `farmgate activate KEY --move`.\n"},
         {"the entitlement was lost", 1, lost,
          "The gate is closed: what this farm may do is no longer known here.\n" RETURNING
          "1 user is on with 1 connection; 1 user counts.\n"
          "none closes: This farm is activated, but its entitlement was lost on this server; the next report "
          "brings it back.\n" REST REPORT
-         "> `farmgate report` asks the licensing authority for the entitlement at once.\n"},
+         ">! Ask the licensing authority for the entitlement at once with `farmgate report`.\n"},
     };
     for (size_t i = 0; i < COUNT(rows); i++) {
         struct core_status status = farm_of_ten(rows[i].users);
@@ -665,7 +678,7 @@ static void connections(void **state)
         {{"h1", "1", "alice", AT(8, 0), KIND_DESKTOP, ROUTE_RDP, CONNECTION_ACTIVE, ADMINISTRATOR_NO},
          0,
          0,
-         "Desktop by rdp.\nShares the licence of 7 on h2: one user needs only one.\n"},
+         "Desktop by rdp.\nShares the licence of session 7 on h2: one user needs only one.\n"},
         {{"h2", "7", "alice", AT(7, 0), KIND_APPLICATION, ROUTE_BROKER, CONNECTION_ACTIVE, ADMINISTRATOR_NO},
          0,
          AT(15, 0),
@@ -674,7 +687,7 @@ static void connections(void **state)
         {{"h2", "8", "alice", AT(7, 0), KIND_DESKTOP, ROUTE_BROKER, CONNECTION_ACTIVE, ADMINISTRATOR_NO},
          0,
          0,
-         "Desktop by broker.\nShares the licence of 7 on h2: one user needs only one.\n"},
+         "Desktop by broker.\nShares the licence of session 7 on h2: one user needs only one.\n"},
         {{"h1", "2", "root1", AT(8, 0), KIND_DESKTOP, ROUTE_RDP, CONNECTION_ACTIVE, ADMINISTRATOR_YES},
          0,
          0,
@@ -696,7 +709,7 @@ static void connections(void **state)
         {{"h1", "6", "root4", AT(12, 0), KIND_DESKTOP, ROUTE_RDP, CONNECTION_ACTIVE, ADMINISTRATOR_YES},
          0,
          0,
-         "Desktop by rdp.\nShares the licence of 5 on h1: one user needs only one.\n" BOTH_TAKEN},
+         "Desktop by rdp.\nShares the licence of session 5 on h1: one user needs only one.\n" BOTH_TAKEN},
         {{"h2", "1", "root5", AT(8, 0), KIND_APPLICATION, ROUTE_RDP, CONNECTION_ACTIVE, ADMINISTRATOR_YES},
          0,
          0,
@@ -728,8 +741,12 @@ static void connections(void **state)
         struct told told = {.bytes = 0};
         tally_each(tally, NULL, all[i].user, collect, &list);
         assert_true(tally_find(tally, all[i].host, all[i].id, &entry));
-        explain_connection(&entry, explain_holder(list.entries, list.count), rows[i].disconnected_since_ms,
-                           rows[i].lease_ends_ms, &why);
+        const struct explain_connection_facts facts = {
+            .user = all[i].user,
+            .holder = explain_holder(list.entries, list.count),
+            .disconnected_since_ms = rows[i].disconnected_since_ms,
+            .lease_ends_ms = rows[i].lease_ends_ms != 0 ? rows[i].lease_ends_ms : INT64_MAX};
+        explain_connection(&entry, &facts, &why);
         tell_why(&told, "", &why);
         assert_string_equal(told.text, rows[i].told);
     }
@@ -749,10 +766,34 @@ static void a_disconnected_session_holds_its_licence(void **state)
     assert_int_equal(tally_put(tally, &gone, 0), 0);
     assert_true(tally_find(tally, "h1", "1", &entry));
     assert_null(explain_holder(&entry, 0));
-    explain_connection(&entry, &entry, AT(9, 0), 0, &why);
+    explain_connection(
+        &entry,
+        &(struct explain_connection_facts){
+            .user = "gus", .holder = &entry, .disconnected_since_ms = AT(9, 0), .lease_ends_ms = INT64_MAX},
+        &why);
     tell_why(&told, "", &why);
-    assert_string_equal(told.text, "Desktop by rdp, disconnected since 2026-02-14T09:00:00Z.\nConsumes a "
-                                   "licence.\nA disconnected session holds its licence until it ends.\n");
+    assert_string_equal(
+        told.text,
+        "Desktop by rdp, disconnected since 2026-02-14T09:00:00Z.\nConsumes a licence until it ends.\n");
+    tally_destroy(tally);
+}
+
+static void a_name_that_is_spelled_differently(void **state)
+{
+    (void)state;
+    const struct connection here = {"h1",         "1",       "corp\\Frida",     AT(8, 0),
+                                    KIND_DESKTOP, ROUTE_RDP, CONNECTION_ACTIVE, ADMINISTRATOR_NO};
+    struct tally *tally = tally_of(&here, 1);
+    struct tally_entry entry;
+    struct explain_why why;
+    struct told told = {.bytes = 0};
+    assert_true(tally_find(tally, "h1", "1", &entry));
+    explain_connection(&entry,
+                       &(struct explain_connection_facts){
+                           .user = "CORP\\frida", .holder = &entry, .lease_ends_ms = INT64_MAX},
+                       &why);
+    tell_why(&told, "", &why);
+    assert_string_equal(told.text, "Desktop by rdp.\nSpelled corp\\Frida there.\nConsumes a licence.\n");
     tally_destroy(tally);
 }
 
@@ -889,6 +930,7 @@ int main(void)
         cmocka_unit_test(every_clock),
         cmocka_unit_test(connections),
         cmocka_unit_test(a_disconnected_session_holds_its_licence),
+        cmocka_unit_test(a_name_that_is_spelled_differently),
         cmocka_unit_test(users),
         cmocka_unit_test(what_the_gate_answers),
         cmocka_unit_test(what_is_left_out),

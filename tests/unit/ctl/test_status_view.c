@@ -8,21 +8,25 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define OPEN                                                                                                \
-    "{\"host\":\"h1\",\"now\":\"2026-01-05T08:00:00.000Z\",\"version\":\"1.0\",\"ready\":true,\"farm_id\":" \
-    "\"F\","                                                                                                \
-    "\"verdict\":{\"open\":true,\"reason\":\"open\",\"text\":\"all is well\"},\"limit\":20,"                \
-    "\"concurrent_users\":5,\"users\":6,\"connections\":9,\"exempt\":1,\"disconnected\":2,\"hosts\":1,"     \
-    "\"window\":{\"peak_users\":6},\"peak_today\":{\"users\":7,\"at\":\"2026-01-05T07:30:00.000Z\"},"       \
-    "\"peak_ever\":{\"users\":0,\"at\":null},\"clocks\":{\"expires_at\":\"2026-01-15T08:00:00.000Z\","      \
-    "\"refresh_by\":\"2026-01-04T20:00:00.000Z\",\"next_report\":\"2026-01-05T08:20:00.000Z\"},"            \
-    "\"last_contact\":\"2026-01-05T07:40:00.000Z\",\"windows_queued\":1,\"report_failures\":2,"             \
+#define OPEN                                                                                                 \
+    "{\"host\":\"h1\",\"now\":\"2026-01-05T08:00:00.000Z\",\"version\":\"1.0\",\"ready\":true,\"farm_id\":"  \
+    "\"F\","                                                                                                 \
+    "\"verdict\":{\"open\":true,\"reason\":\"open\",\"text\":\"all is well\"},\"limit\":20,"                 \
+    "\"concurrent_users\":5,\"users\":6,\"connections\":9,\"exempt\":1,\"disconnected\":2,\"hosts\":1,"      \
+    "\"window\":{\"peak_users\":6},\"peak_today\":{\"users\":7,\"at\":\"2026-01-05T07:30:00.000Z\"},"        \
+    "\"peak_ever\":{\"users\":0,\"at\":null},\"clocks\":{\"expires_at\":\"2026-01-15T08:00:00.000Z\","       \
+    "\"refresh_by\":\"2026-01-04T20:00:00.000Z\",\"next_report\":\"2026-01-05T08:20:00.000Z\"},"             \
+    "\"next\":{\"at\":\"2026-01-15T08:00:00.000Z\",\"code\":\"next_trial_ends\",\"text\":\"\",\"fields\":{}" \
+    "},"                                                                                                     \
+    "\"last_contact\":\"2026-01-05T07:40:00.000Z\",\"windows_queued\":1,\"report_failures\":2,"              \
     "\"entitlement\":{\"trial\":true},\"health\":\"store: full\",\"new_field\":[{}]}"
 #define OPEN_SHOWN                                                                                      \
     "gate        open\n"                                                                                \
     "users       5 of 20 licences  ██████                   25 %\n"                         \
     "connections 9 of 6 users on 1 host; 2 disconnected, 1 exempt\n"                                    \
     "peak        6 in this window, 7 today (07:30), 0 ever\n"                                           \
+    "next        2026-01-15 08:00 UTC, in 10 days: The trial ends. From then on the\n"                  \
+    "            gate is closed until a licence key is activated.\n"                                    \
     "trial ends  2026-01-15 08:00  in 10 days\n"                                                        \
     "refresh by  2026-01-04 20:00  12 hours ago\n"                                                      \
     "contact     last 20 minutes ago, next report in 20 minutes, 1 window to send, 2 failed in a row\n" \
@@ -35,12 +39,15 @@
     "null,"                                                                                                  \
     "\"verdict\":{\"open\":false,\"reason\":\"not_activated\",\"text\":\"no "                                \
     "licence\\u001b[2J\"},\"limit\":null,"                                                                   \
-    "\"concurrent_users\":0,\"users\":1,\"connections\":1,\"entitlement\":null,\"health\":\"\"}"
+    "\"concurrent_users\":0,\"users\":1,\"connections\":1,\"next\":{\"at\":null,\"code\":\"do_move\","       \
+    "\"text\":\"\","                                                                                         \
+    "\"fields\":{}},\"entitlement\":null,\"health\":\"\"}"
 #define CLOSED_SHOWN                                                                                  \
     "gate        closed  not_activated: no licence?[2J  (starting: not every session is known yet)\n" \
     "users       0 concurrent, no limit known\n"                                                      \
     "connections 1 of 1 user on 0 hosts; 0 disconnected, 0 exempt\n"                                  \
     "peak        0 in this window, 0 today, 0 ever\n"                                                 \
+    "next        Move the licence to this server with `farmgate activate KEY --move`.\n"              \
     "agent       1.0 on h1\n"
 
 static void show(const char *json, bool colour, char *text, size_t bytes)

@@ -111,6 +111,61 @@ static void test_table(void **state)
     table_destroy(NULL);
 }
 
+/* What stands in so many columns. */
+static void test_wrap(void **state)
+{
+    static const struct {
+        unsigned width;
+        size_t column;
+        const char *text, *shown;
+    } cases[] = {
+        {40, 0, "short", "short\n"},
+        {40, 0, "", "\n"},
+        {40, 0, "forty characters stand in the first line", "forty characters stand in the first line\n"},
+        {40, 0, "forty characters stand in the first line and more",
+         "forty characters stand in the first line\nand more\n"},
+        {40, 0, "forty-one characters do not, in one  line", "forty-one characters do not, in one \nline\n"},
+        {40, 4, "thirty-six characters and four before", "thirty-six characters and four\n    before\n"},
+        {40, 0, "anameofmorethanfortycharacterswithoutanyspaceinit stays whole",
+         "anameofmorethanfortycharacterswithoutanyspaceinit\nstays whole\n"},
+        {40, 20, "what begins too far right goes on below",
+         "\n    what begins too far right goes on\n    below\n"},
+        {0, 0, "no width at all, but one of thirty", "no width at all, but one of\nthirty\n"},
+        {40, 0, "J\xc3\xb6rg \xe6\x9d\x8e\xe6\x9d\x8e counts in columns, not bytes: a word more",
+         "J\xc3\xb6rg \xe6\x9d\x8e\xe6\x9d\x8e counts in columns, not bytes:\na word more\n"},
+        {40, 0, "a\033[31mb", "a?[31mb\n"},
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        char text[256];
+        struct term term = {.file = fmemopen(text, sizeof(text), "w"), .width = cases[i].width};
+        term_wrap(&term, cases[i].column, cases[i].text);
+        (void)fclose(term.file);
+        assert_string_equal(text, cases[i].shown);
+    }
+}
+
+static void test_table_of_sentences(void **state)
+{
+    static const char *const titles[] = {"USER", "WHY"};
+    struct table *table = table_create(titles, 2);
+    char text[512];
+    struct term term = {.file = fmemopen(text, sizeof(text), "w"), .width = 40};
+    (void)state;
+    table_wrap(table);
+    table_cell(table, TERM_PLAIN, "alice");
+    table_cell(table, TERM_PLAIN, "Desktop by rdp. Consumes a licence until it ends.");
+    table_cell(table, TERM_PLAIN, "bob");
+    table_cell(table, TERM_PLAIN, "Short.");
+    assert_true(table_print(table, &term));
+    (void)fclose(term.file);
+    assert_string_equal(text, "USER   WHY\n"
+                              "alice  Desktop by rdp. Consumes a\n"
+                              "       licence until it ends.\n"
+                              "bob    Short.\n");
+    table_destroy(table);
+}
+
 static void test_no_colour(void **state)
 {
     struct term term;
@@ -126,8 +181,10 @@ static void test_no_colour(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_clean), cmocka_unit_test(test_bar),       cmocka_unit_test(test_time_and_span),
-        cmocka_unit_test(test_table), cmocka_unit_test(test_no_colour),
+        cmocka_unit_test(test_clean),         cmocka_unit_test(test_bar),
+        cmocka_unit_test(test_time_and_span), cmocka_unit_test(test_table),
+        cmocka_unit_test(test_wrap),          cmocka_unit_test(test_table_of_sentences),
+        cmocka_unit_test(test_no_colour),
     };
     (void)setlocale(LC_CTYPE, "C.UTF-8");
     (void)setenv("TZ", "UTC", 1);
