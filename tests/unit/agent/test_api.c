@@ -986,7 +986,8 @@ static void test_status(void **state)
     house->verdict = (struct verdict){.open = false, .reason = VERDICT_NOT_ACTIVATED};
     ask(house, API_DOOR_READER, "GET", "/v1/status", NULL, NULL);
     expect_body("\"admission\":\"none\"");
-    expect_body("\"next\":{\"at\":null,\"code\":\"do_activate\",\"text\":\"`farmgate activate KEY`");
+    expect_body("\"next\":{\"at\":null,\"code\":\"do_activate\",\"text\":\"Activate this farm with `farmgate "
+                "activate KEY`");
     house->verdict = (struct verdict){.open = true, .admission = ADMISSION_ALL};
     house->standing.activation = ACTIVATION_ACTIVE;
     house->standing.grant =
