@@ -1,4 +1,6 @@
 #include "rules_core.h"
+#include "rules_said.h"
+#include "rules_store.h"
 
 #include "agent/core/admission.h"
 #include "agent/core/core.h"
@@ -8,47 +10,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define INSTALLATION      "installation"
-#define STORED_MAX        1024
-#define ASKED_A_STEP      2
-#define SAID_MAX          64
-#define LICENCE_BOOTS_MAX RULES_HOSTS_MAX
-#define COUNT(array)      (sizeof(array) / sizeof((array)[0]))
-
-/* ---- what persist actions leave ------------------------------------------------------------------------ */
-
-struct stored_connection {
-    struct roster_change change; /* its texts are those below */
-    char host[RULES_NAME_BYTES_MAX + 1], id[RULES_NAME_BYTES_MAX + 1], user[RULES_NAME_BYTES_MAX + 1];
-};
-
-struct stored_farm {
-    char farm_id[RULES_NAME_BYTES_MAX + 1];
-    uint64_t next_sequence;
-};
-
-struct store {
-    struct stored_connection connections[STORED_MAX];
-    size_t connection_count;
-    char hosts[LICENCE_BOOTS_MAX][RULES_NAME_BYTES_MAX + 1];
-    char boot_ids[LICENCE_BOOTS_MAX][CORE_BOOT_ID_BYTES_MAX + 1];
-    size_t host_count;
-    struct window *unsent; /* of the farm */
-    size_t unsent_count, unsent_room;
-    bool has_running;
-    struct window running;
-    struct peak_mark today, ever;
-    struct standing standing;
-    int64_t clock_ms;                       /* when it was stored */
-    char farm_id[RULES_NAME_BYTES_MAX + 1]; /* the identity file's */
-    struct stored_farm farms[RULES_FARMS_MAX];
-    size_t farm_count;
-};
+#define INSTALLATION "installation"
+#define ASKED_A_STEP 2
 
 struct rules_core {
     struct core *core;
     struct core_actions *actions;
-    struct store store;
+    struct rules_store store;
     enum rules_reason reason; /* as the model stood after the step before */
     enum rules_mode mode;
     bool told;
@@ -59,124 +27,6 @@ struct rules_core {
     unsigned asked;
     char difference[RULES_DIFFERENCE_BYTES];
 };
-
-static size_t find_stored(const struct store *store, const struct connection *connection)
-{
-    size_t at = 0;
-    while (at < store->connection_count && (strcmp(store->connections[at].host, connection->host) != 0 ||
-                                            strcmp(store->connections[at].id, connection->id) != 0))
-        at++;
-    return at;
-}
-
-static void store_connection(struct store *store, const struct roster_change *change)
-{
-    size_t at = find_stored(store, &change->connection);
-    if (at == STORED_MAX)
-        abort();
-    store->connection_count += at == store->connection_count;
-    struct stored_connection *stored = &store->connections[at];
-    stored->change = *change;
-    (void)snprintf(stored->host, sizeof(stored->host), "%s", change->connection.host);
-    (void)snprintf(stored->id, sizeof(stored->id), "%s", change->connection.id);
-    (void)snprintf(stored->user, sizeof(stored->user), "%s", change->connection.user);
-}
-
-static void store_end(struct store *store, const struct roster_change *change)
-{
-    size_t at = find_stored(store, &change->connection);
-    if (at < store->connection_count)
-        store->connections[at] = store->connections[--store->connection_count];
-}
-
-static void store_host(struct store *store, const char *host, const char *boot_id)
-{
-    size_t at = 0;
-    while (at < store->host_count && strcmp(store->hosts[at], host) != 0)
-        at++;
-    if (at == LICENCE_BOOTS_MAX)
-        abort();
-    store->host_count += at == store->host_count;
-    (void)snprintf(store->hosts[at], sizeof(store->hosts[at]), "%s", host);
-    (void)snprintf(store->boot_ids[at], sizeof(store->boot_ids[at]), "%s", boot_id);
-}
-
-static struct stored_farm *farm_of(struct store *store, const char *farm_id)
-{
-    size_t at = 0;
-    while (at < store->farm_count && strcmp(store->farms[at].farm_id, farm_id) != 0)
-        at++;
-    if (at == RULES_FARMS_MAX)
-        abort();
-    if (at == store->farm_count) {
-        struct stored_farm *farm = &store->farms[store->farm_count++];
-        *farm = (struct stored_farm){.next_sequence = 1};
-        (void)snprintf(farm->farm_id, sizeof(farm->farm_id), "%s", farm_id);
-    }
-    return &store->farms[at];
-}
-
-static void store_window(struct store *store, const struct window *window)
-{
-    if (window->sequence == 0)
-        return;
-    if (store->unsent_count == store->unsent_room) {
-        store->unsent_room = store->unsent_room == 0 ? 256 : 2 * store->unsent_room;
-        store->unsent = realloc(store->unsent, store->unsent_room * sizeof(*store->unsent));
-        if (store->unsent == NULL)
-            abort();
-    }
-    store->unsent[store->unsent_count++] = *window;
-    farm_of(store, store->farm_id)->next_sequence = window->sequence + 1;
-}
-
-static void store_sent(struct store *store, uint64_t first, uint64_t last)
-{
-    size_t kept = 0;
-    for (size_t i = 0; i < store->unsent_count; i++)
-        if (store->unsent[i].sequence < first || store->unsent[i].sequence > last)
-            store->unsent[kept++] = store->unsent[i];
-    store->unsent_count = kept;
-}
-
-static void store_apply(struct store *store, const struct persist *persist)
-{
-    switch (persist->type) {
-    case PERSIST_CLEAR:
-        store->connection_count = 0;
-        break;
-    case PERSIST_CONNECTION:
-        store_connection(store, &persist->connection);
-        break;
-    case PERSIST_CONNECTION_ENDED:
-        store_end(store, &persist->connection);
-        break;
-    case PERSIST_HOST:
-        store_host(store, persist->host.host, persist->host.boot_id);
-        break;
-    case PERSIST_WINDOW:
-        store_window(store, &persist->window);
-        break;
-    case PERSIST_RUNNING:
-        store->has_running = true;
-        store->running = persist->running.window;
-        store->today = persist->running.today;
-        store->ever = persist->running.ever;
-        break;
-    case PERSIST_ACKNOWLEDGED:
-        store_sent(store, 0, persist->acknowledged.sequence);
-        break;
-    case PERSIST_SET_ASIDE:
-        store_sent(store, persist->acknowledged.sequence, persist->acknowledged.sequence);
-        break;
-    case PERSIST_STANDING:
-        store->standing = persist->standing;
-        break;
-    case PERSIST_DAY:
-    case PERSIST_TYPE_MAX:
-        break;
-    }
-}
 
 /* ---- differences --------------------------------------------------------------------------------------- */
 
@@ -305,7 +155,7 @@ static void activation_of(struct rules_core *core, const struct rules_event *eve
     ret->activated.farm_id = event->id;
     ret->activated.installation_id = INSTALLATION;
     ret->activated.grant = &parts->grant;
-    ret->activated.next_sequence = farm_of(&core->store, event->id)->next_sequence;
+    ret->activated.next_sequence = rules_store_next_sequence(&core->store, event->id);
 }
 
 static struct core_event event_of(struct rules_core *core, const struct rules_event *event,
@@ -368,114 +218,15 @@ static struct core_event event_of(struct rules_core *core, const struct rules_ev
     return made;
 }
 
-/* ---- what was said ------------------------------------------------------------------------------------- */
-
-struct said {
-    int64_t at_ms;
-    enum rules_what what;
-    int64_t number;
-};
-
-static int64_t field_of(const struct log_event *event, const char *name)
-{
-    for (size_t i = 0; i < event->field_count; i++)
-        if (strcmp(event->fields[i].name, name) == 0)
-            return event->fields[i].number;
-    return -1;
-}
-
-/* The events that tell a transition or a warning; false for the others. */
-static bool said_by(const struct log_event *event, struct said *ret)
-{
-    static const struct {
-        enum log_event_code code;
-        enum rules_what what;
-        int64_t number;    /* or, */
-        const char *field; /* if it has one */
-    } table[] = {
-        {LOG_expiry_grace_started, RULES_TOLD_TERM, RULES_EXPIRY_GRACE, NULL},
-        {LOG_term_expired, RULES_TOLD_TERM, RULES_EXPIRED, NULL},
-        {LOG_term_renewed, RULES_TOLD_TERM, RULES_VALID, NULL},
-        {LOG_contact_stale, RULES_TOLD_CONTACT, RULES_STALE, NULL},
-        {LOG_contact_restored, RULES_TOLD_CONTACT, RULES_FRESH, NULL},
-        {LOG_overuse_grace_started, RULES_TOLD_USAGE, RULES_OVERUSE_GRACE, NULL},
-        {LOG_overuse_grace_spent, RULES_TOLD_USAGE, RULES_ENFORCED, NULL},
-        {LOG_farm_within, RULES_TOLD_USAGE, RULES_ENFORCED, NULL},
-        {LOG_farm_over, RULES_TOLD_USAGE, RULES_OVER, NULL},
-        {LOG_limit_exceeded, RULES_TOLD_EXCEEDS, 1, NULL},
-        {LOG_overuse_countdown_started, RULES_TOLD_EXCEEDS, 1, NULL},
-        {LOG_limit_kept, RULES_TOLD_EXCEEDS, 0, NULL},
-        {LOG_overuse_countdown_stopped, RULES_TOLD_EXCEEDS, 0, NULL},
-        {LOG_limit_near, RULES_TOLD_USERS, 0, "percent"},
-        {LOG_limit_reached, RULES_TOLD_USERS, 100, NULL},
-        {LOG_term_ends_soon, RULES_TOLD_TERM_ENDS, 0, "days"},
-        {LOG_expiry_grace_ends_soon, RULES_TOLD_EXPIRY_ENDS, 0, "days"},
-        {LOG_contact_ends_soon, RULES_TOLD_CONTACT_ENDS, 0, "days"},
-        {LOG_overuse_grace_ends_soon, RULES_TOLD_GRACE_ENDS, 1, NULL},
-    };
-    for (size_t i = 0; i < COUNT(table); i++)
-        if (event->code == table[i].code) {
-            *ret = (struct said){event->at_ms, table[i].what, table[i].number};
-            if (table[i].field != NULL)
-                ret->number = field_of(event, table[i].field);
-            return true;
-        }
-    return false;
-}
-
-/* Everything said of one machine, in order; of several at one instant the last, and only what moved. */
-struct sayings {
-    struct said all[SAID_MAX];
-    size_t count;
-};
-
-static void add_said(struct sayings *sayings, struct said said)
-{
-    if (sayings->count == SAID_MAX)
-        abort();
-    sayings->all[sayings->count++] = said;
-}
-
-/* Usage falls to within and settling without a saying of its own. */
-static bool has_saying(enum rules_what what, int64_t number)
-{
-    return what != RULES_TOLD_USAGE || number >= RULES_OVERUSE_GRACE;
-}
-
-static void net_moves(const struct sayings *from, enum rules_what what, int64_t before, struct sayings *to)
-{
-    int64_t shown = before;
-    for (size_t i = 0; i < from->count; i++) {
-        const struct said *said = &from->all[i];
-        bool last = true;
-        if (said->what != what)
-            continue;
-        for (size_t j = i + 1; j < from->count; j++)
-            last &= from->all[j].what != what || from->all[j].at_ms != said->at_ms;
-        if (!last)
-            continue;
-        if (said->number != shown && has_saying(what, said->number))
-            add_said(to, *said);
-        shown = said->number;
-    }
-}
-
-static void keep_only(const struct sayings *from, enum rules_what what, struct sayings *to)
-{
-    for (size_t i = 0; i < from->count; i++)
-        if (from->all[i].what == what)
-            add_said(to, from->all[i]);
-}
-
-static void compare_sayings(struct rules_core *core, const struct sayings *is,
-                            const struct sayings *should_be)
+static void compare_sayings(struct rules_core *core, const struct rules_sayings *is,
+                            const struct rules_sayings *should_be)
 {
     for (size_t i = 0; i < is->count || i < should_be->count; i++) {
-        const struct said *one = i < is->count ? &is->all[i] : NULL;
-        const struct said *other = i < should_be->count ? &should_be->all[i] : NULL;
+        const struct rules_said *one = i < is->count ? &is->all[i] : NULL;
+        const struct rules_said *other = i < should_be->count ? &should_be->all[i] : NULL;
         if (one != NULL && other != NULL && one->at_ms == other->at_ms && one->number == other->number)
             continue;
-        const struct said *any = one != NULL ? one : other;
+        const struct rules_said *any = one != NULL ? one : other;
         differ(core, "%s: the core says %" PRId64 " at %" PRId64 ", the rules %" PRId64 " at %" PRId64,
                rules_told_word(any->what), one != NULL ? one->number : -1, one != NULL ? one->at_ms : 0,
                other != NULL ? other->number : -1, other != NULL ? other->at_ms : 0);
@@ -483,7 +234,7 @@ static void compare_sayings(struct rules_core *core, const struct sayings *is,
 }
 
 static void compare_said(struct rules_core *core, const struct rules_model *model,
-                         const struct rules_event *event, enum usage_state usage, struct sayings *said)
+                         const struct rules_event *event, enum usage_state usage, struct rules_sayings *said)
 {
     bool begins = event->type == RULES_EVENT_ACTIVATED; /* what was before is not compared with */
     bool ends = event->type == RULES_EVENT_RELEASED || event->type == RULES_EVENT_COPIED;
@@ -492,22 +243,22 @@ static void compare_said(struct rules_core *core, const struct rules_model *mode
                               [RULES_TOLD_CONTACT] = core->contact,
                               [RULES_TOLD_USAGE] = core->usage,
                               [RULES_TOLD_EXCEEDS] = core->exceeds};
-    struct sayings rules = {.count = 0};
+    struct rules_sayings rules = {.count = 0};
     for (size_t i = 0; i < model->told.count; i++)
-        add_said(&rules, (struct said){told[i].event_at_ms, told[i].what, told[i].number});
-    add_said(&rules, (struct said){model->event_ms, RULES_TOLD_USAGE, model->usage_state});
-    add_said(said, (struct said){model->event_ms, RULES_TOLD_USAGE, usage});
+        rules_said_add(&rules, (struct rules_said){told[i].event_at_ms, told[i].what, told[i].number});
+    rules_said_add(&rules, (struct rules_said){model->event_ms, RULES_TOLD_USAGE, model->usage_state});
+    rules_said_add(said, (struct rules_said){model->event_ms, RULES_TOLD_USAGE, usage});
     for (enum rules_what what = RULES_TOLD_TERM; what < RULES_TOLD_REPORT; what++) {
-        struct sayings is = {.count = 0}, should_be = {.count = 0};
+        struct rules_sayings is = {.count = 0}, should_be = {.count = 0};
         bool machine = what <= RULES_TOLD_EXCEEDS;
         if (what == RULES_TOLD_REASON || (machine && (begins || ends)))
             continue;
         if (machine) {
-            net_moves(said, what, before[what], &is);
-            net_moves(&rules, what, before[what], &should_be);
+            rules_said_moves(said, what, before[what], &is);
+            rules_said_moves(&rules, what, before[what], &should_be);
         } else {
-            keep_only(said, what, &is);
-            keep_only(&rules, what, &should_be);
+            rules_said_of(said, what, &is);
+            rules_said_of(&rules, what, &should_be);
         }
         compare_sayings(core, &is, &should_be);
     }
@@ -602,7 +353,7 @@ static void compare_answers(struct rules_core *core, const struct rules_model *m
 struct done {
     size_t windows, days, reports, gates;
     int64_t clock_ms;
-    struct sayings said;
+    struct rules_sayings said;
 };
 
 static void take_persist(struct rules_core *core, const struct rules_model *model,
@@ -610,9 +361,7 @@ static void take_persist(struct rules_core *core, const struct rules_model *mode
 {
     const struct rules_window *closed = model->closed.items;
     const struct rules_day *days = model->days.items;
-    store_apply(&core->store, persist);
-    if (persist->type == PERSIST_STANDING)
-        core->store.clock_ms = done->clock_ms;
+    rules_store_apply(&core->store, persist, done->clock_ms);
     if (persist->type == PERSIST_WINDOW) {
         size_t at = done->windows++;
         if (at >= model->closed.count)
@@ -634,7 +383,6 @@ static void take_actions(struct rules_core *core, const struct rules_model *mode
     size_t count;
     const struct action *actions = core_actions_all(core->actions, &count);
     for (size_t i = 0; i < count; i++) {
-        struct said said;
         switch (actions[i].type) {
         case ACTION_PERSIST:
             take_persist(core, model, &actions[i].persist, done);
@@ -649,8 +397,7 @@ static void take_actions(struct rules_core *core, const struct rules_model *mode
             done->reports++;
             break;
         case ACTION_LOG:
-            if (said_by(&actions[i].log, &said))
-                add_said(&done->said, said);
+            rules_said_log(&done->said, &actions[i].log);
             break;
         case ACTION_TYPE_MAX:
             break;
@@ -688,39 +435,10 @@ static void compare_gate(struct rules_core *core, const struct rules_model *mode
 
 static void restart(struct rules_core *core, const struct rules_model *model, int64_t now_ms)
 {
-    static struct roster_change connections[STORED_MAX];
-    const char *hosts[LICENCE_BOOTS_MAX], *boot_ids[LICENCE_BOOTS_MAX];
-    struct store *store = &core->store;
     struct core_settings settings = settings_of(&model->settings);
-    struct core_saved saved = {.connections = connections,
-                               .connection_count = store->connection_count,
-                               .hosts = hosts,
-                               .boot_ids = boot_ids,
-                               .host_count = store->host_count,
-                               .unsent = store->unsent,
-                               .unsent_count = store->unsent_count,
-                               .has_running = store->has_running,
-                               .running = store->running,
-                               .today = store->today,
-                               .ever = store->ever,
-                               .standing = store->standing,
-                               .clock_ms = store->clock_ms,
-                               .farm_id = *store->farm_id != '\0' ? store->farm_id : NULL,
-                               .installation_id = INSTALLATION};
-    for (size_t i = 0; i < store->connection_count; i++) {
-        struct stored_connection *stored = &store->connections[i];
-        connections[i] = stored->change;
-        connections[i].connection.host = stored->host;
-        connections[i].connection.id = stored->id;
-        connections[i].connection.user = stored->user;
-        connections[i].broker_id = "";
-    }
-    for (size_t i = 0; i < store->host_count; i++) {
-        hosts[i] = store->hosts[i];
-        boot_ids[i] = store->boot_ids[i];
-    }
-    if (*store->farm_id != '\0')
-        saved.next_sequence = farm_of(store, store->farm_id)->next_sequence;
+    if (now_ms % 2 == 0) /* it ended in order, and stored the time; a crash leaves what there was */
+        core->store.clock_ms = model->licence_ms;
+    struct core_saved saved = rules_store_saved(&core->store, INSTALLATION);
     core_destroy(core->core);
     core->core = core_create(&settings);
     core->told = false;
@@ -728,16 +446,6 @@ static void restart(struct rules_core *core, const struct rules_model *model, in
         abort();
     int code = model->begun ? core_restore(core->core, &saved, now_ms) : 0;
     compare(core, "restoring", code, 0);
-}
-
-/* What the identity file says from this step on. */
-static void take_farm(struct rules_core *core, const struct rules_event *event, int code)
-{
-    struct store *store = &core->store;
-    if (event->type != RULES_EVENT_ACTIVATED || code != 0 || strcmp(store->farm_id, event->id) == 0)
-        return;
-    (void)snprintf(store->farm_id, sizeof(store->farm_id), "%s", event->id);
-    store->unsent_count = 0; /* another farm's are never sent */
 }
 
 bool rules_core_step(struct rules_core *core, struct history_run *run, const struct rules_event *event,
@@ -755,7 +463,8 @@ bool rules_core_step(struct rules_core *core, struct history_run *run, const str
     core_actions_clear(core->actions);
     int code = core_step(core->core, &made, now_ms, core->actions);
     compare(core, "the event's being taken", code == 0, taken);
-    take_farm(core, event, code);
+    if (event->type == RULES_EVENT_ACTIVATED && code == 0)
+        rules_store_farm(&core->store, event->id);
     take_actions(core, model, &done);
     if (done.reports > reports_told(model) && !rules_retry(model))
         differ(core, "the core reports, by the rules nothing is due");
@@ -804,6 +513,6 @@ void rules_core_destroy(struct rules_core *core)
         return;
     core_destroy(core->core);
     core_actions_destroy(core->actions);
-    free(core->store.unsent);
+    rules_store_finish(&core->store);
     free(core);
 }

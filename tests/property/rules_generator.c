@@ -263,12 +263,13 @@ static void new_subscription(struct generator *generator, struct subscription *s
 static void order(struct generator *generator)
 {
     struct subscription *subscription = subscription_of(generator);
+    bool spent = model_of(generator)->usage_state >= RULES_ENFORCED;
     subscription->changed = true;
-    switch (below(generator, 12)) {
+    switch (spent && percent(generator, 30) ? 0 : below(generator, 12)) {
     case 0:
     case 1:
         subscription->purchases++;
-        subscription->limit += below(generator, 4);
+        subscription->limit += below(generator, spent ? 2 : 4);
         break;
     case 2:
     case 3:

@@ -13,7 +13,6 @@
 #define EXPIRY_GRACE_MS (30 * DAY_MS)
 #define OVER_AFTER_MS   (60 * MINUTE_MS)
 #define HEALED_BY_MS    DAY_MS
-#define EXEMPT_PLACES   2
 #define TERM_STAGE_LAST 4 /* the last of the warnings before the term ends; behind it come the grace's */
 #define COUNT(array)    (sizeof(array) / sizeof((array)[0]))
 
@@ -53,94 +52,6 @@ static void tell(struct rules_model *model, int64_t at_ms, enum rules_what what,
         (struct rules_told){.at_ms = at_ms, .event_at_ms = model->event_ms, .what = what, .number = number};
 }
 
-/* Names differ early, and are compared often. */
-static bool same(const char *one, const char *other)
-{
-    return one[0] == other[0] && (one[0] == '\0' || (one[1] == other[1] && strcmp(one, other) == 0));
-}
-
-/* ---- who consumes (RULES §2) --------------------------------------------------------------------------- */
-
-static bool is_counted(const struct rules_model *model, const struct rules_connection *connection)
-{
-    bool gone = connection->state == CONNECTION_DISCONNECTED;
-    return (model->settings.routes & ROUTE_BIT(connection->route)) != 0 &&
-           (model->settings.count_disconnected || !gone);
-}
-
-static bool wants_exemption(const struct rules_model *model, const struct rules_connection *connection)
-{
-    return is_counted(model, connection) && connection->kind == KIND_DESKTOP &&
-           connection->administrator == ADMINISTRATOR_YES;
-}
-
-/* By connect time, ties by session id as bytes (§2.1). */
-static bool is_older(const struct rules_connection *one, const struct rules_connection *other)
-{
-    if (one->connected_ms != other->connected_ms)
-        return one->connected_ms < other->connected_ms;
-    return strcmp(one->id, other->id) < 0;
-}
-
-static bool is_exempt(const struct rules_model *model, const struct rules_connection *connection)
-{
-    int older = 0;
-    if (!wants_exemption(model, connection))
-        return false;
-    for (size_t i = 0; i < model->live_count; i++)
-        if (same(model->live[i].host, connection->host) && wants_exemption(model, &model->live[i]) &&
-            is_older(&model->live[i], connection))
-            older++;
-    return older < EXEMPT_PLACES;
-}
-
-bool rules_consumes(const struct rules_model *model, const struct rules_connection *connection)
-{
-    return is_counted(model, connection) && !is_exempt(model, connection);
-}
-
-bool rules_holds(const struct rules_model *model, const char *user)
-{
-    for (size_t i = 0; i < model->live_count; i++)
-        if (same(model->live[i].user, user) && rules_consumes(model, &model->live[i]))
-            return true;
-    return false;
-}
-
-bool rules_on_host(const struct rules_model *model, const char *user, const char *host)
-{
-    for (size_t i = 0; i < model->live_count; i++)
-        if (same(model->live[i].user, user) && same(model->live[i].host, host))
-            return true;
-    return false;
-}
-
-static bool host_has_exempt_place(const struct rules_model *model, const char *host)
-{
-    int taken = 0;
-    for (size_t i = 0; i < model->live_count; i++)
-        taken += same(model->live[i].host, host) && is_exempt(model, &model->live[i]);
-    return taken < EXEMPT_PLACES;
-}
-
-static struct rules_level work_out_level(const struct rules_model *model)
-{
-    struct rules_level level = {.at_ms = model->event_ms};
-    bool consumes[RULES_CONNECTIONS_MAX];
-    for (size_t i = 0; i < model->live_count; i++) {
-        bool seen_user = false, seen_host = false;
-        consumes[i] = rules_consumes(model, &model->live[i]);
-        level.exempt += is_exempt(model, &model->live[i]);
-        for (size_t j = 0; j < i; j++) {
-            seen_user |= consumes[j] && same(model->live[j].user, model->live[i].user);
-            seen_host |= same(model->live[j].host, model->live[i].host);
-        }
-        level.users += consumes[i] && !seen_user;
-        level.hosts += !seen_host;
-    }
-    return level;
-}
-
 /* ---- event time: windows, days, levels (§2.6, §3.2) ---------------------------------------------------- */
 
 static int64_t floor_to(int64_t ms, int64_t step_ms)
@@ -169,7 +80,7 @@ static void raise_mark(struct rules_mark *mark, const struct rules_level *level)
 /* After a batch: there is a new level. */
 static void note_level(struct rules_model *model)
 {
-    struct rules_level level = work_out_level(model);
+    struct rules_level level = rules_work_out_level(model);
     add_level(model, level);
     raise_mark(&model->today, &level);
     raise_mark(&model->ever, &level);
@@ -178,7 +89,7 @@ static void note_level(struct rules_model *model)
 static uint64_t next_sequence(struct rules_model *model, const char *farm_id)
 {
     for (size_t i = 0; i < model->farm_count; i++)
-        if (same(model->farms[i], farm_id))
+        if (rules_same(model->farms[i], farm_id))
             return model->farm_sequences[i]++;
     if (model->farm_count == RULES_FARMS_MAX)
         abort();
@@ -506,33 +417,46 @@ static void earlier(int64_t *due_ms, int64_t at_ms, int64_t behind_ms)
         *due_ms = at_ms;
 }
 
+/* The end of the term and of its grace, and the days before them. */
+static void earlier_of_term(const struct rules_model *model, int64_t *due_ms)
+{
+    const struct rules_grant *grant = &model->grant;
+    int64_t ends_ms = grant->expires_ms, judged_ms = model->judged_ms;
+    if (ends_ms == 0)
+        return;
+    for (int i = 0; i <= TERM_STAGE_LAST; i++)
+        earlier(due_ms, ends_ms - term_days[i] * DAY_MS, judged_ms);
+    if (grant->trial)
+        return;
+    ends_ms += EXPIRY_GRACE_MS;
+    earlier(due_ms, ends_ms, judged_ms);
+    for (int i = TERM_STAGE_LAST + 1; i < (int)COUNT(term_days); i++)
+        earlier(due_ms, ends_ms - term_days[i] * DAY_MS, judged_ms);
+}
+
+static void earlier_of_usage(const struct rules_model *model, int64_t *due_ms)
+{
+    const struct rules_usage *usage = &model->usage;
+    if (usage->exceeding && !usage->has_grace)
+        earlier(due_ms, usage->exceeding_since_ms + model->settings.settle_ms, INT64_MIN);
+    if (usage->has_grace && !usage->grace_warned)
+        earlier(due_ms, grace_end_ms(model) - DAY_MS, model->judged_ms);
+    if (usage->has_grace)
+        earlier(due_ms, grace_end_ms(model), model->judged_ms);
+}
+
 /* The next instant, not before L, at which something but a validation falls due. */
 static int64_t next_due_ms(const struct rules_model *model)
 {
-    int64_t due_ms = RULES_NEVER, judged_ms = model->judged_ms;
+    int64_t due_ms = RULES_NEVER;
     for (size_t i = 0; i < model->live_count; i++)
         if (model->live[i].by_broker && model->settings.lease_ms > 0)
             earlier(&due_ms, model->live[i].lease_at_ms + model->settings.lease_ms, INT64_MIN);
     if (is_running(model)) {
-        const struct rules_grant *grant = &model->grant;
-        const struct rules_usage *usage = &model->usage;
-        if (usage->exceeding && !usage->has_grace)
-            earlier(&due_ms, usage->exceeding_since_ms + model->settings.settle_ms, INT64_MIN);
-        if (usage->has_grace) {
-            if (!usage->grace_warned)
-                earlier(&due_ms, grace_end_ms(model) - DAY_MS, judged_ms);
-            earlier(&due_ms, grace_end_ms(model), judged_ms);
-        }
-        for (int i = 1; grant->expires_ms != 0 && i < (int)COUNT(term_days); i++)
-            earlier(&due_ms,
-                    grant->expires_ms + (i > TERM_STAGE_LAST ? EXPIRY_GRACE_MS : 0) - term_days[i] * DAY_MS,
-                    judged_ms);
-        if (grant->expires_ms != 0) {
-            earlier(&due_ms, grant->expires_ms, judged_ms);
-            earlier(&due_ms, grant->expires_ms + EXPIRY_GRACE_MS, judged_ms);
-        }
+        earlier_of_usage(model, &due_ms);
+        earlier_of_term(model, &due_ms);
         for (int i = 0; i < (int)COUNT(contact_days); i++)
-            earlier(&due_ms, grant->refresh_ms - contact_days[i] * DAY_MS, judged_ms);
+            earlier(&due_ms, model->grant.refresh_ms - contact_days[i] * DAY_MS, model->judged_ms);
     }
     return due_ms < model->licence_ms ? model->licence_ms : due_ms;
 }
@@ -636,7 +560,7 @@ static void go_to(struct rules_model *model, int64_t now_ms, bool inclusive)
         model->begun = true;
         model->licence_ms = model->event_ms = model->validated_ms = now_ms;
         model->judged_ms = now_ms - 1;
-        begin_window(model, work_out_level(model), now_ms);
+        begin_window(model, rules_work_out_level(model), now_ms);
         begin_day(model, now_ms);
         model->ever = model->today;
     }
@@ -652,7 +576,7 @@ static void go_to(struct rules_model *model, int64_t now_ms, bool inclusive)
 static int find(const struct rules_model *model, const char *host, const char *id)
 {
     for (size_t i = 0; i < model->live_count; i++)
-        if (same(model->live[i].host, host) && same(model->live[i].id, id))
+        if (rules_same(model->live[i].host, host) && rules_same(model->live[i].id, id))
             return (int)i;
     return -1;
 }
@@ -673,7 +597,7 @@ static void put(struct rules_model *model, const struct rules_connection *connec
 static bool is_in(const struct rules_event *event, const char *id)
 {
     for (size_t i = 0; i < event->count; i++)
-        if (same(event->connections[i].id, id))
+        if (rules_same(event->connections[i].id, id))
             return true;
     return false;
 }
@@ -681,7 +605,7 @@ static bool is_in(const struct rules_event *event, const char *id)
 static void take_set(struct rules_model *model, const struct rules_event *event)
 {
     for (size_t i = model->live_count; i-- > 0;)
-        if (!model->live[i].by_broker && same(model->live[i].host, event->host) &&
+        if (!model->live[i].by_broker && rules_same(model->live[i].host, event->host) &&
             !is_in(event, model->live[i].id))
             end_at(model, i);
     for (size_t i = 0; i < event->count; i++)
@@ -692,16 +616,16 @@ static void take_set(struct rules_model *model, const struct rules_event *event)
 static void take_boot(struct rules_model *model, const struct rules_event *event)
 {
     size_t at = 0;
-    while (at < model->boot_count && !same(model->boot_hosts[at], event->host))
+    while (at < model->boot_count && !rules_same(model->boot_hosts[at], event->host))
         at++;
     if (at == RULES_HOSTS_MAX)
         abort();
-    bool changed = at < model->boot_count && !same(model->boot_ids[at], event->id);
+    bool changed = at < model->boot_count && !rules_same(model->boot_ids[at], event->id);
     model->boot_count += at == model->boot_count;
     (void)snprintf(model->boot_hosts[at], sizeof(model->boot_hosts[at]), "%s", event->host);
     (void)snprintf(model->boot_ids[at], sizeof(model->boot_ids[at]), "%s", event->id);
     for (size_t i = model->live_count; changed && i-- > 0;)
-        if (same(model->live[i].host, event->host))
+        if (rules_same(model->live[i].host, event->host))
             end_at(model, i);
 }
 
@@ -879,7 +803,7 @@ static void change_farm(struct rules_model *model, const char *farm_id, uint64_t
     struct rules_usage found = {.purchases = purchases};
     (void)snprintf(found.farm_id, sizeof(found.farm_id), "%s", farm_id);
     size_t at = 0;
-    while (at < model->former_count && !same(model->former[at].farm_id, farm_id))
+    while (at < model->former_count && !rules_same(model->former[at].farm_id, farm_id))
         at++;
     if (at < model->former_count) {
         found = model->former[at];
@@ -903,7 +827,7 @@ static void change_farm(struct rules_model *model, const char *farm_id, uint64_t
 /* A replayed entitlement is none: neither serial nor issued_at of a farm goes back. */
 static bool is_outdated(const struct rules_model *model, const char *farm_id, const struct rules_grant *grant)
 {
-    return model->grant.serial != 0 && same(model->usage.farm_id, farm_id) &&
+    return model->grant.serial != 0 && rules_same(model->usage.farm_id, farm_id) &&
            (grant->serial < model->grant.serial || grant->issued_ms < model->grant.issued_ms);
 }
 
@@ -1010,7 +934,8 @@ bool rules_step(struct rules_model *model, const struct rules_event *event, int6
         take_restart(model, now_ms);
         return true;
     }
-    model->another_farm = event->type == RULES_EVENT_ACTIVATED && !same(model->usage.farm_id, event->id);
+    model->another_farm =
+        event->type == RULES_EVENT_ACTIVATED && !rules_same(model->usage.farm_id, event->id);
     go_to(model, now_ms, event->type == RULES_EVENT_TIMER || event->type == RULES_EVENT_STARTED);
     enum rules_activation before = model->activation;
     bool taken = take(model, event);
@@ -1038,50 +963,6 @@ int64_t rules_due_ms(const struct rules_model *model)
     if (model->report_due_ms < due_ms)
         due_ms = model->report_due_ms > model->licence_ms ? model->report_due_ms : model->licence_ms;
     return due_ms;
-}
-
-/* ---- admission (§4) ------------------------------------------------------------------------------------ */
-
-enum rules_mode rules_mode(const struct rules_model *model)
-{
-    bool spent = model->usage_state == RULES_ENFORCED;
-    bool spared = model->settings.spare_grace &&
-                  (model->usage_state == RULES_WITHIN || model->usage_state == RULES_SETTLING);
-    if (model->reason != RULES_OPEN)
-        return RULES_FOR_NONE;
-    return (spent || spared) && rules_level(model).users >= model->grant.limit ? RULES_FOR_HOLDERS
-                                                                               : RULES_FOR_ALL;
-}
-
-struct rules_admission rules_admit(const struct rules_model *model, const char *user, const char *host,
-                                   enum connection_kind kind, enum administrator administrator)
-{
-    bool desktop = kind == KIND_DESKTOP && administrator == ADMINISTRATOR_YES;
-    bool here = rules_on_host(model, user, host), strict = model->settings.strict, yes;
-    switch (rules_mode(model)) {
-    case RULES_FOR_ALL:
-        return (struct rules_admission){true, true};
-    case RULES_FOR_HOLDERS:
-        yes =
-            here || rules_holds(model, user) || (desktop && (!strict || host_has_exempt_place(model, host)));
-        return (struct rules_admission){yes, yes};
-    case RULES_FOR_NONE:
-        break;
-    }
-    return (struct rules_admission){!strict && (here || desktop), false};
-}
-
-bool rules_nologin(const struct rules_model *model)
-{
-    return rules_mode(model) != RULES_FOR_ALL;
-}
-
-bool rules_present(const struct rules_model *model, const char *user, const char *host)
-{
-    bool here = rules_on_host(model, user, host);
-    if (rules_mode(model) == RULES_FOR_NONE)
-        return here && !model->settings.strict;
-    return here || (rules_mode(model) == RULES_FOR_HOLDERS && rules_holds(model, user));
 }
 
 /* ---- the model as a whole ------------------------------------------------------------------------------ */

@@ -235,6 +235,10 @@ int64_t rules_due_ms(const struct rules_model *model);
 /* The first phase instant strictly after an instant, whatever the state. */
 int64_t rules_phase_after_ms(const char *farm_id, int64_t ms);
 
+/* Two names. */
+bool rules_same(const char *one, const char *other);
+/* Users, exempt connections and hosts of what is live, counted anew. */
+struct rules_level rules_work_out_level(const struct rules_model *model);
 /* As worked out after the last batch; once begun. */
 struct rules_level rules_level(const struct rules_model *model);
 /* The running window as if it ended now. */

@@ -347,6 +347,7 @@ class Farm:
             points += [refresh, refresh - 7 * DAY, refresh - DAY]
             if expires != 0:
                 points += [expires - days * DAY for days in (90, 30, 7, 1, 0)]
+            if expires != 0 and not self.grant["trial"]:
                 points += [expires + 30 * DAY - days * DAY for days in (7, 1, 0)]
         instants += [point for point in points if point > self.judged]
         return max(self.L, min(instants, default=NEVER))

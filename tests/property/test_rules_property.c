@@ -21,7 +21,7 @@
 #include <time.h>
 
 #define HOST_DAYS_DEFAULT 200000.0
-#define COVERED_LEAST     20
+#define COVERED_LEAST     10 /* chance has to be unlucky by far */
 
 struct options {
     uint64_t seed;
