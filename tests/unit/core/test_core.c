@@ -439,6 +439,34 @@ static void a_lease_ends_at_its_own_instant_however_late_the_timer(void **state)
     close_fixture(&f);
 }
 
+static uint32_t number_of(const struct fixture *f, const char *id)
+{
+    struct tally_entry entry;
+    assert_true(tally_find(core_tally(f->core), "h", id, &entry));
+    return entry.number;
+}
+
+static void when_a_lease_ends_is_told(void **state)
+{
+    (void)state;
+    struct fixture f;
+    struct connection seen = connection("2", "bob");
+    struct core_event set = {.type = EVENT_HOST_SET, .set = {.host = "h", .connections = &seen, .count = 1}};
+    struct core_settings changed = settings;
+    struct core_event event = {.type = EVENT_SETTINGS, .settings = &changed};
+    open_fixture(&f);
+    put(&f, "1", "alice", T0 + MINUTE);
+    assert_int_equal(step(&f, &set, T0 + MINUTE), 0);
+    assert_int_equal(core_lease_ends_ms(f.core, number_of(&f, "1")), T0 + MINUTE + 24 * HOUR);
+    assert_int_equal(core_lease_ends_ms(f.core, number_of(&f, "2")), INT64_MAX); /* its host sees it */
+    put(&f, "1", "alice", T0 + 5 * MINUTE);
+    assert_int_equal(core_lease_ends_ms(f.core, number_of(&f, "1")), T0 + 5 * MINUTE + 24 * HOUR);
+    changed.api_lease_ms = 0;
+    assert_int_equal(step(&f, &event, T0 + 6 * MINUTE), 0);
+    assert_int_equal(core_lease_ends_ms(f.core, number_of(&f, "1")), INT64_MAX);
+    close_fixture(&f);
+}
+
 static void at_equal_instants_a_session_event_comes_before_the_timer(void **state)
 {
     (void)state;
@@ -932,6 +960,7 @@ int main(void)
         cmocka_unit_test(a_set_is_one_batch_for_the_peak),
         cmocka_unit_test(another_boot_id_ends_the_hosts_connections),
         cmocka_unit_test(a_lease_ends_at_its_own_instant_however_late_the_timer),
+        cmocka_unit_test(when_a_lease_ends_is_told),
         cmocka_unit_test(at_equal_instants_a_session_event_comes_before_the_timer),
         cmocka_unit_test(new_settings_count_the_live_set_anew),
         cmocka_unit_test(windows_of_a_farm_are_numbered_and_reported_at_its_phase),

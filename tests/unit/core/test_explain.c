@@ -587,6 +587,15 @@ static void the_farm(void **state)
     }
 }
 
+static void where_nothing_is_told_nothing_matters(void **state)
+{
+    (void)state;
+    const struct explain_farm closed = {.open = false};
+    struct explain_step step = {.at_ms = 7};
+    assert_false(explain_what_matters(&closed, &step));
+    assert_int_equal(step.at_ms, 7);
+}
+
 static void every_clock(void **state)
 {
     (void)state;
@@ -927,6 +936,7 @@ int main(void)
         cmocka_unit_test(texts_and_fields_fit),
         cmocka_unit_test(no_sentence_is_written_twice),
         cmocka_unit_test(the_farm),
+        cmocka_unit_test(where_nothing_is_told_nothing_matters),
         cmocka_unit_test(every_clock),
         cmocka_unit_test(connections),
         cmocka_unit_test(a_disconnected_session_holds_its_licence),

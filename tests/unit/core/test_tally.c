@@ -192,6 +192,33 @@ static void a_user_is_named_as_first_seen(void **state)
     tally_destroy(tally);
 }
 
+static void two_spellings_of_one_user(void **state)
+{
+    (void)state;
+    static const struct identity_alias aliases[] = {{"corp.example", "CORP"}};
+    struct tally_settings settings = usual;
+    char longest[CONNECTION_USER_BYTES_MAX + 3] = "\\";
+    static const struct {
+        const char *one, *other;
+        bool same;
+    } rows[] = {
+        {"alice", "alice", true},           {"alice", "Alice", false},
+        {"CORP\\bob", "corp\\Bob", true},   {"CORP\\bob", "Bob@corp.example", true},
+        {"CORP\\bob", "bob", false},        {"bob", "CORP\\bob", false},
+        {"CORP\\bob", "CORP\\bobo", false},
+    };
+    settings.aliases = aliases;
+    settings.alias_count = 1;
+    struct tally *tally = tally_create(&settings);
+    for (size_t i = 0; i < COUNT(rows); i++)
+        assert_int_equal(tally_same_user(tally, rows[i].one, rows[i].other), rows[i].same);
+    memset(longest + 1, 'x', CONNECTION_USER_BYTES_MAX + 1); /* too long to be anybody but itself */
+    assert_true(tally_same_user(tally, longest, longest));
+    assert_false(tally_same_user(tally, longest, "\\x"));
+    assert_false(tally_same_user(tally, "\\x", longest));
+    tally_destroy(tally);
+}
+
 static void limits(void **state)
 {
     (void)state;
@@ -461,6 +488,7 @@ int main(void)
         cmocka_unit_test(an_exempt_place_passes_on_within_the_event),
         cmocka_unit_test(strings_may_be_the_tallys_own),
         cmocka_unit_test(a_user_is_named_as_first_seen),
+        cmocka_unit_test(two_spellings_of_one_user),
         cmocka_unit_test(limits),
         cmocka_unit_test(names_out_of_bounds),
         cmocka_unit_test(nothing_lives_in_an_empty_tally),
