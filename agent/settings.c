@@ -251,7 +251,7 @@ static const struct config_setting all_settings[] = {
 
     {.path = "sessions.sources",
      TEXTS(sources, source_count),
-     .default_text = "(\"logind\", \"api\")",
+     .default_text = source_names_default,
      .check = check_source,
      .needs_restart = true,
      .what = "where sessions are learnt from: \"logind\" or \"utmp\" (this host's own), \"wts\" (Windows), "
@@ -497,9 +497,6 @@ static int check_sources(const struct settings *settings, char ret_path[CONFIG_P
                          struct error_detail *ret_detail)
 {
     for (size_t i = 0; i < settings->source_count; i++)
-        if (!is_built_in(settings->sources[i]))
-            return refuse_source(settings, i, ret_path, ret_detail);
-    for (size_t i = 0; i < settings->source_count; i++)
         for (size_t j = i + 1; j < settings->source_count; j++)
             if (strcmp(settings->sources[i], settings->sources[j]) == 0)
                 return blame_element(ret_path, "sessions.sources", j, "", ret_detail,
@@ -510,6 +507,9 @@ static int check_sources(const struct settings *settings, char ret_path[CONFIG_P
     if (has_source(settings, "scripted") && !settings->scripted_file[0])
         return blame(ret_path, "sessions.scripted_file", ret_detail,
                      "missing: the source \"scripted\" needs it");
+    for (size_t i = 0; i < settings->source_count; i++)
+        if (!is_built_in(settings->sources[i]))
+            return refuse_source(settings, i, ret_path, ret_detail);
     return 0;
 }
 

@@ -7,22 +7,34 @@
 #include "agent/resources.h"
 #include "agent/settings.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
 
 #define DEFAULT_SETTINGS "/etc/farmgate/farmgate.conf"
 
 static const char help[] =
     "usage: farmgate check-config [FILE]\n"
     "\n"
-    "Says whether a configuration is right, with its resources.conf and its tokens; changes "
-    "nothing and needs no\n"
-    "agent. FILE is /etc/farmgate/farmgate.conf by default.\n"
+    "Says whether a configuration is right, with its resources.conf, its tokens and whether other files it "
+    "names can be\n"
+    "read; changes nothing and needs no agent. FILE is /etc/farmgate/farmgate.conf by default.\n"
     "\n"
     "options:\n"
     "  --help         print this\n"
     "\n"
     "exit codes: 0 right; 64 usage; 78 wrong\n";
+
+/* A file that somebody else reads later; "": none. */
+static int check_readable(const char *setting, const char *path, struct error_detail *ret_detail)
+{
+    if (!*path || access(path, R_OK) == 0)
+        return 0;
+    error_detail_set(ret_detail, "%s: cannot read %s: %s", setting, path, strerror(errno));
+    return ERROR_CONFIGURATION;
+}
 
 /* The files that the settings name. */
 static int check_named_files(const struct settings *settings, struct error_detail *ret_detail)
@@ -31,7 +43,13 @@ static int check_named_files(const struct settings *settings, struct error_detai
     struct door_keys keys;
     int error = resources_read(settings->resources_file, &resources, ret_detail);
     resources_destroy(resources);
-    return error ? error : door_read_tokens(settings->api_tokens, &keys, ret_detail);
+    if (!error)
+        error = door_read_tokens(settings->api_tokens, &keys, ret_detail);
+    if (!error)
+        error = check_readable("authority.ca_file", settings->authority_ca, ret_detail);
+    if (!error)
+        error = check_readable("sessions.scripted_file", settings->scripted_file, ret_detail);
+    return error;
 }
 
 int check_config_command(int argc, char **argv)

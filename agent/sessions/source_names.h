@@ -5,4 +5,7 @@
 /* NULL at the end. "api" is none of them: it needs nothing of the platform. */
 extern const char *const source_names[];
 
+/* What sessions.sources is by default, as it stands in a configuration. */
+extern const char source_names_default[];
+
 #endif

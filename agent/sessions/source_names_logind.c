@@ -6,3 +6,4 @@
 
 #define NAME(name) #name,
 const char *const source_names[] = {SOURCES_BUILT_IN(NAME) NULL};
+const char source_names_default[] = SOURCES_DEFAULT;

@@ -99,16 +99,27 @@ def configuration():
         ("authority: { url = \"http://example.org\"; };", "authority.url", "plain http to elsewhere"),
         ("sessions: { api_lease = \"-5s\"; };", "sessions.api_lease", "a duration out of range"),
         ("farm: { name = \"x\" ", ":", "a syntax error"),
+        ("gate: { limit_warnings = (80, 100, 90); };", "gate.limit_warnings[2]", "warnings out of order"),
+        ("gate: { overuse_grace = 0; };", "gate.overuse_grace", "a grace, which the rules fix"),
+        ('sessions: { aliases = ( { dns_domain = "a"; domain = "B"; }, { dns_domain = "b"; domain = "A"; } ); };',
+         "sessions.aliases[0].domain", "aliases in a loop"),
+        ('sessions: { aliases = ( { dns_domain = "a.example"; domain = "A"; }, { dns_domain = "A.EXAMPLE"; domain = "B"; } ); };',
+         "sessions.aliases[1].dns_domain", "a domain with two aliases"),
+        ('sessions: { sources = ("wts", "api"); };', "sessions.sources[0]", "a source that this platform has not"),
+        ('reclaim: { disconnected_for = "5s"; };', "reclaim.disconnected_for", "too short a time"),
     ]
     with Place() as place:
         for number, (text, named, name) in enumerate(cases):
             path = place.write("wrong%d.conf" % number, "# first line\n" + text + "\n")
-            for words in (["--check-config"], []):
-                done = subprocess.run([os.path.join(BUILD, "agent", "farmgated"), "--config", path] + words,
-                                      capture_output=True, text=True, timeout=10, check=False)
+            said = set()
+            for words in (["agent/farmgated", "--check-config", "--config", path], ["agent/farmgated", "--config", path],
+                          ["agent/ctl/farmgate", "check-config", path]):
+                done = subprocess.run([os.path.join(BUILD, words[0])] + words[1:], capture_output=True, text=True, timeout=10,
+                                      check=False)
                 tap.ok(done.returncode == 78 and named in done.stderr and "wrong%d.conf:" % number in done.stderr,
-                       "%s: exit 78, file, line and setting (%s)" % (name, words[0] if words else "start"),
-                       "%d %s" % (done.returncode, done.stderr))
+                       "%s: exit 78, file, line and setting (%s)" % (name, words[1]), "%d %s" % (done.returncode, done.stderr))
+                said.add(done.stderr.partition(": ")[2])
+            tap.equal(len(said), 1, "%s: all three say the same" % name)
 
 
 def reload():

@@ -68,6 +68,9 @@ def configuration(place, agent):
     tap.ok(done.returncode == 0, "a right configuration", done.stderr)
     for name, text, said in (("unknown", 'gate: { directry = "/x"; };', "directory"), ("syntax", "gate: {", ":1"),
                              ("range", "api: { clients_max = 0; };", "clients_max"),
+                             ("certificates", 'authority: { ca_file = "/nonexistent/ca"; };', "authority.ca_file: cannot read"),
+                             ("script", 'sessions: { sources = ("scripted"); scripted_file = "/nonexistent/s"; };',
+                              "sessions.scripted_file: cannot read"),
                              ("tokens", 'api: { token_file = "%s"; };' % place.write("tokens", "x:all:1\n"), "tokens:1"),
                              ("resources", 'gate: { resources = "%s"; };' % place.write("r.conf", "resources = 1;\n"), "r.conf")):
         done = plain("check-config", place.write(name + ".conf", text))
