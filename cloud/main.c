@@ -1,5 +1,6 @@
 /* farmgate-cloud - the licensing authority. `serve` is the daemon; every other command talks to it. */
 #include "cloud/admin/admin.h"
+#include "cloud/admin_tokens.h"
 #include "cloud/serve.h"
 #include "version.h"
 
@@ -80,11 +81,16 @@ static int run_serve(int argc, char **argv)
     struct options options;
     struct settings settings;
     struct error_detail detail = {""};
+    struct tokens tokens;
 
     int code = parse_options(argc, argv, &options);
     if (code >= 0)
         return code;
     if (settings_read(options.settings_path, &settings, &detail) != 0) {
+        (void)fprintf(stderr, "farmgate-cloud: %s\n", detail.text);
+        return SERVE_CONFIGURATION;
+    }
+    if (options.check && admin_tokens_read(settings.token_file, &tokens, &detail) != 0) {
         (void)fprintf(stderr, "farmgate-cloud: %s\n", detail.text);
         return SERVE_CONFIGURATION;
     }

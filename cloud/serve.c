@@ -1,5 +1,6 @@
 #include "cloud/serve.h"
 
+#include "cloud/admin_tokens.h"
 #include "cloud/api/admin_api.h"
 #include "cloud/api/public_api.h"
 #include "cloud/service/service.h"
@@ -26,7 +27,7 @@
 struct serve {
     const struct settings *settings;
     uv_loop_t loop;
-    uv_signal_t terminate, interrupt;
+    uv_signal_t terminate, interrupt, reload;
     struct api_context context;
     struct public_api *public_api;
     struct admin_api *admin_api;
@@ -169,6 +170,7 @@ static void stop(struct serve *serve)
     if (serve->signals_made) {
         uv_close((uv_handle_t *)&serve->terminate, NULL);
         uv_close((uv_handle_t *)&serve->interrupt, NULL);
+        uv_close((uv_handle_t *)&serve->reload, NULL);
     }
     if (serve->sweeping)
         sweep_stop(&serve->sweep);
@@ -186,14 +188,31 @@ static void on_signal(uv_signal_t *signal, int number)
     stop(serve);
 }
 
+/* A wrong file leaves the tokens as they are: whoever has one goes on, and the log says what is wrong. */
+static void on_reload(uv_signal_t *signal, int number)
+{
+    struct serve *serve = signal->data;
+    struct error_detail detail = {""};
+    (void)number;
+    int error = admin_tokens_read(serve->settings->token_file, &serve->context.tokens, &detail);
+    if (error == 0)
+        log_line(&serve->context.log, 5, "tokens read again: %zu", serve->context.tokens.count);
+    else
+        log_line(&serve->context.log, 3, "the tokens stay as they are: %s",
+                 detail.text[0] != '\0' ? detail.text : error_text(error));
+}
+
 static int watch_signals(struct serve *serve)
 {
     (void)uv_signal_init(&serve->loop, &serve->terminate);
     (void)uv_signal_init(&serve->loop, &serve->interrupt);
+    (void)uv_signal_init(&serve->loop, &serve->reload);
     serve->signals_made = true;
-    serve->terminate.data = serve->interrupt.data = serve;
+    serve->terminate.data = serve->interrupt.data = serve->reload.data = serve;
     int error = uv_signal_start(&serve->terminate, on_signal, SIGTERM);
-    return error != 0 ? error : uv_signal_start(&serve->interrupt, on_signal, SIGINT);
+    if (error == 0)
+        error = uv_signal_start(&serve->interrupt, on_signal, SIGINT);
+    return error != 0 ? error : uv_signal_start(&serve->reload, on_reload, SIGHUP);
 }
 
 /* --- the whole ------------------------------------------------------------------------------------------ */
@@ -225,7 +244,9 @@ static int start(struct serve *serve, struct error_detail *ret_detail)
     if (error != 0)
         return error;
     serve->loop_made = true;
-    error = open_book(serve, ret_detail);
+    error = admin_tokens_read(serve->settings->token_file, &serve->context.tokens, ret_detail);
+    if (error == 0)
+        error = open_book(serve, ret_detail);
     if (error == 0)
         error = open_doors(serve, ret_detail);
     if (error == 0)

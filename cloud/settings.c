@@ -39,6 +39,13 @@ static const struct config_setting settings_list[] = {
      .what =
          "The key that signs entitlements (mode 0600), made at the first start; \"\" is signing-key in the "
          "state directory. Keep a copy: without it every farm must be told a new public key."},
+    {.path = "token_file",
+     .type = CONFIG_TEXT,
+     .offset = AT(token_file),
+     .max = SETTINGS_PATH_BYTES_MAX,
+     .default_text = "\"\"",
+     .what = "Who may use /v1/admin on `listen`: lines NAME:read|write:HEX(BLAKE2b-256 of the token), as "
+             "`farmgate-cloud token make` prints them (mode 0600); \"\": nobody. Read again on SIGHUP."},
     {.path = "clients_max",
      .type = CONFIG_INTEGER,
      .offset = AT(clients_max),

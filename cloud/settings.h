@@ -19,6 +19,7 @@ struct settings {
     char admin_socket[SETTINGS_PATH_BYTES_MAX + 1];
     char state_directory[SETTINGS_PATH_BYTES_MAX + 1];
     char signing_key_file[SETTINGS_PATH_BYTES_MAX + 1]; /* "": in the state directory */
+    char token_file[SETTINGS_PATH_BYTES_MAX + 1];       /* "": nobody has a token */
     int64_t clients_max;
     char trusted_proxies[SETTINGS_PROXIES_MAX][SETTINGS_PROXY_BYTES + 1];
     size_t trusted_proxy_count;

@@ -136,10 +136,10 @@ static bool admit_token(const struct api_entrance *entrance, struct http_exchang
 {
     static const char challenge[] = "WWW-Authenticate: Bearer realm=\"farmgate\"\r\n";
     struct http_text header;
-    enum door_scope scope = door_scope(&entrance->api->keys, exchange);
-    if (scope == DOOR_WRITE || (scope == DOOR_READ && !changes))
+    enum tokens_scope scope = door_scope(&entrance->api->keys, exchange);
+    if (scope == TOKENS_WRITE || (scope == TOKENS_READ && !changes))
         return true;
-    if (scope == DOOR_READ)
+    if (scope == TOKENS_READ)
         http_problem(exchange, 403, "read_only", "this token may read only", NULL);
     else if (http_header(exchange, "authorization", &header))
         reply_problem_with_headers(exchange, 401, "token_unknown", "this token is not in api.token_file",
@@ -294,7 +294,7 @@ static int read_keys(const struct api_settings *settings, struct door_keys *ret,
         memcpy(ret->hosts[i], settings->hosts[i], strlen(settings->hosts[i]) + 1);
         ret->host_count++;
     }
-    return door_read_tokens(settings->token_file, ret, ret_detail);
+    return tokens_read(settings->token_file, &ret->tokens, ret_detail);
 }
 
 static void part_closed(void *data)

@@ -44,7 +44,7 @@ static int check_named_files(const struct settings *settings, struct error_detai
     int error = resources_read(settings->resources_file, &resources, ret_detail);
     resources_destroy(resources);
     if (!error)
-        error = door_read_tokens(settings->api_tokens, &keys, ret_detail);
+        error = tokens_read(settings->api_tokens, &keys.tokens, ret_detail);
     if (!error)
         error = check_readable("authority.ca_file", settings->authority_ca, ret_detail);
     if (!error)

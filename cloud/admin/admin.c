@@ -60,6 +60,8 @@ static const struct {
      "      --columns A,B,C    these columns, by their names in JSON; all: every one\n"},
     {'v', "csv", OPTION_FLAG, AT(csv),
      "      --csv              comma-separated values (RFC 4180), every column\n"},
+    {'d', "days", OPTION_NUMBER, AT(days),
+     "      --days N           of the last N days (default 30, at most 400)\n"},
     {'j', "json", OPTION_FLAG, AT(json), "      --json             print JSON\n"},
     {'s', "socket", OPTION_TEXT, AT(socket_path),
      "      --socket PATH      the authority's admin socket (default " ADMIN_SOCKET ")\n"},
@@ -163,7 +165,21 @@ static const struct command commands[] = {
      ADMIN_ARGUMENTS_MAX,
      "Closes farms at their next contact and frees their keys; only a new activation opens them again.",
      command_farm_deactivate},
+    {{"report", "history"},
+     "djs",
+     "FARM",
+     1,
+     1,
+     "Draws the daily peaks of a farm, with its limit marked.",
+     command_report_history},
     {{"audit", NULL}, "bikjs", NULL, 0, 0, "Lists who changed what, and when.", command_audit},
+    {{"token", "make"},
+     "j",
+     "NAME read|write",
+     2,
+     2,
+     "Makes a token for /v1/admin, and prints it with its line for token_file.",
+     command_token_make},
     {{"public-key", NULL}, "s", NULL, 0, 0, "Prints what agents put into authority.key.", command_public_key},
 };
 
@@ -312,8 +328,13 @@ static int parse_options(const struct command *command, int argc, char **argv,
                          struct admin_options *ret_options)
 {
     struct option table[COUNT(all_options) + 2];
-    struct admin_options options = {
-        .socket_path = ADMIN_SOCKET, .limit = -1, .licences = -1, .add = -1, .quota = -1, .subscription = -1};
+    struct admin_options options = {.socket_path = ADMIN_SOCKET,
+                                    .limit = -1,
+                                    .licences = -1,
+                                    .add = -1,
+                                    .quota = -1,
+                                    .subscription = -1,
+                                    .days = -1};
     fill_getopt(command, table);
     for (int option; (option = getopt_long(argc, argv, "h", table, NULL)) != -1;) {
         if (option == 'h') {

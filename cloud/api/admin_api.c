@@ -8,7 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define WHO_SOCKET            "socket" /* in the audit log */
 #define PUBLIC_KEY_TEXT_BYTES 96
 
 struct admin_api {
@@ -73,24 +72,63 @@ static const struct admin_action *find_action(struct http_exchange *exchange,
     return NULL;
 }
 
-/* --- the socket ----------------------------------------------------------------------------------------- */
-
 static bool is_admin_path(const char *path)
 {
     return strncmp(path, API_ADMIN_PREFIX, strlen(API_ADMIN_PREFIX)) == 0;
 }
 
+static void begin(const struct api_context *context, const char *who, struct http_exchange *exchange,
+                  const struct http_request *request)
+{
+    char name[API_NAME_BYTES_MAX + 1];
+    const struct admin_action *action = find_action(exchange, request, name);
+    if (action != NULL)
+        admin_call_begin(context, action, who, name, exchange, request);
+}
+
+/* --- with a token --------------------------------------------------------------------------------------- */
+
+static bool only_reads(const struct http_request *request)
+{
+    return strcmp(request->method, "GET") == 0 || strcmp(request->method, "HEAD") == 0;
+}
+
+static void answer_unauthorized(struct http_exchange *exchange)
+{
+    static const char body[] =
+        "{\"type\":\"about:blank\",\"title\":\"Unauthorized\",\"status\":401,"
+        "\"code\":\"unauthorized\",\"detail\":\"this needs a token of an administrator\"}";
+    http_respond(exchange, &(struct http_reply){.status = 401,
+                                                .content_type = "application/problem+json",
+                                                .body = body,
+                                                .body_bytes = sizeof body - 1,
+                                                .extra_headers = "WWW-Authenticate: Bearer\r\n"});
+}
+
+bool admin_api_take(struct api_context *context, struct http_exchange *exchange,
+                    const struct http_request *request)
+{
+    if (!is_admin_path(request->path) || context->stopping)
+        return false;
+    const struct token *token = tokens_find(&context->tokens, exchange);
+    if (token == NULL)
+        answer_unauthorized(exchange);
+    else if (token->scope != TOKENS_WRITE && !only_reads(request))
+        http_problem(exchange, 403, "read_only", "this token may read only", NULL);
+    else
+        begin(context, token->name, exchange, request);
+    return true;
+}
+
+/* --- the socket ----------------------------------------------------------------------------------------- */
+
 static void on_request(void *data, struct http_exchange *exchange, const struct http_request *request)
 {
     const struct admin_api *api = data;
-    char name[API_NAME_BYTES_MAX + 1];
-    if (!is_admin_path(request->path) || api->context->stopping) {
+    if (is_admin_path(request->path) && !api->context->stopping)
+        begin(api->context, ADMIN_WHO_SOCKET, exchange, request);
+    else
         api_dispatch(api->context, NULL, 0, NULL, exchange, request);
-        return;
-    }
-    const struct admin_action *action = find_action(exchange, request, name);
-    if (action != NULL)
-        admin_call_begin(api->context, action, WHO_SOCKET, name, exchange, request);
 }
 
 struct admin_api *admin_api_create(uv_loop_t *loop, struct api_context *context)

@@ -5,6 +5,8 @@
 
 #include "cloud/api/api.h"
 
+#define ADMIN_WHO_SOCKET "socket" /* who asks on the socket, in the audit log */
+
 struct admin_api;
 
 /* NULL without memory. The context must outlive it. */
@@ -12,5 +14,9 @@ struct admin_api *admin_api_create(uv_loop_t *loop, struct api_context *context)
 int admin_api_listen(struct admin_api *api, int fd);
 /* As public_api_close. */
 void admin_api_close(struct admin_api *api, unsigned grace_ms, void (*closed)(void *data), void *data);
+
+/* A request on the farms' door: whether it is the administrator's, and has been answered or begun. */
+bool admin_api_take(struct api_context *context, struct http_exchange *exchange,
+                    const struct http_request *request);
 
 #endif

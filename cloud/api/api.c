@@ -1,5 +1,6 @@
 #include "cloud/api/api.h"
 
+#include "cloud/api/document.h"
 #include "common/json.h"
 #include "version.h"
 
@@ -91,6 +92,18 @@ static void get_health(void *door, struct http_exchange *exchange, const struct 
                                                 .body_bytes = sizeof body - 1});
 }
 
+static void get_document(void *door, struct http_exchange *exchange, const struct http_request *request,
+                         const char *rest)
+{
+    (void)door;
+    (void)request;
+    (void)rest;
+    http_respond(exchange, &(struct http_reply){.status = 200,
+                                                .content_type = "application/yaml",
+                                                .body = (const char *)document,
+                                                .body_bytes = document_bytes});
+}
+
 /* Calls the route that fits; false where none does, with the methods the path has added to `allowed`. */
 static bool try_routes(const struct api_route *routes, size_t count, void *door,
                        struct http_exchange *exchange, const struct http_request *request,
@@ -110,6 +123,7 @@ static bool try_routes(const struct api_route *routes, size_t count, void *door,
 static const struct api_route shared_routes[] = {
     {{"GET", "/v1/version", NULL}, get_version},
     {{"GET", "/healthz", NULL}, get_health},
+    {{"GET", "/v1/openapi.yaml", NULL}, get_document},
 };
 
 void api_answer_no_path(struct http_exchange *exchange, const char *allowed)

@@ -7,13 +7,15 @@
 #include "cloud/store/store.h"
 #include "common/http_server.h"
 #include "common/log.h"
+#include "common/tokens.h"
 
 /* Outlives both doors. */
 struct api_context {
     struct store *store;
     struct authority authority;
     struct log log;
-    bool stopping; /* new calls are answered 503 */
+    struct tokens tokens; /* of the administrators on TCP */
+    bool stopping;        /* new calls are answered 503 */
 };
 
 #define API_NAME_BYTES_MAX    255

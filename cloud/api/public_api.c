@@ -1,5 +1,6 @@
 #include "cloud/api/public_api.h"
 
+#include "cloud/api/admin_api.h"
 #include "cloud/api/throttle.h"
 #include "cloud/ledger/calendar.h"
 #include "cloud/wall_clock.h"
@@ -371,6 +372,8 @@ static void on_request(void *data, struct http_exchange *exchange, const struct 
         {{"POST", "/v1/reports", NULL}, post_report},
     };
     struct public_api *api = data;
+    if (admin_api_take(api->context, exchange, request))
+        return;
     api_dispatch(api->context, routes, sizeof routes / sizeof routes[0], api, exchange, request);
 }
 

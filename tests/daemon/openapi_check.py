@@ -1,4 +1,4 @@
-"""Checks real answers against agent/openapi.yaml: python3-yaml and python3-jsonschema.
+"""Checks real answers against an openapi.yaml: python3-yaml and python3-jsonschema.
 
     api = OpenApi("agent/openapi.yaml")
     api.check("GET", "/v1/status", 200, "application/json", body)    # None, or what is wrong
@@ -82,7 +82,7 @@ class OpenApi:
     def operations(self):
         """Every (method, path template) there is."""
         return [(method.upper(), template) for _, template, item in self.paths
-                for method in item if method in ("get", "put", "post", "delete")]
+                for method in item if method in ("get", "put", "post", "patch", "delete")]
 
 
 class CheckedApi:

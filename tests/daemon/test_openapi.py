@@ -53,7 +53,7 @@ def sound(path):
             jsonschema.Draft202012Validator.check_schema(body)
         except jsonschema.SchemaError as fault:
             tap.ok(False, "%s: %s is a schema" % (name, schema), fault.message)
-    operations = [item[method] for _, _, item in api.paths for method in item if method in ("get", "put", "post", "delete")]
+    operations = [item[method] for _, _, item in api.paths for method in item if method in ("get", "put", "post", "patch", "delete")]
     ids = [operation.get("operationId") for operation in operations]
     tap.ok(None not in ids and len(set(ids)) == len(ids), "%s: every operation has a name of its own" % name, ids)
     tap.ok(all(operation.get("summary") for operation in operations), "%s: and a summary" % name)
