@@ -1,6 +1,5 @@
 #include "cloud/authority.h"
 
-#include "cloud/authority_admin.h"
 #include "cloud/bookkeeping.h"
 #include "cloud/ledger/calendar.h"
 #include "cloud/ledger/standing.h"
@@ -421,20 +420,4 @@ int authority_report(const struct authority *authority, struct rows *rows,
     farm.reported_ms = now_ms;
     ret->answer.server_time_ms = now_ms;
     return issue(authority, rows, &farm, now_ms, ret->answer.entitlement, ret_detail);
-}
-
-/* --- keys ----------------------------------------------------------------------------------------------- */
-
-int authority_create_key(struct rows *rows, const struct audit_author *author, uint32_t licences,
-                         const struct term *term, const char *name, struct licence *ret,
-                         struct error_detail *ret_detail)
-{
-    static const bool renews = false;
-    struct admin_subscription bought;
-    struct subscription_order wanted = {
-        .name = name, .contract = "", .licences = licences, .term = *term, .renews = &renews};
-    int error = authority_admin_buy(rows, author, &wanted, &bought, ret_detail);
-    if (error == 0)
-        *ret = bought.primary;
-    return error;
 }

@@ -55,10 +55,4 @@ int authority_release(const struct authority *authority, struct rows *rows, cons
                       const char *token, int64_t now_ms, struct authority_release *ret,
                       struct error_detail *ret_detail);
 
-/* The administrator's short way: a subscription of one term that does not renew by itself, with its primary
- * key. */
-int authority_create_key(struct rows *rows, const struct audit_author *author, uint32_t licences,
-                         const struct term *term, const char *name, struct licence *ret,
-                         struct error_detail *ret_detail);
-
 #endif

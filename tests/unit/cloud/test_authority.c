@@ -62,16 +62,18 @@ static int end(void **state)
     return error;
 }
 
+/* Of a subscription that does not renew by itself. */
 static void new_key(struct world *world, uint32_t limit, const char *term_text, char ret[32])
 {
-    struct term term;
-    struct licence licence;
+    static const bool renews = false;
     const struct audit_author author = {"socket", START_MS};
-    assert_true(term_parse(term_text, &term));
-    assert_int_equal(
-        authority_create_key(world->rows, &author, limit, &term, "office", &licence, &world->detail), 0);
-    assert_true(licence.id > 0);
-    (void)snprintf(ret, 32, "%s", licence.key);
+    struct admin_subscription of;
+    struct subscription_order wanted = {
+        .name = "office", .contract = "", .licences = limit, .renews = &renews};
+    assert_true(term_parse(term_text, &wanted.term));
+    assert_int_equal(authority_admin_buy(world->rows, &author, &wanted, &of, &world->detail), 0);
+    assert_int_equal(of.verdict, LEDGER_GRANTED);
+    (void)snprintf(ret, 32, "%s", of.primary.key);
 }
 
 static enum activation_verdict activate(struct world *world, const char *key, const char *installation,
