@@ -127,7 +127,7 @@ static void write_connections_of(struct json_writer *writer, const struct subjec
         if (subject->asked) /* of everybody it would be too much */
             facts.lease_ends_ms = core_lease_ends_ms(subject->core, entry->number);
         explain_connection(entry, &facts, &why);
-        show_connection(writer, entry, user, &why);
+        show_connection(writer, subject->core, entry, &(struct show_beside){.counted_as = user, .why = &why});
     }
 }
 

@@ -1,5 +1,6 @@
 /* GET /v1/connections and /v1/users: who is on, and whether each one counts. */
 #include "api_internal.h"
+#include "disconnected.h"
 #include "reply.h"
 #include "show.h"
 
@@ -35,6 +36,15 @@ static bool read_state(struct http_exchange *exchange, const struct http_request
     return true;
 }
 
+static void show_all(struct json_writer *writer, const struct core *core, const struct show_list *list)
+{
+    static const struct show_beside nothing = {.counted_as = NULL};
+    json_open_array(writer, "connections");
+    for (size_t i = 0; i < list->count; i++)
+        show_connection(writer, core, &list->entries[i], &nothing);
+    json_close_array(writer);
+}
+
 void connections_get(struct api *api, struct http_exchange *exchange, const struct http_request *request)
 {
     char user[CONNECTION_USER_BYTES_MAX + 1], host[CONNECTION_HOST_BYTES_MAX + 1];
@@ -43,13 +53,15 @@ void connections_get(struct api *api, struct http_exchange *exchange, const stru
         !reply_text_parameter(exchange, request, "host", false, host, sizeof(host)) ||
         !read_state(exchange, request, &list.state))
         return;
-    show_collect(&list, core_tally(core_of(api)), or_any(host), or_any(user));
+    const struct core *core = core_of(api);
+    show_collect(&list, core_tally(core), or_any(host), or_any(user));
     struct json_writer *writer = reply_open(exchange);
     if (writer) {
-        json_open_array(writer, "connections");
-        for (size_t i = 0; i < list.count; i++)
-            show_connection(writer, &list.entries[i], NULL, NULL);
-        json_close_array(writer);
+        json_time(writer, "now", api->agent.now_ms(api->agent.agent));
+        if (list.state != CONNECTION_DISCONNECTED)
+            show_all(writer, core, &list);
+        else if (!disconnected_show(writer, core, &list, or_any(user), or_any(host)))
+            list.failed = true;
         show_ignored(writer, api, or_any(user), or_any(host), false);
         json_boolean(writer, "more", list.more || list.failed);
         reply_close(exchange, writer, 200);

@@ -1,5 +1,6 @@
 #include "show.h"
 
+#include "agent/core/reclaim.h"
 #include "agent/sessions/sessions.h"
 
 #include "api_internal.h"
@@ -21,8 +22,8 @@ static void show_administrator(struct json_writer *writer, enum administrator ad
         json_boolean(writer, "administrator", administrator == ADMINISTRATOR_YES);
 }
 
-void show_connection(struct json_writer *writer, const struct tally_entry *entry, const char *counted_as,
-                     const struct explain_why *why)
+void show_connection(struct json_writer *writer, const struct core *core, const struct tally_entry *entry,
+                     const struct show_beside *beside)
 {
     const struct connection *connection = &entry->connection;
     json_open_object(writer, NULL);
@@ -34,18 +35,22 @@ void show_connection(struct json_writer *writer, const struct tally_entry *entry
     json_text(writer, "state", connection_state_name(connection->state));
     show_administrator(writer, connection->administrator);
     json_time(writer, "connected_at", connection->connected_at_ms);
+    json_time_or_null(writer, "disconnected_at", core_disconnected_since_ms(core, entry->number));
     json_boolean(writer, "counted", show_counted(entry->reason));
     json_text(writer, "reason", tally_reason_name(entry->reason));
-    if (counted_as)
-        json_text(writer, "counted_as", counted_as);
+    if (beside->counted_as)
+        json_text(writer, "counted_as", beside->counted_as);
     json_open_array(writer, "reported_by");
     if (entry->tag & REPORTED_BY_HOST)
         json_text(writer, NULL, "host");
     if (entry->tag & REPORTED_BY_BROKER)
         json_text(writer, NULL, "broker");
     json_close_array(writer);
-    if (why)
-        show_why(writer, "why", why);
+    json_boolean(writer, "reclaimable", reclaim_may_end(entry));
+    if (beside->would_save)
+        json_boolean(writer, "would_save", *beside->would_save);
+    if (beside->why)
+        show_why(writer, "why", beside->why);
     json_close_object(writer);
 }
 

@@ -11,10 +11,14 @@ struct api;
 
 /* Whether the reason makes the connection consume. */
 bool show_counted(enum tally_reason reason);
-/* In an explanation: `counted_as`, the user it is counted as, as first seen, and why; NULL leaves them out.
- */
-void show_connection(struct json_writer *writer, const struct tally_entry *entry, const char *counted_as,
-                     const struct explain_why *why);
+/* What a list tells of a connection beside what every list does; NULL leaves it out. */
+struct show_beside {
+    const char *counted_as;        /* the user it is counted as, as first seen */
+    const struct explain_why *why; /* it counts or not */
+    const bool *would_save;        /* its user would be no concurrent user any more: see reclaim_saves_user */
+};
+void show_connection(struct json_writer *writer, const struct core *core, const struct tally_entry *entry,
+                     const struct show_beside *beside);
 /* An array "ignored" of this host's sessions that are no connections; user and host NULL: of any. */
 void show_ignored(struct json_writer *writer, const struct api *api, const char *user, const char *host,
                   bool explained);

@@ -4,14 +4,14 @@
 
 #include <string.h>
 
-static bool is_forgotten(const struct connection *connection)
+bool reclaim_would_end(const struct connection *connection)
 {
     return connection->state == CONNECTION_DISCONNECTED && connection->administrator == ADMINISTRATOR_NO;
 }
 
 bool reclaim_may_end(const struct tally_entry *entry)
 {
-    return is_forgotten(&entry->connection) && entry->reason == TALLY_COUNTED &&
+    return reclaim_would_end(&entry->connection) && entry->reason == TALLY_COUNTED &&
            (entry->tag & REPORTED_BY_HOST) != 0;
 }
 
@@ -23,7 +23,7 @@ struct search {
 static bool look_for_one_that_stays(void *data, const struct tally_entry *entry)
 {
     struct search *search = data;
-    bool ends = is_forgotten(&entry->connection) &&
+    bool ends = reclaim_would_end(&entry->connection) &&
                 (search->host == NULL || strcmp(search->host, entry->connection.host) == 0);
     search->keeps = entry->reason == TALLY_COUNTED && !ends;
     return !search->keeps;

@@ -11,8 +11,12 @@
  * session that could be ended), it consumes, and it is surely no administrator's. */
 bool reclaim_may_end(const struct tally_entry *entry);
 
-/* Whether a user, in any spelling, would be no concurrent user any more if all disconnected connections that
- * are surely no administrators' ended, on `host` or (NULL) on every one. They take no exempt places, so
+/* Whether it is one of those whose end is reckoned with below: disconnected, and surely no administrator's.
+ */
+bool reclaim_would_end(const struct connection *connection);
+
+/* Whether a user, in any spelling, would be no concurrent user any more if all of those ended, on `host` or
+ * (NULL) on every one. They take no exempt places, so
  * nobody else begins or ceases to count: a user saves one if all that consumes of him would end, and else
  * none. */
 bool reclaim_saves_user(const struct tally *tally, const char *user, const char *host);

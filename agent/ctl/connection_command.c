@@ -1,8 +1,9 @@
-/* farmgate connection put|end|load: what brokers and hooks tell of sessions. */
+/* farmgate connection put|end|load|reclaimable|reclaimed: what brokers and hooks tell of sessions. */
 #include "commands.h"
 
 #include "ask.h"
 #include "options.h"
+#include "reclaim_command.h"
 #include "shape.h"
 #include "term.h"
 
@@ -21,6 +22,8 @@ static const char help[] =
     "                               [--administrator yes|no] [--connected-at TIME]\n"
     "       farmgate connection end HOST ID\n"
     "       farmgate connection load FILE\n"
+    "       farmgate connection reclaimable HOST ID --user NAME [--since TIME]\n"
+    "       farmgate connection reclaimed HOST ID --user NAME [--failure TEXT]\n"
     "\n"
     "Tells the agent of a session that it cannot see itself: made for brokers and hooks. The answer comes "
     "when it is\n"
@@ -29,6 +32,11 @@ static const char help[] =
     "one JSON object a line: {\"event\": \"put\"|\"end\", \"host\", \"id\", and for put \"user\", \"kind\", "
     "…}.\n"
     "\n"
+    "A hook that ends disconnected sessions asks with reclaimable whether it may end this one, and tells "
+    "with "
+    "reclaimed that\n"
+    "it was ended, or why it was not.\n"
+    "\n"
     "options:\n"
     "  --user NAME           whose session it is\n"
     "  --kind KIND           desktop or application (desktop)\n"
@@ -36,10 +44,13 @@ static const char help[] =
     "  --state STATE         active or disconnected (active)\n"
     "  --administrator WORD  yes or no (looked up by the user's groups)\n"
     "  --connected-at TIME   the log-on, like 2026-01-31T08:00:00Z (now)\n"
+    "  --since TIME          and that it has been disconnected since then, without interruption\n"
+    "  --failure TEXT        why it could not be ended\n"
     "  --socket PATH         another agent's administrator socket\n"
     "  --help                print this\n"
     "\n"
-    "exit codes: 0 done; 1 failed; 3 no agent; 64 usage; 65 data; 77 forbidden\n";
+    "exit codes: 0 done, or it may be ended; 1 failed; 2 it may not; 3 no agent; 64 usage; 65 data; 77 "
+    "forbidden\n";
 
 struct record {
     const char *user, *kind, *route, *state, *administrator, *connected_at;
@@ -202,10 +213,20 @@ static int load(int argc, char **argv)
     return code;
 }
 
+static int reclaimable(int argc, char **argv)
+{
+    return connection_reclaimable(help, argc, argv);
+}
+
+static int reclaimed(int argc, char **argv)
+{
+    return connection_reclaimed(help, argc, argv);
+}
+
 int connection_command(int argc, char **argv)
 {
-    static const char *const names[] = {"put", "end", "load"};
-    static int (*const runs[])(int, char **) = {put, end, load};
+    static const char *const names[] = {"put", "end", "load", "reclaimable", "reclaimed"};
+    static int (*const runs[])(int, char **) = {put, end, load, reclaimable, reclaimed};
     if (argc >= 2 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)) {
         (void)fputs(help, stdout);
         return COMMAND_OK;
@@ -213,9 +234,11 @@ int connection_command(int argc, char **argv)
     for (size_t i = 0; argc >= 2 && i < sizeof(names) / sizeof(names[0]); i++)
         if (strcmp(argv[1], names[i]) == 0)
             return runs[i](argc - 1, argv + 1);
-    const char *nearest = argc >= 2 ? config_nearest(argv[1], names, 3) : NULL;
-    (void)fprintf(stderr,
-                  "farmgate connection: put, end or load is wanted%s%s%s; see farmgate connection --help\n",
-                  nearest ? "; did you mean " : "", nearest ? nearest : "", nearest ? "?" : "");
+    const char *nearest = argc >= 2 ? config_nearest(argv[1], names, sizeof(names) / sizeof(names[0])) : NULL;
+    (void)fprintf(
+        stderr,
+        "farmgate connection: put, end, load, reclaimable or reclaimed is wanted%s%s%s; see farmgate "
+        "connection --help\n",
+        nearest ? "; did you mean " : "", nearest ? nearest : "", nearest ? "?" : "");
     return COMMAND_USAGE;
 }

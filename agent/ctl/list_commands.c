@@ -2,6 +2,7 @@
 #include "commands.h"
 
 #include "ask.h"
+#include "disconnected_view.h"
 #include "options.h"
 #include "shape.h"
 #include "term.h"
@@ -148,6 +149,17 @@ static int ask_and_print(const struct ask *question, bool json, const struct jso
     return code;
 }
 
+static int ask_disconnected(const struct ask *question)
+{
+    struct local_client_answer answer;
+    int code = ask(question, &answer);
+    if (code != COMMAND_OK)
+        return code;
+    code = disconnected_view_print(&answer);
+    local_client_answer_finish(&answer);
+    return code;
+}
+
 static int print_connections_view(const void *view)
 {
     return print_connections(view);
@@ -156,37 +168,43 @@ static int print_connections_view(const void *view)
 int connections_command(int argc, char **argv)
 {
     static const char help[] =
-        "usage: farmgate connections [--user NAME] [--host NAME] [--state STATE] [--json]\n"
-        "                            [--socket PATH]\n"
+        "usage: farmgate connections [--user NAME] [--host NAME] [--state STATE | --disconnected]\n"
+        "                            [--json] [--socket PATH]\n"
         "\n"
         "Every live connection, and why it counts or not; then this host's sessions that "
         "are ignored.\n"
         "\n"
         "options:\n"
-        "  --user NAME    of this user only\n"
-        "  --host NAME    on this host only\n"
-        "  --state STATE  active or disconnected\n"
-        "  --json         the agent's answer as it is\n"
-        "  --socket PATH  another agent's socket\n"
-        "  --help         print this\n";
+        "  --user NAME     of this user only\n"
+        "  --host NAME     on this host only\n"
+        "  --state STATE   active or disconnected\n"
+        "  --disconnected  the disconnected ones: for how long, and what it would save to end them\n"
+        "  --json          the agent's answer as it is\n"
+        "  --socket PATH   another agent's socket\n"
+        "  --help          print this\n";
     const char *user = NULL, *host = NULL, *state = NULL;
-    bool json = false;
+    bool disconnected = false, json = false;
     char target[ASK_TARGET_BYTES] = "/v1/connections";
     struct ask question = {.target = target};
-    const struct option_spec specs[] = {{"user", OPTION_TEXT, &user},
-                                        {"host", OPTION_TEXT, &host},
-                                        {"state", OPTION_TEXT, &state},
-                                        {"json", OPTION_FLAG, &json},
-                                        {"socket", OPTION_TEXT, &question.socket}};
+    const struct option_spec specs[] = {
+        {"user", OPTION_TEXT, &user},   {"host", OPTION_TEXT, &host},
+        {"state", OPTION_TEXT, &state}, {"disconnected", OPTION_FLAG, &disconnected},
+        {"json", OPTION_FLAG, &json},   {"socket", OPTION_TEXT, &question.socket}};
     const struct options_form form = {"connections", help, specs, sizeof(specs) / sizeof(specs[0]), 0, 0};
     char **operands;
     int count;
     int code = options_parse(&form, argc, argv, &operands, &count);
     if (code != OPTIONS_GO_ON)
         return code;
+    if (state && disconnected) {
+        (void)fprintf(stderr, "farmgate connections: --state and --disconnected exclude each other\n");
+        return COMMAND_USAGE;
+    }
     if (!ask_parameter(target, "user", user) || !ask_parameter(target, "host", host) ||
-        !ask_parameter(target, "state", state))
+        !ask_parameter(target, "state", disconnected ? "disconnected" : state))
         return COMMAND_DATA;
+    if (disconnected && !json)
+        return ask_disconnected(&question);
     return ask_and_print(&question, json, &connections_shape, sizeof(struct connections_view),
                          print_connections_view);
 }

@@ -18,7 +18,7 @@ static const struct command commands[] = {
     {"windows", "the peaks of the 20-minute windows, or of the days", windows_command},
     {"gate", "may a user list and start resources", gate_command},
     {"resources", "the published resources that a user may see", resources_command},
-    {"connection", "tell of a session: put, end, load", connection_command},
+    {"connection", "tell of a session: put, end, load, reclaimed", connection_command},
     {"activate", "activate with a licence key, or as a trial", activate_command},
     {"release", "give the licence key back", release_command},
     {"report", "report to the authority now", report_command},

@@ -156,6 +156,12 @@ def connections(agent, script):
     tap.equal(answer.status, 204, "a host's whole set is taken")
     tap.equal(checked(agent.admin, "DELETE", "/v1/connections/h3/1").status, 204, "and one of it ends")
     tap.equal({tuple(connection["reported_by"]) for connection in listed}, {("host",), ("broker",)}, "told by host and broker")
+    gone = checked(agent.socket, "GET", "/v1/connections?state=disconnected").json()
+    tap.equal(({one["reclaimable"] for one in gone["connections"]}, {one["would_save"] for one in gone["connections"]},
+               gone["would_save"]), ({True, False}, {True, False}, 2), "some of the disconnected ones may be ended")
+    for failure in (None, "Access denied"):
+        body = dict({"host": "h1", "id": "u4", "user": "gone"}, **({"failure": failure} if failure else {}))
+        tap.equal(checked(agent.admin, "POST", "/v1/reclaims", body).status, 204, "what a hook did is taken (%s)" % failure)
 
 
 def refusals(place, agent, authority):

@@ -877,19 +877,23 @@ static void test_lists(void **state)
     setup_people(house);
     ask(house, API_DOOR_READER, "GET", "/v1/connections", NULL, NULL);
     expect("connections", 200, NULL, NULL);
-    expect_body("{\"connections\":[{\"host\":\"h1\",\"id\":\"2\",\"user\":\"admin\",\"kind\":\"desktop\","
-                "\"route\":\"rdp\",\"state\":\"active\",\"administrator\":true,\"connected_at\":"
-                "\"2026-01-05T07:58:50.000Z\",\"counted\":false,\"reason\":\"exempt 1 of 2\","
-                "\"reported_by\":[\"host\"]},{\"host\":\"h1\",\"id\":\"1\",\"user\":\"alice\"");
+    expect_body(
+        "{\"now\":\"2026-01-05T08:00:00.000Z\",\"connections\":[{\"host\":\"h1\",\"id\":\"2\",\"user\":"
+        "\"admin\",\"kind\":\"desktop\","
+        "\"route\":\"rdp\",\"state\":\"active\",\"administrator\":true,\"connected_at\":"
+        "\"2026-01-05T07:58:50.000Z\",\"disconnected_at\":null,\"counted\":false,\"reason\":\"exempt 1 of "
+        "2\","
+        "\"reported_by\":[\"host\"],\"reclaimable\":false},{\"host\":\"h1\",\"id\":\"1\",\"user\":\"alice\"");
     expect_body("\"user\":\"bob\",\"kind\":\"desktop\",\"route\":\"console\",\"state\":\"active\","
-                "\"administrator\":false,\"connected_at\":\"2026-01-05T07:59:50.000Z\",\"counted\":false,"
+                "\"administrator\":false,\"connected_at\":\"2026-01-05T07:59:50.000Z\",\"disconnected_at\":"
+                "null,\"counted\":false,"
                 "\"reason\":\"route not counted\"");
     expect_body("\"administrator\":null");
     expect_body("\"ignored\":[{\"host\":\"h1\",\"id\":\"c0\",\"user\":\"lightdm\",\"service\":"
                 "\"lightdm-greeter\",\"type\":null,\"class\":\"greeter\",\"reason\":\"ignored by rule 3\"},");
     expect_body("\"reason\":\"closing\"}],\"more\":false}");
     ask(house, API_DOOR_READER, "GET", "/v1/connections?user=alice&state=disconnected", NULL, NULL);
-    expect_body("{\"connections\":[{\"host\":\"h2\",\"id\":\"1\",\"user\":\"alice\"");
+    expect_body("\"connections\":[{\"host\":\"h2\",\"id\":\"1\",\"user\":\"alice\"");
     assert_false(answer_has(&answer, "\"host\":\"h1\",\"id\":\"1\""));
     assert_false(answer_has(&answer, "lightdm"));
     ask(house, API_DOOR_READER, "GET", "/v1/connections?host=h2", NULL, NULL);
@@ -922,11 +926,11 @@ static void test_explanations(void **state)
         "\"user_counts_once\",\"text\":\"alice counts as one concurrent user: 2 of 2 connections consume a "
         "licence.\",\"fields\":{\"user\":\"alice\",\"consuming\":2,\"connections\":2}}]}],\"connections\":[{"
         "\"host\":\"h1\"");
-    expect_body(
-        "\"reason\":\"counted\",\"counted_as\":\"alice\",\"reported_by\":[\"host\"],\"why\":[{\"code\":"
-        "\"desktop\",\"text\":\"Desktop by "
-        "rdp.\",\"fields\":{\"route\":\"rdp\"}},{\"code\":\"consumes\",\"text\":"
-        "\"Consumes a licence.\",\"fields\":{}}]},{\"host\":\"h2\",\"id\":\"1\",\"user\":\"alice\"");
+    expect_body("\"reason\":\"counted\",\"counted_as\":\"alice\",\"reported_by\":[\"host\"],\"reclaimable\":"
+                "false,\"why\":[{\"code\":"
+                "\"desktop\",\"text\":\"Desktop by "
+                "rdp.\",\"fields\":{\"route\":\"rdp\"}},{\"code\":\"consumes\",\"text\":"
+                "\"Consumes a licence.\",\"fields\":{}}]},{\"host\":\"h2\",\"id\":\"1\",\"user\":\"alice\"");
     expect_body(
         "\"code\":\"application_disconnected_since\",\"text\":\"Application by broker, disconnected since "
         "2026-01-05T07:59:30Z.\",\"fields\":{\"route\":\"broker\",\"since_at\":\"2026-01-05T07:59:30.000Z\"}}"
@@ -968,6 +972,50 @@ static void test_an_explanation_waits_for_the_account(void **state)
                 "\"would_open_desktop\"");
     house_send(house, client, request, strlen(request));
     (void)close(client);
+    house_close(house);
+}
+
+/* Who is disconnected, since when, and what it would save. */
+static void test_disconnected(void **state)
+{
+    static const struct connection gone[] = {
+        {"h1", "8", "CORP\\Dora", HOUSE_NOW_MS - 9000, KIND_DESKTOP, ROUTE_RDP, CONNECTION_DISCONNECTED,
+         ADMINISTRATOR_NO},
+        {"h1", "9", "corp\\dora", HOUSE_NOW_MS - 8000, KIND_DESKTOP, ROUTE_RDP, CONNECTION_DISCONNECTED,
+         ADMINISTRATOR_NO},
+        {"h2", "9", "corp\\dora", HOUSE_NOW_MS - 7000, KIND_DESKTOP, ROUTE_RDP, CONNECTION_DISCONNECTED,
+         ADMINISTRATOR_YES},
+        {"h1", "1", "erin", HOUSE_NOW_MS - 6000, KIND_DESKTOP, ROUTE_RDP, CONNECTION_DISCONNECTED,
+         ADMINISTRATOR_NO},
+        {"h2", "10", "erin", HOUSE_NOW_MS - 6000, KIND_DESKTOP, ROUTE_RDP, CONNECTION_ACTIVE,
+         ADMINISTRATOR_NO},
+    };
+    struct house *house = house_open();
+    (void)state;
+    for (size_t i = 0; i < COUNT(gone); i++)
+        assert_int_equal(tally_put(house->tally, &gone[i], REPORTED_BY_HOST), 0);
+    ask(house, API_DOOR_READER, "GET", "/v1/connections?state=disconnected", NULL, NULL);
+    expect_body("\"id\":\"8\",\"user\":\"CORP\\\\Dora\",\"kind\":\"desktop\",\"route\":\"rdp\",\"state\":"
+                "\"disconnected\","
+                "\"administrator\":false,\"connected_at\":\"2026-01-05T07:59:51.000Z\","
+                "\"disconnected_at\":\"2026-01-05T07:59:30.000Z\",\"counted\":true,\"reason\":\"counted\","
+                "\"counted_as\":\"CORP\\\\Dora\",\"reported_by\":[\"host\"],\"reclaimable\":true,\"would_"
+                "save\":true}");
+    expect_body("\"id\":\"9\",\"user\":\"corp\\\\dora\"");
+    expect_body(
+        "\"administrator\":true,\"connected_at\":\"2026-01-05T07:59:53.000Z\","
+        "\"disconnected_at\":\"2026-01-05T07:59:30.000Z\",\"counted\":false,\"reason\":\"exempt 1 of 2\","
+        "\"counted_as\":\"CORP\\\\Dora\",\"reported_by\":[\"host\"],\"reclaimable\":false,\"would_save\":"
+        "false}");
+    expect_body(
+        "\"counted_as\":\"erin\",\"reported_by\":[\"host\"],\"reclaimable\":true,\"would_save\":false}");
+    expect_body("],\"would_save\":1,\"ignored\":");
+    ask(house, API_DOOR_READER, "GET", "/v1/connections?state=disconnected&user=erin", NULL, NULL);
+    expect_body("],\"would_save\":0,");
+    ask(house, API_DOOR_READER, "GET", "/v1/connections?state=disconnected&host=h2", NULL, NULL);
+    expect_body("],\"would_save\":0,"); /* dora has two on h1 */
+    ask(house, API_DOOR_READER, "GET", "/v1/connections?state=active", NULL, NULL);
+    assert_false(answer_has(&answer, "would_save"));
     house_close(house);
 }
 
@@ -1113,6 +1161,7 @@ int main(void)
         cmocka_unit_test(test_lists),
         cmocka_unit_test(test_explanations),
         cmocka_unit_test(test_an_explanation_waits_for_the_account),
+        cmocka_unit_test(test_disconnected),
         cmocka_unit_test(test_status),
         cmocka_unit_test(test_health),
         cmocka_unit_test(test_history),
