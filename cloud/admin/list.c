@@ -261,6 +261,23 @@ static int put_page(struct output *output, struct page *page, size_t line_bytes)
     return error;
 }
 
+/* What stands before the first line; nothing where not even that came. */
+static void put_head(const struct output *output)
+{
+    if (output->how->json)
+        (void)printf("{\"%s\": [", output->list->name);
+    else if (output->how->csv)
+        print_csv_titles(output);
+}
+
+static void put_foot(struct output *output)
+{
+    if (output->how->json)
+        (void)printf("%s]}\n", output->printed > 0 ? "\n" : "");
+    else if (!output->how->csv)
+        print_table(output);
+}
+
 /* Puts the page after *cursor out, and moves the cursor on (0: that was the last). */
 static int take_page(struct output *output, int64_t *cursor)
 {
@@ -277,6 +294,8 @@ static int take_page(struct output *output, int64_t *cursor)
         return code;
     struct page *page = calloc(1, sizeof *page + PAGE_LINES * line_bytes);
     int error = page != NULL ? read_page(output, &answer, line_bytes, page, &detail) : ERROR_NO_MEMORY;
+    if (error == 0 && *cursor == 0)
+        put_head(output);
     if (error == 0)
         error = put_page(output, page, line_bytes);
     if (error == 0)
@@ -294,17 +313,11 @@ int list_print(const struct list *list, const struct list_how *how)
     int code = choose(list, how, &output.choice);
     if (code != ADMIN_OK)
         return code;
-    if (how->json)
-        (void)printf("{\"%s\": [", list->name);
-    else if (how->csv)
-        print_csv_titles(&output);
     do
         code = take_page(&output, &cursor);
     while (code == ADMIN_OK && cursor != 0);
-    if (how->json)
-        (void)printf("%s]}\n", output.printed > 0 ? "\n" : "");
-    else if (code == ADMIN_OK && !how->csv)
-        print_table(&output);
+    if (code == ADMIN_OK)
+        put_foot(&output);
     destroy_rows(&output.rows);
     return code;
 }

@@ -566,6 +566,8 @@ def wrong_commands(cloud, key):
             (64, "audit --since soon"), (64, "audit more")):
         done = cloud.run(*words.split(" "))
         tap.ok(done.returncode == code and done.stderr and not done.stdout, "exit %d: %s" % (code, words), done)
+    for words in (["farm", "list", "--json", "--status", "x"], ["farm", "list", "--csv", "--status", "x"]):
+        tap.equal(cloud.run(*words).stdout, "", "what fails prints nothing that looks like a list")
     tap.ok("did you mean 'name'" in cloud.run("farm", "list", "--columns", "nmae").stderr, "what was meant is guessed")
 
 

@@ -40,8 +40,8 @@ echo "## journal"; journalctl -q --no-pager -u farmgated -u farmgate-cloud 2>&1;
 echo "## status"; systemctl status --no-pager farmgated farmgate-cloud 2>&1; echo $?
 """
 PATHS = ("/ /healthz /readyz /metrics /v1/status /v1/connections /v1/users /v1/explain /v1/explain?user=alice /v1/windows "
-         "/v1/days /v1/gate?user=nobody /v1/resources?user=nobody /v1/events /v1/farm /v1/version /v1/farms /v1/reports "
-         "/v1/activations")
+         "/v1/days /v1/gate?user=nobody /v1/resources?user=nobody /v1/events /v1/farm /v1/version /v1/reports "
+         "/v1/activations /v1/admin/farms /v1/admin/keys /v1/admin/audit")
 OPEN_WITHOUT_TOKEN = ("/healthz", "/readyz", "/metrics", "/v1/gate?user=nobody")
 FILES = "/run/farmgate/present /run/farmgate/nologin /var/lib/farmgate/farmgate.db /var/lib/farmgate/identity " \
         "/var/lib/farmgate/licence /var/lib/farmgate-cloud/signing-key /etc/farmgate/farmgate.conf"
@@ -406,6 +406,8 @@ def test_nobody_learns_names(tap, site):
     for name, (status, _, text) in sorted(found.items()):
         if name.startswith("8620/") and name[4:] not in OPEN_WITHOUT_TOKEN:
             tap.ok(status in (401, 403, 404), "without a token: %s" % name, text)
+        if name.startswith("8640/v1/admin"):
+            tap.equal(status, 401, "nor with the authority: %s" % name)
     sockets = {name: what for name, what in found.items() if ".sock" in name}
     tap.ok(sockets and not any(let_in for _, let_in, _ in sockets.values()), "no socket lets him in", sockets)
     files = {name: found[name] for name in FILES.split()}

@@ -391,14 +391,17 @@ static void writes_what_it_is_told(void **state)
     json_open_object(writer, NULL);
     json_close_object(writer);
     json_null(writer, NULL);
+    json_raw(writer, NULL, "{\"a\":[1.5]}");
     json_close_array(writer);
+    json_raw(writer, "raw", "{}");
+    json_raw(writer, "no", NULL);
     json_close_object(writer);
     assert_int_equal(json_writer_finish(writer, &text, &bytes), 0);
     assert_string_equal(text,
                         "{\"name\":\"a\\\"\\\\\\n\\u0001/J\xC3\xBC\",\"bad\":\"x\xEF\xBF\xBDy\xEF\xBF\xBD"
                         "\xEF\xBF\xBD\",\"none\":null,\"least\":-9223372036854775808,\"yes\":true,"
                         "\"at\":\"1970-01-01T00:00:00.001Z\",\"never\":null,\"ever\":null,"
-                        "\"list\":[1,{},null]}");
+                        "\"list\":[1,{},null,{\"a\":[1.5]}],\"raw\":{},\"no\":null}");
     assert_int_equal(bytes, strlen(text));
     json_writer_destroy(writer);
 }
