@@ -13,7 +13,7 @@
     X(ACTIVATION_UNKNOWN_KEY, 404, "unknown_key", "this key was never issued here")                     \
     X(ACTIVATION_KEY_DELETED, 410, "key_deleted", "this key was deleted")                               \
     X(ACTIVATION_CANCELLED, 403, "subscription_cancelled", "the subscription of this key is cancelled") \
-    X(ACTIVATION_EXPIRED, 403, "expired", "the subscription of this key has expired")                   \
+    X(ACTIVATION_EXPIRED, 403, "expired", "this key, or its subscription, has expired")                 \
     X(ACTIVATION_KEY_IN_USE, 409, "key_in_use",                                                         \
       "the key runs another installation; ask for a move to take it over")                              \
     X(ACTIVATION_MOVES_EXHAUSTED, 409, "moves_exhausted",                                               \

@@ -1,7 +1,7 @@
 /* The ledger's database: what a later version makes of an older file, what it refuses to forget, and how its
  * lists are found among a million farms. */
 #include "cloud/ledger/key.h"
-#include "cloud/store/rows.h"
+#include "cloud/store/rows_internal.h"
 #include "tests/unit/unit.h"
 
 #include <sqlite3.h>
@@ -275,6 +275,27 @@ static void farms_are_listed_by_status_subscription_and_key(void **state)
     }
 }
 
+/* With a million farms nothing may be looked for one by one. */
+static void no_statement_scans_a_table(void **state)
+{
+    struct world *world = *state;
+#define STATEMENT_SQL(name, sql) sql,
+    static const char *const sqls[] = {STATEMENTS(STATEMENT_SQL)};
+    open_rows(world);
+    for (size_t i = 0; i < COUNT(sqls); i++) {
+        char plan[4096];
+        sqlite3_stmt *statement;
+        (void)snprintf(plan, sizeof plan, "EXPLAIN QUERY PLAN %s", sqls[i]);
+        assert_int_equal(sqlite3_prepare_v2(world->rows->db.handle, plan, -1, &statement, NULL), SQLITE_OK);
+        while (sqlite3_step(statement) == SQLITE_ROW) {
+            const char *step = (const char *)sqlite3_column_text(statement, 3);
+            if (strncmp(step, "SCAN", 4) == 0)
+                fail_msg("%s: %s", sqls[i], step);
+        }
+        (void)sqlite3_finalize(statement);
+    }
+}
+
 static void a_note_stands_apart_from_the_farm(void **state)
 {
     struct world *world = *state;
@@ -342,6 +363,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_ledger_of_version_1_becomes_one_of_version_2, begin, end),
         cmocka_unit_test_setup_teardown(the_audit_log_only_grows, begin, end),
         cmocka_unit_test_setup_teardown(farms_are_listed_by_status_subscription_and_key, begin, end),
+        cmocka_unit_test_setup_teardown(no_statement_scans_a_table, begin, end),
         cmocka_unit_test_setup_teardown(a_note_stands_apart_from_the_farm, begin, end),
         cmocka_unit_test_setup_teardown(held_keys_come_one_by_one, begin, end),
         cmocka_unit_test_setup_teardown(a_subscription_has_one_primary_key, begin, end),
