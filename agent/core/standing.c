@@ -159,10 +159,10 @@ void standing_set_back(struct standing *standing, int64_t before_ms, int64_t now
     usage_set_back(&standing->usage, anew, now_ms);
     for (size_t i = 0; i < STANDING_FORMER_MAX; i++)
         usage_set_back(&standing->former[i].usage, anew, now_ms);
-    if (!in_force(standing))
-        return;
-    standing->term = term_state_at(&standing->grant, now_ms);
-    standing->contact = contact_state_at(&standing->grant, now_ms);
+    if (in_force(standing)) {
+        standing->term = term_state_at(&standing->grant, now_ms);
+        standing->contact = contact_state_at(&standing->grant, now_ms);
+    }
     if (!anew)
         return;
     standing->term_said = term_said_at(&standing->grant, now_ms);

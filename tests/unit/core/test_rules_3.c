@@ -167,6 +167,19 @@ RULE(rule_3_1_time_that_was_days_ahead_begins_anew)
     assert_int_equal(status().ever.at_ms, START + HOURS(24) + MINUTES(7));
 }
 
+RULE(rule_3_1_warnings_begin_anew_where_time_was_days_ahead_though_the_key_was_given_back)
+{
+    grant()->expires_at_ms = START + DAYS(10);
+    entitled();
+    asleep(DAYS(9) + HOURS(12));
+    released();
+    wakes_at(START + HOURS(1));
+    forget();
+    assert_int_equal(activated("farm"), 0);
+    until(START + DAYS(10) - 1);
+    assert_int_equal(said(LOG_term_ends_soon), 2); /* 7 days and 1; 30 had passed */
+}
+
 RULE(rule_3_1_licence_time_is_stored_so_a_restart_repeats_nothing)
 {
     grant()->expires_at_ms = START + MINUTES(5);
@@ -1329,6 +1342,7 @@ int main(void)
         RULE_TEST(rule_3_1_a_grace_that_is_spent_stays_so_when_time_is_set_back_a_little),
         RULE_TEST(rule_3_1_exceeding_never_began_later_than_now),
         RULE_TEST(rule_3_1_time_that_was_days_ahead_begins_anew),
+        RULE_TEST(rule_3_1_warnings_begin_anew_where_time_was_days_ahead_though_the_key_was_given_back),
         RULE_TEST(rule_3_1_licence_time_is_stored_so_a_restart_repeats_nothing),
         RULE_TEST(rule_3_1_a_quiet_farm_stored_it_long_ago_and_no_time_is_lost),
         RULE_TEST(rule_3_1_nothing_follows_from_the_time_zone),
