@@ -878,9 +878,9 @@ static void take_restart(struct rules_model *model, int64_t now_ms)
     model->started = model->in_flight = model->flight_stale = model->failing = false;
     model->reported_at_ms = 0;
     model->report_due_ms = next_report_ms(model, now_ms);
-    if (model->event_ms > model->licence_ms)
-        model->event_ms =
-            model->window_start_ms > model->licence_ms ? model->window_start_ms : model->licence_ms;
+    int64_t at_ms = now_ms < model->licence_ms ? now_ms : model->licence_ms;
+    if (model->event_ms > at_ms)
+        model->event_ms = model->window_start_ms > at_ms ? model->window_start_ms : at_ms;
 }
 
 static bool take(struct rules_model *model, const struct rules_event *event)

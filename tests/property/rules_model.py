@@ -502,7 +502,7 @@ class Farm:
         if verb == "restart":
             self.started, self.batch, self.stale, self.reported_at = False, None, False, 0
             self.report_due = NEVER if self.activation == "none" else self.phase_after(now)
-            self.E = min(self.E, max(self.window_start, self.L))  # it is not stored by itself
+            self.E = min(self.E, max(self.window_start, min(self.L, now)))  # it is not stored by itself
             return True
         self.another_farm = verb == "activate" and (self.usage is None or self.usage.farm_id != words[0])
         self.go_to(now, verb in ("timer", "started"))
