@@ -115,7 +115,7 @@ static void explain_ignored(const struct ignored_list *list, const struct sessio
     char rule_text[CLASSIFY_RULE_TEXT_BYTES];
     struct explain_why why;
     json_time_or_null(list->writer, "connected_at", facts->connected_at_ms);
-    explain_left_out(result, list->rules, rule_text, &why);
+    explain_left_out(facts, result, list->rules, rule_text, &why);
     show_why(list->writer, "why", &why);
 }
 

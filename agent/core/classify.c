@@ -82,6 +82,13 @@ static int deciding_rule(const struct classify_settings *settings, const struct 
     return 0;
 }
 
+bool classify_names_valid(const struct session_facts *facts)
+{
+    return connection_text_valid(facts->host, CONNECTION_HOST_BYTES_MAX) &&
+           connection_text_valid(facts->id, CONNECTION_ID_BYTES_MAX) &&
+           connection_text_valid(facts->user, CONNECTION_USER_BYTES_MAX);
+}
+
 struct classify_result classify(const struct classify_settings *settings, const struct session_facts *facts)
 {
     struct classify_result result = {

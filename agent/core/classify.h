@@ -67,6 +67,9 @@ struct classify_result {
     enum administrator administrator;
 };
 
+/* Whether host, id and user are names that a connection may have. */
+bool classify_names_valid(const struct session_facts *facts);
+
 /* Judges one session. A session that no rule matches is ignored. Never fails. */
 struct classify_result classify(const struct classify_settings *settings, const struct session_facts *facts);
 

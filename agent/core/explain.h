@@ -111,7 +111,8 @@ void explain_connection(const struct tally_entry *entry, const struct explain_co
 
 /* Why a session is no connection. `rules` are those that judged it; `rule_text` is room for one of them and
  * lives as long as *ret. */
-void explain_left_out(const struct classify_result *result, const struct classify_settings *rules,
-                      char rule_text[CLASSIFY_RULE_TEXT_BYTES], struct explain_why *ret);
+void explain_left_out(const struct session_facts *facts, const struct classify_result *result,
+                      const struct classify_settings *rules, char rule_text[CLASSIFY_RULE_TEXT_BYTES],
+                      struct explain_why *ret);
 
 #endif

@@ -154,14 +154,15 @@ void explain_connection(const struct tally_entry *entry, const struct explain_co
         explain_number(explain_say(ret, EXPLAIN_leased), "lease_ends_at", facts->lease_ends_ms);
 }
 
-void explain_left_out(const struct classify_result *result, const struct classify_settings *rules,
-                      char rule_text[CLASSIFY_RULE_TEXT_BYTES], struct explain_why *ret)
+void explain_left_out(const struct session_facts *facts, const struct classify_result *result,
+                      const struct classify_settings *rules, char rule_text[CLASSIFY_RULE_TEXT_BYTES],
+                      struct explain_why *ret)
 {
     *ret = (struct explain_why){0};
     if (result->outcome == CLASSIFY_CLOSING) {
         explain_say(ret, EXPLAIN_closing);
     } else if (result->rule == 0 || (size_t)result->rule > rules->rule_count) {
-        explain_say(ret, EXPLAIN_no_rule_fits);
+        explain_say(ret, classify_names_valid(facts) ? EXPLAIN_no_rule_fits : EXPLAIN_name_not_valid);
     } else {
         struct explain_sentence *sentence = explain_say(ret, EXPLAIN_ignored);
         classify_rule_text(&rules->rules[result->rule - 1], rule_text);

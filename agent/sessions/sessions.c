@@ -48,13 +48,6 @@ static void on_groups_over(uv_timer_t *groups);
 
 /* --- judging -------------------------------------------------------------------------------------------- */
 
-static bool texts_valid(const struct session_facts *facts)
-{
-    return connection_text_valid(facts->host, CONNECTION_HOST_BYTES_MAX) &&
-           connection_text_valid(facts->id, CONNECTION_ID_BYTES_MAX) &&
-           connection_text_valid(facts->user, CONNECTION_USER_BYTES_MAX);
-}
-
 /* A source that knows all that the rules would say needs nobody's groups. */
 static bool needs_groups(const struct session_facts *facts)
 {
@@ -81,7 +74,7 @@ static void judge_session(struct sessions *sessions, struct told_session *sessio
     struct session_facts facts = session->facts;
     struct user_groups groups = {.known = true};
 
-    if (!texts_valid(&facts)) {
+    if (!classify_names_valid(&facts)) {
         session->result = (struct classify_result){.outcome = CLASSIFY_IGNORED};
         return;
     }

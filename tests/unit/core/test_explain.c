@@ -899,6 +899,9 @@ static void what_the_gate_answers(void **state)
     }
 }
 
+#define NOT_VALID \
+    "Does not count: the name of its user, host or session is empty, too long, or not valid text.\n"
+
 static void what_is_left_out(void **state)
 {
     (void)state;
@@ -911,19 +914,31 @@ static void what_is_left_out(void **state)
         enum classify_outcome outcome;
         int rule;
         const char *told;
+        struct session_facts facts;
     } rows[] = {
-        {CLASSIFY_IGNORED, 2,
-         "Does not count: rule 2 ignores it, { user = \"kiosk*\"; kind = \"ignore\"; }.\n"},
-        {CLASSIFY_IGNORED, 0, "Does not count: none of the rules fits it (sessions.rules).\n"},
-        {CLASSIFY_IGNORED, 3, "Does not count: none of the rules fits it (sessions.rules).\n"},
-        {CLASSIFY_CLOSING, 1, "Does not count: it is closing.\n"},
+        {CLASSIFY_IGNORED,
+         2,
+         "Does not count: rule 2 ignores it, { user = \"kiosk*\"; kind = \"ignore\"; }.\n",
+         {.host = "h1", .id = "1", .user = "kiosk1"}},
+        {CLASSIFY_IGNORED,
+         0,
+         "Does not count: none of the rules fits it (sessions.rules).\n",
+         {.host = "h1", .id = "1", .user = "alice"}},
+        {CLASSIFY_IGNORED,
+         3,
+         "Does not count: none of the rules fits it (sessions.rules).\n",
+         {.host = "h1", .id = "1", .user = "alice"}},
+        {CLASSIFY_CLOSING, 1, "Does not count: it is closing.\n", {.host = "h1", .id = "1", .user = "alice"}},
+        {CLASSIFY_IGNORED, 0, NOT_VALID, {.host = "h1", .id = "1", .user = "a\xff"}},
+        {CLASSIFY_IGNORED, 0, NOT_VALID, {.host = "h1", .id = "", .user = "alice"}},
+        {CLASSIFY_IGNORED, 0, NOT_VALID, {.host = "h\n", .id = "1", .user = "alice"}},
     };
     for (size_t i = 0; i < COUNT(rows); i++) {
         const struct classify_result result = {.outcome = rows[i].outcome, .rule = rows[i].rule};
         char rule_text[CLASSIFY_RULE_TEXT_BYTES];
         struct explain_why why;
         struct told told = {.bytes = 0};
-        explain_left_out(&result, &settings, rule_text, &why);
+        explain_left_out(&rows[i].facts, &result, &settings, rule_text, &why);
         tell_why(&told, "", &why);
         assert_string_equal(told.text, rows[i].told);
     }

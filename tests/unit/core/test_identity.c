@@ -68,6 +68,32 @@ static void keys(void **state)
     }
 }
 
+/* The same table is in farmgate.conf(5). */
+static void the_cases_of_the_manual(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *one, *other;
+        bool same;
+        const char *because;
+    } cases[] = {
+#define IDENTITY_CASE(one, other, same, because) {one, other, same, because},
+#include "agent/core/identity_cases.def"
+#undef IDENTITY_CASE
+    };
+    static const struct identity_alias alias = {"corp.example", "CORP"};
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        char one[IDENTITY_KEY_BYTES_MAX], other[IDENTITY_KEY_BYTES_MAX];
+        identity_key(cases[i].one, &alias, 1, one);
+        identity_key(cases[i].other, &alias, 1, other);
+        if ((strcmp(one, other) == 0) != cases[i].same)
+            fail_msg("%s and %s: %s", cases[i].one, cases[i].other, cases[i].because);
+        for (size_t j = 0; j < i; j++) /* each is told once */
+            assert_false(strcmp(cases[i].one, cases[j].one) == 0 &&
+                         strcmp(cases[i].other, cases[j].other) == 0);
+    }
+}
+
 static void folding_twice_is_folding_once(void **state)
 {
     (void)state;
@@ -141,6 +167,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(domains),
         cmocka_unit_test(keys),
+        cmocka_unit_test(the_cases_of_the_manual),
         cmocka_unit_test(folding_twice_is_folding_once),
         cmocka_unit_test(the_longest_name_fits),
         cmocka_unit_test(an_alias_too_long_is_none),
