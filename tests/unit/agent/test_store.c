@@ -377,8 +377,9 @@ static void test_later_actions_replace_earlier_ones(void **state)
                                    .connection = connection_of("ts1", "c2", "carol")});
     for (uint64_t i = 1; i <= 5; i++)
         add_window(fixture, i);
-    add(fixture, &(struct persist){.type = PERSIST_SET_ASIDE, .acknowledged = {2, "overlaps"}});
-    add(fixture, &(struct persist){.type = PERSIST_ACKNOWLEDGED, .acknowledged = {3, NULL}});
+    add(fixture,
+        &(struct persist){.type = PERSIST_SET_ASIDE, .acknowledged = {.sequence = 2, .reason = "overlaps"}});
+    add(fixture, &(struct persist){.type = PERSIST_ACKNOWLEDGED, .acknowledged = {.sequence = 3}});
     assert_int_equal(commit(fixture), 0);
     reopen(fixture);
     const struct core_saved *core = &fixture->loaded->core;
@@ -583,8 +584,9 @@ static void test_windows_are_asked_for(void **state)
     activate(fixture);
     for (uint64_t i = 0; i < 6; i++)
         add_window(fixture, i);
-    add(fixture, &(struct persist){.type = PERSIST_SET_ASIDE, .acknowledged = {3, "too long"}});
-    add(fixture, &(struct persist){.type = PERSIST_ACKNOWLEDGED, .acknowledged = {4, NULL}});
+    add(fixture,
+        &(struct persist){.type = PERSIST_SET_ASIDE, .acknowledged = {.sequence = 3, .reason = "too long"}});
+    add(fixture, &(struct persist){.type = PERSIST_ACKNOWLEDGED, .acknowledged = {.sequence = 4}});
     assert_int_equal(commit(fixture), 0);
 
     static const struct {
@@ -693,7 +695,7 @@ static void test_old_history_goes(void **state)
     assert_int_equal(commit_files(fixture, identity_of("farm-1"), licence_of("farm-1")), 0);
     add(fixture, &(struct persist){.type = PERSIST_WINDOW, .window = old});
     add(fixture, &(struct persist){.type = PERSIST_WINDOW, .window = older});
-    add(fixture, &(struct persist){.type = PERSIST_ACKNOWLEDGED, .acknowledged = {1, NULL}});
+    add(fixture, &(struct persist){.type = PERSIST_ACKNOWLEDGED, .acknowledged = {.sequence = 1}});
     add(fixture, &(struct persist){.type = PERSIST_WINDOW, .window = unsent});
     add(fixture, &(struct persist){.type = PERSIST_DAY, .day = {NOON - 401 * DAY_MS, {0}}});
     add(fixture, &(struct persist){.type = PERSIST_DAY, .day = {NOON - 399 * DAY_MS, {0}}});
@@ -1085,7 +1087,8 @@ static void test_a_store_that_cannot_open_yet_serves_the_licence_and_tries_again
     window.sequence = first_sequence;
     add(fixture, &(struct persist){.type = PERSIST_WINDOW, .window = window});
     add(fixture, &(struct persist){.type = PERSIST_RUNNING, .running = {window_of(6), lower, lower}});
-    add(fixture, &(struct persist){.type = PERSIST_ACKNOWLEDGED, .acknowledged = {first_sequence, NULL}});
+    add(fixture,
+        &(struct persist){.type = PERSIST_ACKNOWLEDGED, .acknowledged = {.sequence = first_sequence}});
     assert_int_equal(commit(fixture), 0);
     reopen(fixture);
     const struct core_saved *core = &fixture->loaded->core;
