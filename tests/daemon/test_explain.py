@@ -3,11 +3,14 @@
 comes to: what it prints is what the API tells, sentence by sentence; and the examples of farmgate(1) are real.
      test_explain.py BUILD"""
 import ctypes
+import http.server
 import json
 import os
 import re
 import signal
+import socketserver
 import sys
+import threading
 
 from harness import Agent, Authority, Place, Tap, wait_until
 
@@ -250,6 +253,61 @@ def revoked(reader, authority):
     reader.sentences("revoked", "root", has=("The gate lets root come back to the session on ts1; published resources stay closed.",))
 
 
+# --- what no agent without logind tells --------------------------------------------------------------------------------------
+
+class TellsThis(http.server.BaseHTTPRequestHandler):
+    """An agent that gives one answer."""
+
+    def do_GET(self):
+        body = json.dumps(self.server.answer).encode()
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def address_string(self):
+        return "a socket"
+
+    def log_message(self, *_):
+        pass
+
+
+def printed(agent, place, answer):
+    path = place.join("told.sock")
+    with socketserver.UnixStreamServer(path, TellsThis) as server:
+        server.answer = answer
+        thread = threading.Thread(target=server.handle_request)
+        thread.start()
+        done = agent.ctl("explain", socket_path=path, env={"TZ": "Europe/Berlin"})
+        thread.join()
+    os.unlink(path)
+    return done
+
+
+def left_out(agent, place):
+    """Sessions that are no connections, sentences of a newer agent, and more than there is room for."""
+    told = json.loads(agent.ctl("explain", "--json").stdout)
+    rule = '{ service = "sshd*"; kind = "ignore"; }'
+    told["ignored"] = [
+        {"host": "ts1", "id": "c4", "user": None, "connected_at": None, "why": [{"code": "closing", "text": "", "fields": {}}]},
+        {"host": "ts1", "id": "88", "user": "alice\x1b[2J", "connected_at": told["now"],
+         "why": [{"code": "ignored", "text": "", "fields": {"rule": 5, "rule_text": rule}},
+                 {"code": "of_a_newer_agent", "text": "As {told} then.", "fields": {"told": [1, {"two": 2}]}}]}]
+    told["more"] = True
+    told["users"], told["connections"], told["new_member"] = [], [], {"why": 7}
+    done = printed(agent, place, told)
+    shown = unwrapped(done.stdout)
+    tap.ok(re.search(r"^USER +SESSION +SINCE \(CES?T\) +WHY IT IS NO CONNECTION\n- +ts1 c4 +- +Does not count: it is closing\.\n"
+                     r"alice\?\[2J +ts1 88 +\w{3} \d\d:\d\d +Does not count: rule 5 ignores it, \{ service = \"sshd\*\"; kind = "
+                     r"\"ignore\"; \}\. As \{told\} then\.\n", shown, re.M), "left out: why, by which rule, and nothing steers the terminal",
+           done.stdout + done.stderr)
+    tap.ok("USER   COUNTS" not in shown and shown.endswith("there are more; ask for one user"), "left out: that there are more", shown)
+    for wrong in ({"users": 7}, [], {"verdict": {"why": [7]}}):
+        done = printed(agent, place, wrong)
+        tap.ok(done.returncode == 65 and "not as expected" in done.stderr, "an answer that is none: 65", done.stderr)
+
+
 def main():
     with Place() as place:
         authority = Authority(place, BUILD).start()
@@ -263,6 +321,7 @@ def main():
         not_activated(reader)
         agent.activate(authority.new_key(25))
         counted(reader)
+        left_out(agent, place)
         believe_for_ever()
         agent.process.send_signal(signal.SIGHUP)
         wait_until(lambda: "leased" not in agent.ctl("explain", "carol", "--json").stdout)
