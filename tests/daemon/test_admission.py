@@ -178,7 +178,7 @@ def test_reload():
                   "who got in all the same begins the grace, at once with overuse_settle = 0, and it lets in more")
 
 
-def test_present():
+def rule_4_note_3_present_names_who_may_come_back():
     with Farm(3, ALIASES) as agent:
         agent.put("h1", "1", "CORP\\Wina")
         agent.put("h2", "1", "Gina@Corp.Example")
@@ -206,7 +206,7 @@ def after_stop(agent, conf=None):
                           timeout=10, check=False)
 
 
-def test_ends():
+def rule_4_note_4_only_a_deactivation_survives_the_agents_end():
     with Farm(2) as agent:
         full(agent)
         crowd = ("full", ["alice", "bob", "shell"], True)
@@ -323,8 +323,8 @@ def main():
     test_whom_it_admits()
     test_strict()
     test_reload()
-    test_present()
-    test_ends()
+    rule_4_note_3_present_names_who_may_come_back()
+    rule_4_note_4_only_a_deactivation_survives_the_agents_end()
     test_start_cleans()
     test_refusals()
     test_slow_names()

@@ -295,6 +295,24 @@ static void set_back_warnings_begin_anew_only_after_more_than_a_day(void **state
     }
 }
 
+static void set_back_term_and_contact_follow_at_once(void **state)
+{
+    (void)state;
+    struct standing standing = active("a");
+    standing.grant.expires_at_ms = T0;
+    standing.grant.refresh_by_ms = T0 + DAY;
+    standing_pass(&standing, T0 + 30 * DAY);
+    assert_int_equal(standing.term, TERM_EXPIRED);
+    assert_int_equal(standing.contact, CONTACT_STALE);
+    standing_set_back(&standing, T0 + 30 * DAY, T0 + 30 * DAY - 1);
+    assert_int_equal(standing.term, TERM_EXPIRY_GRACE);
+    assert_int_equal(standing.contact, CONTACT_STALE);
+    standing_set_back(&standing, T0 + 30 * DAY - 1, T0 + DAY - 1);
+    assert_int_equal(standing.contact, CONTACT_FRESH);
+    standing_set_back(&standing, T0 + DAY - 1, T0 - 1);
+    assert_int_equal(standing.term, TERM_VALID);
+}
+
 static void set_back_former_farms_do_not_gain_time_either(void **state)
 {
     (void)state;
@@ -346,6 +364,7 @@ int main(void)
         cmocka_unit_test(at_rest_nothing_is_due_and_nothing_moves),
         cmocka_unit_test(warnings_only_add_up),
         cmocka_unit_test(set_back_warnings_begin_anew_only_after_more_than_a_day),
+        cmocka_unit_test(set_back_term_and_contact_follow_at_once),
         cmocka_unit_test(set_back_former_farms_do_not_gain_time_either),
         cmocka_unit_test(set_back_at_rest_too),
         cmocka_unit_test(only_none_and_revoked_close),
