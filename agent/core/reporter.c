@@ -7,6 +7,8 @@
 #include <string.h>
 
 #define ROOM_FIRST 64 /* windows; had at creation, so that a window always finds a place */
+/* More than the longest queue, so that a full one is moved to the front now and then only. */
+#define ROOM_LAST (REPORTER_QUEUE_MAX + REPORTER_QUEUE_MAX / 4)
 
 struct reporter {
     char farm_id[GRANT_ID_BYTES_MAX + 1]; /* "" before the first start; kept while stopped */
@@ -126,7 +128,7 @@ static void drop_oldest(struct reporter *reporter)
 
 static void grow(struct reporter *reporter)
 {
-    size_t room = reporter->room * 2 < REPORTER_QUEUE_MAX ? reporter->room * 2 : REPORTER_QUEUE_MAX;
+    size_t room = reporter->room * 2 < ROOM_LAST ? reporter->room * 2 : ROOM_LAST;
     struct window *windows =
         room > reporter->room ? realloc(reporter->windows, room * sizeof(*windows)) : NULL;
     if (windows == NULL)
@@ -140,7 +142,7 @@ static void append(struct reporter *reporter, const struct window *window)
 {
     if (reporter->count == reporter->room)
         grow(reporter);
-    if (reporter->count == reporter->room)
+    if (reporter->count == reporter->room || reporter->count == REPORTER_QUEUE_MAX)
         drop_oldest(reporter);
     if (reporter->first + reporter->count == reporter->room) {
         memmove(reporter->windows, reporter->windows + reporter->first,
@@ -203,9 +205,8 @@ bool reporter_set_aside(struct reporter *reporter, uint64_t sequence)
     for (size_t i = 0; i < reporter->flight_count; i++) {
         if (windows[i].sequence != sequence)
             continue;
-        memmove(windows + i, windows + i + 1, (reporter->count - i - 1) * sizeof(*windows));
-        reporter->count--;
-        reporter->flight_count--;
+        memmove(windows + 1, windows, i * sizeof(*windows)); /* of a long queue the shorter side */
+        drop_oldest(reporter);
         return true;
     }
     return false;
