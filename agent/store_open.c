@@ -156,7 +156,7 @@ static void reconcile(struct store_loaded *loaded)
     const struct store_identity *identity = &loaded->identity;
     bool ours = identity->farm_token[0] != '\0' && strcmp(standing->grant.farm_id, identity->farm_id) == 0;
     if (standing->activation != ACTIVATION_NONE && !ours && !loaded->identity_was_recovered) {
-        standing->activation = ACTIVATION_NONE;
+        standing_release(standing);
         loaded->licence.entitlement[0] = '\0';
     }
 }

@@ -861,11 +861,13 @@ static void test_a_revoked_farm_does_not_revoke_the_next_one(void **state)
     struct fixture *fixture = *state;
     struct store_licence revoked = *licence_of("farm-1");
     revoked.standing.activation = ACTIVATION_REVOKED;
+    revoked.standing.usage = (struct usage){.state = USAGE_SETTLING, .exceeding_since_ms = 1000};
     open_store(fixture);
     assert_int_equal(commit_files(fixture, identity_of("farm-1"), &revoked), 0);
     assert_int_equal(commit_files(fixture, identity_of("farm-2"), NULL), 0); /* the licence is not written */
     reopen(fixture);
     assert_int_equal(fixture->loaded->core.standing.activation, ACTIVATION_NONE);
+    assert_int_equal(fixture->loaded->core.standing.usage.exceeding_since_ms, 0); /* nothing runs meanwhile */
     assert_string_equal(fixture->loaded->core.farm_id, "farm-2");
 }
 
