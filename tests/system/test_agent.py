@@ -303,6 +303,48 @@ def test_hook(tap, site):
     host.run("systemctl", "disable", "--quiet", "--now", "farmgate-hook")
 
 
+def test_reclaim(tap, site, clients):
+    """The way of farmgate-events(7): a forgotten session is ended by the shipped hook, in a service that may."""
+    host = site.host
+    hooks = host.try_run("ls", "/usr/libexec/farmgate/reclaim", "/usr/local/libexec/farmgate/reclaim").stdout.split()
+    tap.equal(len(hooks), 1, "the hook is installed")
+    host.run("ln", "-sf", hooks[0], "/etc/farmgate/hook")
+    host.run("systemctl", "enable", "--quiet", "--now", "farmgate-hook")  # as root, as its administrator has allowed
+    clients["dave"] = host.rdp("dave")
+    everybody = {"alice": desktop(), "admin1": ADMIN, "dave": desktop()}
+    site.expect("three are on", 2, everybody, 25)
+    session = site.of("dave")[0]["id"]
+    for user in ("admin1", "alice", "dave"):
+        clients[user].close()
+        everybody[user] = everybody[user][:2] + ("disconnected",) + everybody[user][3:]
+    site.expect("and have left their sessions", 2, everybody)
+    shown = host.run("farmgate", "connections", "--disconnected")
+    tap.ok("3 disconnected sessions of 3 users; without them, administrators' left alone, there would be 2 concurrent users "
+           "fewer" in shown, "which is shown, with what it would save", shown)
+    clients["alice"] = host.rdp("alice")
+    everybody["alice"] = desktop()
+    site.expect("one comes back", 2, everybody, 25)
+    site.configure("Ask Frida.", more='reclaim: { disconnected_for = "10s"; };\n')
+    host.run("systemctl", "reload", "farmgated")
+    del everybody["dave"]
+    site.expect("the hook ends the other one's, but not the administrator's", 1, everybody, 30)
+    tap.ok(wait_until(lambda: not host.has_session("dave", "xrdp-sesman"), 10, every=0.2), "logind knows it no more")
+    tap.ok(wait_until(lambda: said(site, "session_reclaimed", "dave"), 5, every=0.2), "and the journal has who did it",
+           host.run("journalctl", "-q", "--no-pager", "-u", "farmgate-hook"))
+    stored = [json.loads(line) for line in host.run("farmgate", "events", "--after", "0", "--json").splitlines()]
+    story = [one["code"] for one in stored if one.get("session") == session and one.get("user") == "dave"]
+    tap.equal((story[:3], sorted(story[3:])), (["connection_opened", "connection_changed", "reclaim_due"],
+                                               ["connection_ended", "session_reclaimed"]), "its events tell the story")
+    tap.equal([one["user"] for one in stored if one["code"] == "reclaim_due"], ["dave"], "nobody else was due")
+    host.run("systemctl", "disable", "--quiet", "--now", "farmgate-hook")
+    host.run("rm", "/etc/farmgate/hook")
+    site.configure("Ask Frida.")
+    host.run("systemctl", "reload", "farmgated")
+    clients["admin1"] = host.rdp("admin1")
+    site.expect("the administrator comes back to his", 1, {"alice": desktop(), "admin1": ADMIN}, 25)
+    del clients["dave"]
+
+
 def expect_refused(tap, host, user, name, text="Ask Frida."):
     """xrdp's own log tells how an RDP log-in ended: with the text of the gate."""
     def log():
@@ -517,6 +559,7 @@ def main():
             test_journal(tap, site)
             test_reload(tap, site)
             test_hook(tap, site)
+            test_reclaim(tap, site, clients)
             test_closed(tap, site, clients)
             test_survives_stop(tap, site)
             test_boot(tap, site, clients)
