@@ -10,7 +10,8 @@
 #include <string.h>
 
 #define FARM_ID_RANDOM_BYTES 12
-#define TOKEN_RANDOM_BYTES   32
+#define TOKEN_RAW_BYTES      32
+#define TOKEN_CONTEXT        "farmgate-farm-token-v1"
 
 /* Copies a text that fits by the callers' checks. */
 static void copy(char *ret, size_t ret_bytes, const char *text)
@@ -26,21 +27,36 @@ static void hash_token(const char *token, unsigned char ret[ROWS_TOKEN_HASH_BYTE
                              0);
 }
 
-/* The last token that was used stays good until the fresh one is first used: the answer that carries it may
- * get lost, and more than once. */
-static int give_token(struct rows *rows, const char *farm_id, char ret[MESSAGE_TOKEN_BYTES_MAX + 1],
-                      struct error_detail *ret_detail)
+/* The token that follows the one used last, which only the authority's secret tells. A farm that is activated
+ * again before it used its token gets the same once more: be the answer lost, or the request sent again by
+ * somebody in between, the farm has the right one. */
+static void next_token(const struct authority *authority, const char *farm_id,
+                       const unsigned char used[ROWS_TOKEN_HASH_BYTES], char ret[MESSAGE_TOKEN_BYTES_MAX + 1])
+{
+    crypto_generichash_state state;
+    unsigned char token[TOKEN_RAW_BYTES];
+    (void)crypto_generichash_init(&state, authority->key.secret_key, sizeof authority->key.secret_key,
+                                  sizeof token);
+    (void)crypto_generichash_update(&state, (const unsigned char *)TOKEN_CONTEXT, sizeof TOKEN_CONTEXT);
+    (void)crypto_generichash_update(&state, used, ROWS_TOKEN_HASH_BYTES);
+    (void)crypto_generichash_update(&state, (const unsigned char *)farm_id, strlen(farm_id));
+    (void)crypto_generichash_final(&state, token, sizeof token);
+    (void)sodium_bin2base64(ret, MESSAGE_TOKEN_BYTES_MAX + 1, token, sizeof token,
+                            sodium_base64_VARIANT_URLSAFE_NO_PADDING);
+}
+
+/* The last token that was used stays good until the next one is first used: the answer that carries that may
+ * get lost. */
+static int give_token(const struct authority *authority, struct rows *rows, const char *farm_id,
+                      char ret[MESSAGE_TOKEN_BYTES_MAX + 1], struct error_detail *ret_detail)
 {
     struct rows_tokens tokens;
     int error = rows_tokens(rows, farm_id, &tokens, ret_detail);
     if (error != 0)
         return error;
-    unsigned char random[TOKEN_RANDOM_BYTES];
-    randombytes_buf(random, sizeof random);
-    (void)sodium_bin2base64(ret, MESSAGE_TOKEN_BYTES_MAX + 1, random, sizeof random,
-                            sodium_base64_VARIANT_URLSAFE_NO_PADDING);
     if (sodium_is_zero(tokens.former, sizeof tokens.former))
         memcpy(tokens.former, tokens.newest, sizeof tokens.former);
+    next_token(authority, farm_id, tokens.former, ret);
     hash_token(ret, tokens.newest);
     return rows_tokens_put(rows, farm_id, &tokens, ret_detail);
 }
@@ -316,7 +332,7 @@ static int complete_activation(const struct authority *authority, struct rows *r
         error = audit_activation(rows, &author, decision, ret_detail);
     if (error == 0 && farm->licence_id != 0)
         error = replace_trial(rows, &author, request->installation_id, ret_detail);
-    return error != 0 ? error : give_token(rows, farm->id, ret->farm_token, ret_detail);
+    return error != 0 ? error : give_token(authority, rows, farm->id, ret->farm_token, ret_detail);
 }
 
 int authority_activate(const struct authority *authority, struct rows *rows,

@@ -179,12 +179,31 @@ static void test_lost_answers_burn_nothing(void **state)
         if (i == 0)
             assert_true(report(world, farm_id, tokens[0], START_MS));
     }
-    assert_true(report(world, farm_id, tokens[0], START_MS)); /* the last one that arrived */
-    assert_false(report(world, farm_id, tokens[1], START_MS));
-    assert_false(report(world, farm_id, tokens[2], START_MS));
+    assert_string_not_equal(tokens[0], tokens[1]);
+    assert_string_equal(tokens[1], tokens[2]); /* none of them has been used: whichever arrives is right */
+    assert_string_equal(tokens[1], tokens[3]);
+    assert_true(report(world, farm_id, tokens[0], START_MS)); /* the one used last */
     assert_true(report(world, farm_id, tokens[3], START_MS));
-    assert_false(report(world, farm_id, tokens[0], START_MS)); /* the fresh one has been used */
+    assert_false(report(world, farm_id, tokens[0], START_MS)); /* the next one has been used */
     assert_true(report(world, farm_id, tokens[3], START_MS));
+}
+
+/* A request that was on its way for long, or was sent twice by somebody in between, arrives when the farm
+ * has its token already. */
+static void test_late_requests_burn_nothing(void **state)
+{
+    struct world *world = *state;
+    char key[32], token[64], farm_id[64];
+    new_key(world, 10, "1y", key);
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(activate(world, key, "A", false, START_MS + i), ACTIVATION_GRANTED);
+        (void)strcpy(token, world->activation.answer.farm_token);
+        (void)strcpy(farm_id, world->activation.answer.farm_id);
+    }
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(activate(world, key, "A", false, START_MS + 10 + i), ACTIVATION_GRANTED);
+        assert_true(report(world, farm_id, token, START_MS + 10 + i));
+    }
 }
 
 static void test_who_may_report(void **state)
@@ -571,6 +590,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_a_key_from_first_to_last, begin, end),
         cmocka_unit_test_setup_teardown(test_lost_answers_burn_nothing, begin, end),
+        cmocka_unit_test_setup_teardown(test_late_requests_burn_nothing, begin, end),
         cmocka_unit_test_setup_teardown(test_who_may_report, begin, end),
         cmocka_unit_test_setup_teardown(test_reports_are_kept_once, begin, end),
         cmocka_unit_test_setup_teardown(test_release_and_the_administrator, begin, end),
