@@ -75,6 +75,7 @@ struct host {
     struct surroundings around;
 
     struct machine machine;
+    bool concerned; /* anything happens to it */
     bool powered;
     int64_t asleep_ms; /* until when */
     int64_t late_ms;   /* timers come so much late after a sleep */

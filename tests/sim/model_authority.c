@@ -114,23 +114,11 @@ static void close_farm(struct model_authority *authority, struct model_farm_acco
         key->holder = -1;
 }
 
+/* A token stays good until a later one is used: an answer that is lost, or a request that comes late, burns
+ * nothing. */
 static bool has_token(const struct model_farm_account *farm, uint64_t token)
 {
-    return farm != NULL && token != 0 && (token == farm->newest_token || token == farm->former_token);
-}
-
-/* The last token that was used stays good until the fresh one is used. */
-static void use_token(struct model_farm_account *farm, uint64_t token)
-{
-    if (token == farm->newest_token)
-        farm->former_token = 0;
-}
-
-static void give_token(struct model_authority *authority, struct model_farm_account *farm)
-{
-    if (farm->former_token == 0)
-        farm->former_token = farm->newest_token;
-    farm->newest_token = ++authority->tokens;
+    return farm != NULL && token != 0 && token >= farm->used_token && token <= farm->newest_token;
 }
 
 /* ---- activation (RULES §3.13) -------------------------------------------------------------------------- */
@@ -184,7 +172,7 @@ void model_authority_activate(struct model_authority *authority, unsigned host, 
     witness_note(authority->witness, key == PLAN_TRIAL ? HAPPENED_TRIAL : HAPPENED_ACTIVATED);
     farm->active = true;
     issue(authority, farm, &ret->grant);
-    give_token(authority, farm);
+    farm->newest_token = ++authority->tokens;
     ret->token = farm->newest_token;
 }
 
@@ -195,7 +183,7 @@ void model_authority_release(struct model_authority *authority, const char *farm
     *ret = (struct model_answer){.type = ANSWER_UNKNOWN};
     if (!has_token(farm, token))
         return;
-    use_token(farm, token);
+    farm->used_token = token;
     close_farm(authority, farm);
     ret->type = ANSWER_GRANTED;
     issue(authority, farm, &ret->grant);
@@ -296,7 +284,7 @@ void model_authority_report(struct model_authority *authority, const char *farm_
     *ret = (struct model_answer){.type = ANSWER_UNKNOWN};
     if (!has_token(farm, token))
         return;
-    use_token(farm, token);
+    farm->used_token = token;
     assert(count <= REPORTER_BATCH_MAX);
     for (size_t i = 0; i < count; i++) {
         bool lost = authority->forgets && windows[i].sequence % 50 == 0;

@@ -34,7 +34,7 @@ struct model_farm_account {
     int key;       /* PLAN_TRIAL: none */
     bool active;
     int64_t trial_ends_ms;
-    uint64_t serial, newest_token, former_token;
+    uint64_t serial, newest_token, used_token; /* good are those from the one used last to the newest */
     int64_t issued_ms;
     struct model_seen *seen; /* by sequence */
     size_t seen_count, seen_room;

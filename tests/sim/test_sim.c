@@ -264,6 +264,10 @@ static int replay(const struct options *options)
         print_failure(plan, options->mistake, &outcome);
         print_kept(plan);
     }
+    for (unsigned i = 0; i < HAPPENED_MAX; i++) {
+        if (outcome.witness.happened[i] > 0)
+            printf("# %s: %" PRIu64 "\n", happening_text(i), outcome.witness.happened[i]);
+    }
     printf("1..1\n%s 1 - seed %" PRIu64 "\n", outcome.witness.failed == CHECK_NONE ? "ok" : "not ok",
            options->seed);
     plan_destroy(plan);

@@ -289,6 +289,20 @@ static void on_judged(void *data, const struct model_farm_account *farm, const s
     ledger_judged(&host->ledger, host_farm(host, farm->farm_id), window, accepted, repeated);
 }
 
+/* Hosts to which nothing happens stay out of it, as most do when a run is shrunk. */
+static void power_on(struct world *world)
+{
+    const struct plan *plan = world->plan;
+    for (size_t i = 0; i < plan->count; i++) {
+        if (plan->items[i].host != PLAN_EVERYBODY)
+            world->hosts[plan->items[i].host].concerned = true;
+    }
+    for (unsigned i = 0; i < plan->host_count; i++) {
+        if (world->hosts[i].concerned)
+            host_power_on(&world->hosts[i], plan->hosts[i].wall_error_ms);
+    }
+}
+
 static void begin(struct world *world, const struct plan *plan, enum mistake mistake, int traced)
 {
     *world = (struct world){.plan = plan, .now_ms = plan->begin_ms};
@@ -313,10 +327,9 @@ static void begin(struct world *world, const struct plan *plan, enum mistake mis
                                   .witness = &world->witness,
                                   .network = &world->network,
                                   .traced = traced};
-    for (unsigned i = 0; i < plan->host_count; i++) {
+    for (unsigned i = 0; i < plan->host_count; i++)
         host_init(&world->hosts[i], i, plan, &around);
-        host_power_on(&world->hosts[i], plan->hosts[i].wall_error_ms);
-    }
+    power_on(world);
 }
 
 /* Every fault ends; machines run with the right time, and nobody comes any more. */
@@ -332,7 +345,8 @@ static void heal(struct world *world)
             host_resume(host);
         host->late_ms = host->store_fails_ms = 0;
         memset(host->crash_armed, 0, sizeof(host->crash_armed));
-        host_power_on(host, 0);
+        if (host->concerned)
+            host_power_on(host, 0);
         jump(host, 0);
     }
 }
@@ -350,7 +364,7 @@ static void close_books(struct world *world)
 {
     for (unsigned i = 0; i < world->plan->host_count; i++) {
         struct host *host = &world->hosts[i];
-        if (host->core == NULL || !host->ready)
+        if (host->concerned && (host->core == NULL || !host->ready))
             witness_fail(&world->witness, CHECK_STEPS, i, "healed, and no agent runs");
         else
             ledger_check_healed(&host->ledger);
@@ -384,7 +398,8 @@ static void end(struct world *world, struct outcome *ret)
     ret->witness.true_ms = NULL;
     for (unsigned i = 0; i < world->plan->host_count; i++) {
         ret->steps += world->hosts[i].steps;
-        ret->host_days += (uint64_t)((world->now_ms - world->plan->begin_ms) / DAY_MS);
+        if (world->hosts[i].concerned)
+            ret->host_days += (uint64_t)((world->now_ms - world->plan->begin_ms) / DAY_MS);
         host_finish(&world->hosts[i]);
     }
     free(world->hosts);
