@@ -22,9 +22,12 @@ bool core_reports(const struct core *core)
 static void correct_clock(struct core *core, int64_t issued_at_ms)
 {
     int64_t by_ms = issued_at_ms - core->clock_ms;
+    bool is_said = by_ms <= -CORE_CLOCK_SAID_MS || by_ms >= CORE_CLOCK_SAID_MS;
+    if (is_said)
+        core_reclaim_corrected(core, by_ms);
     core_move_time(core, issued_at_ms, false);
     reporter_corrected(core->reporter, issued_at_ms);
-    if (by_ms > -CORE_CLOCK_SAID_MS && by_ms < CORE_CLOCK_SAID_MS)
+    if (!is_said)
         return;
     struct log_event event = {.code = LOG_clock_corrected};
     log_event_number(&event, "seconds", by_ms / 1000);

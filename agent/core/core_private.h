@@ -68,6 +68,8 @@ int core_session_event(struct core *core, const struct core_event *event);
  * could not be kept. */
 int64_t core_follow_state(struct core *core, const struct roster_change *change);
 int core_restore_disconnected(struct core *core, const struct core_saved *saved, int64_t now_ms);
+/* The authority's time corrects licence time by so much: ages stay what they are. Before time moves. */
+void core_reclaim_corrected(struct core *core, int64_t by_ms);
 /* Licence time was set back: none is disconnected since later. */
 void core_reclaim_set_back(struct core *core);
 /* When the next connection has been disconnected for as long as is allowed, licence time, not before now;

@@ -2,7 +2,11 @@
  *
  * Since when is licence time, as of everything that lasts: the instant at which the agent learnt of it. It is
  * stored with the connection; a connection of which it is not known, for want of memory or because an older
- * version stored it, is disconnected since it is looked at next. */
+ * version stored it, is disconnected since it is looked at next.
+ *
+ * Elsewhere a correction forward is time that passes. Here it is not: a clock that was years behind would
+ * have every session ended that somebody has just left. When the authority's signed time corrects licence
+ * time by so much that it is said, since when moves with it, and the age stays what it was. */
 #include "core_private.h"
 #include "reclaim.h"
 
@@ -42,6 +46,11 @@ static void store_anew(void *data, uint32_t number)
     struct persist persist = {.type = PERSIST_CONNECTION, .connection = roster_at(core->roster, number)};
     persist.connection.disconnected_at_ms = disconnected_since(&core->disconnected, number);
     core_persist(core, &persist);
+}
+
+void core_reclaim_corrected(struct core *core, int64_t by_ms)
+{
+    disconnected_shift(&core->disconnected, by_ms, store_anew, core);
 }
 
 void core_reclaim_set_back(struct core *core)

@@ -42,16 +42,14 @@ static uint32_t hash_of(uint32_t connection)
     return connection * UINT32_C(2654435769);
 }
 
+/* The hash is one-to-one: what has it is it. */
 static uint32_t find(const struct disconnected *disconnected, uint32_t connection)
 {
-    uint32_t hash = hash_of(connection), number;
+    uint32_t hash = hash_of(connection);
     if (disconnected->index.count == 0)
         return DISCONNECTED_NONE;
     uint32_t position = hash_index_home(&disconnected->index, hash);
-    while ((number = hash_index_candidate(&disconnected->index, hash, &position)) != DISCONNECTED_NONE)
-        if (record_at(disconnected, number)->connection == connection)
-            break;
-    return number;
+    return hash_index_candidate(&disconnected->index, hash, &position);
 }
 
 /* ---- the list ------------------------------------------------------------------------------------------ */
@@ -127,14 +125,27 @@ int64_t disconnected_since(const struct disconnected *disconnected, uint32_t con
     return number == DISCONNECTED_NONE ? 0 : record_at(disconnected, number)->since_ms;
 }
 
-void disconnected_cut(struct disconnected *disconnected, int64_t now_ms, disconnected_cut_fn *cut, void *data)
+void disconnected_cut(struct disconnected *disconnected, int64_t now_ms, disconnected_moved_fn *moved,
+                      void *data)
 {
     uint32_t number = disconnected->newest;
     while (number != DISCONNECTED_NONE && record_at(disconnected, number)->since_ms > now_ms) {
         struct record *record = record_at(disconnected, number);
         record->since_ms = now_ms;
         number = record->older;
-        cut(data, record->connection);
+        moved(data, record->connection);
+    }
+}
+
+void disconnected_shift(struct disconnected *disconnected, int64_t by_ms, disconnected_moved_fn *moved,
+                        void *data)
+{
+    for (uint32_t number = disconnected->oldest; number != DISCONNECTED_NONE;) {
+        struct record *record = record_at(disconnected, number);
+        int64_t since_ms = record->since_ms + by_ms;
+        record->since_ms = since_ms > 0 ? since_ms : 1; /* 0 would be not known */
+        number = record->newer;
+        moved(data, record->connection);
     }
 }
 

@@ -49,10 +49,14 @@ void disconnected_said(struct disconnected *disconnected, uint32_t connection);
 /* Whatever was not said waits again. */
 void disconnected_wait_again(struct disconnected *disconnected);
 
-/* None is disconnected since later than now_ms: those that are become so since now. `cut` hears of each, the
- * newest first. */
-typedef void disconnected_cut_fn(void *data, uint32_t connection);
-void disconnected_cut(struct disconnected *disconnected, int64_t now_ms, disconnected_cut_fn *cut,
+/* Hears of each connection that is disconnected since another instant now. */
+typedef void disconnected_moved_fn(void *data, uint32_t connection);
+
+/* None is disconnected since later than now_ms: those that are become so since now. The newest first. */
+void disconnected_cut(struct disconnected *disconnected, int64_t now_ms, disconnected_moved_fn *moved,
                       void *data);
+/* Each is disconnected since so much later (earlier, if it is negative). The oldest first. */
+void disconnected_shift(struct disconnected *disconnected, int64_t by_ms, disconnected_moved_fn *moved,
+                        void *data);
 
 #endif

@@ -64,6 +64,8 @@ struct world {
     struct core *core;
     struct core_settings settings;
     struct core_actions *actions;
+    struct grant grant; /* the last one */
+    struct standing standing;
     struct roster_model model;
     struct ages ages;
     struct said said[SAID_MAX], expected[SAID_MAX]; /* of the event under way */
@@ -114,6 +116,8 @@ static void point(struct world *world, size_t at)
 static void store(struct world *world, const struct persist *persist)
 {
     const struct connection *connection = &persist->connection.connection;
+    if (persist->type == PERSIST_STANDING)
+        world->standing = persist->standing;
     if (persist->type != PERSIST_CONNECTION && persist->type != PERSIST_CONNECTION_ENDED)
         return;
     size_t at = stored_at(world, connection), last = world->stored_count - 1;
@@ -339,10 +343,25 @@ static void other_settings(struct world *world)
     step(world, &event);
 }
 
+static void activate(struct world *world)
+{
+    world->grant = (struct grant){.serial = 1, .limit = 100, .issued_at_ms = world->now_ms};
+    keep(world->grant.farm_id, "farm");
+    keep(world->grant.installation_id, "inst");
+    step(world, &(struct core_event){
+                    .type = EVENT_ACTIVATED,
+                    .activated = {.farm_id = "farm", .installation_id = "inst", .grant = &world->grant}});
+}
+
 /* A new life: what was said may be said again, once every host has shown its sessions. */
 static void restart(struct world *world)
 {
-    struct core_saved saved = {.connections = world->stored, .connection_count = world->stored_count};
+    struct core_saved saved = {.connections = world->stored,
+                               .connection_count = world->stored_count,
+                               .next_sequence = 1,
+                               .standing = world->standing,
+                               .farm_id = "farm",
+                               .installation_id = "inst"};
     core_destroy(world->core);
     world->core = core_create(&world->settings);
     if (world->core == NULL || core_restore(world->core, &saved, world->now_ms) != 0)
@@ -361,6 +380,27 @@ static void restart(struct world *world)
     for (size_t i = 0; i < world->ages.count; i++)
         world->ages.all[i].said = false;
     simple(world, EVENT_STARTED);
+}
+
+/* The authority's time: a correction that is said moves since when along, and the age stays. */
+static void correct(struct world *world)
+{
+    int64_t span_ms = chance_percent(&world->chance, 50) ? CORE_CLOCK_SAID_MS + 2000 : 180 * MINUTE;
+    int64_t by_ms = (int64_t)chance_below(&world->chance, (unsigned)span_ms * 2) - span_ms;
+    struct grant *grant = &world->grant;
+    if (world->now_ms + by_ms < grant->issued_at_ms) /* which never goes back */
+        by_ms = grant->issued_at_ms - world->now_ms;
+    grant->serial++;
+    grant->issued_at_ms = world->now_ms + by_ms;
+    step(world, &(struct core_event){.type = EVENT_ENTITLEMENT, .grant = grant});
+    for (size_t i = 0; i < world->ages.count; i++) {
+        int64_t *since_ms = &world->ages.all[i].since_ms;
+        if (*since_ms != 0 && (by_ms >= CORE_CLOCK_SAID_MS || by_ms <= -CORE_CLOCK_SAID_MS))
+            *since_ms += by_ms;
+        if (*since_ms > grant->issued_at_ms)
+            *since_ms = grant->issued_at_ms;
+    }
+    world->now_ms = grant->issued_at_ms;
 }
 
 static void move_time(struct world *world)
@@ -388,6 +428,8 @@ static void happen(struct world *world)
         host_set(world);
     else if (which < 80)
         broker_event(world);
+    else if (which < 86)
+        correct(world);
     else if (which < 90)
         simple(world, EVENT_TIMER);
     else if (which < 95)
@@ -416,6 +458,7 @@ static bool run_world(struct world *world, uint64_t seed, uint64_t *events)
     world->actions = core_actions_create();
     if (world->core == NULL || world->actions == NULL)
         abort();
+    activate(world);
     simple(world, EVENT_STARTED);
     for (unsigned i = 0; *world->difference == '\0' && i < EVENTS_PER_WORLD; i++, ++*events)
         happen(world);

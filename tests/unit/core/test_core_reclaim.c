@@ -260,6 +260,70 @@ static void time_that_is_set_back_leaves_none_in_the_future(void **state)
     assert_string_equal(session_of(due(f, 0)), "2");
 }
 
+/* What had passed waits again, and is due now: not at an instant that lies behind. */
+static void nothing_falls_due_in_the_past(void **state)
+{
+    struct fixture *f = *state;
+    struct connection root = gone("1", "root");
+    root.administrator = ADMINISTRATOR_YES;
+    simple(f, EVENT_STARTED, T0);
+    host_shows_one(f, root, T0);
+    timer(f, T0 + 2 * HOUR);
+    host_shows_one(f, root, T0 + HOUR + 30 * MINUTE);
+    assert_int_equal(core_due_ms(f->core), T0 + HOUR + 30 * MINUTE);
+    timer(f, T0 + HOUR + 30 * MINUTE);
+    assert_true(core_due_ms(f->core) > T0 + HOUR + 30 * MINUTE);
+}
+
+static void activate(struct fixture *f, int64_t issued_at_ms, int64_t now_ms)
+{
+    struct grant grant = {.serial = 1, .limit = 9, .issued_at_ms = issued_at_ms};
+    strcpy(grant.farm_id, "farm");
+    strcpy(grant.installation_id, "inst");
+    struct core_event event = {.type = EVENT_ACTIVATED,
+                               .activated = {.farm_id = "farm", .installation_id = "inst", .grant = &grant}};
+    assert_int_equal(step(f, &event, now_ms), 0);
+}
+
+/* The host believed in a time that was years ago; nobody must be thrown out because it learns better. */
+static void a_clock_that_is_put_right_makes_nobody_older(void **state)
+{
+    struct fixture *f = *state;
+    const int64_t years = 6 * 365 * DAY_MS;
+    simple(f, EVENT_STARTED, T0);
+    host_shows_one(f, gone("1", "alice"), T0);
+    activate(f, T0 + 10 * MINUTE + years, T0 + 10 * MINUTE);
+    assert_int_equal(dues(f), 0);
+    assert_int_equal(since(f, "1"), T0 + years);
+    assert_int_equal(stored_since(f, 0), T0 + years);
+    timer(f, T0 + years + HOUR - 1);
+    assert_int_equal(dues(f), 0);
+    timer(f, T0 + years + HOUR);
+    assert_int_equal(dues(f), 1);
+}
+
+static void a_clock_that_was_ahead_keeps_the_ages_too(void **state)
+{
+    struct fixture *f = *state;
+    simple(f, EVENT_STARTED, T0);
+    host_shows_one(f, gone("1", "alice"), T0);
+    activate(f, T0 - 30 * DAY_MS, T0 + 10 * MINUTE);
+    assert_int_equal(since(f, "1"), T0 - 30 * DAY_MS - 10 * MINUTE);
+    timer(f, T0 - 30 * DAY_MS + 50 * MINUTE);
+    assert_int_equal(dues(f), 1);
+}
+
+static void what_is_too_little_to_be_said_is_time_that_passes(void **state)
+{
+    struct fixture *f = *state;
+    simple(f, EVENT_STARTED, T0);
+    host_shows_one(f, gone("1", "alice"), T0);
+    activate(f, T0 + CORE_CLOCK_SAID_MS - 1, T0);
+    assert_int_equal(since(f, "1"), T0);
+    timer(f, T0 + HOUR);
+    assert_int_equal(dues(f), 1);
+}
+
 /* ---- those that are so for long ------------------------------------------------------------------------ */
 
 static void it_is_said_when_the_time_has_come(void **state)
@@ -649,6 +713,10 @@ int main(void)
         TEST(a_session_keeps_its_age_when_it_gets_its_hosts_id),
         TEST(a_session_that_only_its_host_sees_disconnected_is_so_from_then_on),
         TEST(time_that_is_set_back_leaves_none_in_the_future),
+        TEST(nothing_falls_due_in_the_past),
+        TEST(a_clock_that_is_put_right_makes_nobody_older),
+        TEST(a_clock_that_was_ahead_keeps_the_ages_too),
+        TEST(what_is_too_little_to_be_said_is_time_that_passes),
         TEST(it_is_said_when_the_time_has_come),
         TEST(it_is_said_once_until_the_user_has_come_back),
         TEST(to_come_back_in_time_cancels_it),

@@ -185,6 +185,26 @@ static void none_is_disconnected_in_the_future(void **state)
     ASSERT_ORDER(all, 1, 2, 3, 4);
 }
 
+static void all_are_moved_together(void **state)
+{
+    struct disconnected *all = *state;
+    struct heard heard = {.count = 0};
+    for (uint32_t i = 1; i <= 3; i++)
+        assert_true(disconnected_add(all, i, i * 10));
+    disconnected_pass(all);
+    disconnected_shift(all, 100, hear, &heard);
+    assert_int_equal(heard.count, 3);
+    assert_int_equal(heard.connections[0], 1);
+    assert_int_equal(heard.connections[2], 3);
+    assert_int_equal(disconnected_since(all, 1), 110);
+    ASSERT_ORDER(all, 2, 3);
+    heard.count = 0;
+    disconnected_shift(all, -115, hear, &heard); /* none becomes unknown */
+    assert_int_equal(disconnected_since(all, 1), 1);
+    assert_int_equal(disconnected_since(all, 2), 5);
+    assert_int_equal(disconnected_since(all, 3), 15);
+}
+
 static void many_are_found_and_cost_what_is_promised(void **state)
 {
     struct disconnected *all = *state;
@@ -245,6 +265,7 @@ int main(void)
         TEST(who_comes_again_is_said_again),
         TEST(an_older_one_comes_before_those_that_wait),
         TEST(none_is_disconnected_in_the_future),
+        TEST(all_are_moved_together),
         TEST(many_are_found_and_cost_what_is_promised),
         TEST(without_memory_one_is_not_known_and_the_others_are),
     };
