@@ -87,6 +87,7 @@ def every_call(agent):
                 ("PUT", "/v1/connections/h2", {"connections": [{"id": "1", "user": "J\u00f6rg", "kind": "desktop"}]}),
                 ("POST", "/v1/connections", put_line("s3", "corp\\bob") + line("end", "nothing")),
                 ("POST", "/v1/connections", "nonsense\n"),
+                ("POST", "/v1/reclaims", {"host": "h1", "id": "s1", "user": "alice"}),
                 ("POST", "/v1/report", None)):
             answer = checked(agent.admin, method, path, body)
             tap.ok(answer.status in (200, 204), "%s %s is answered" % (method, path), answer)
