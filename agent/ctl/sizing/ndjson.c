@@ -54,7 +54,7 @@ static bool event_type(const char *word, enum sizing_type *ret_type)
 {
     static const char *const words[] = {
         [SIZING_CONNECT] = "connect", [SIZING_DISCONNECT] = "disconnect", [SIZING_LOGOFF] = "logoff"};
-    for (int i = 0; i < SIZING_TYPE_MAX; i++) {
+    for (int i = 0; i <= SIZING_LOGOFF; i++) {
         if (strcmp(word, words[i]) != 0)
             continue;
         *ret_type = (enum sizing_type)i;

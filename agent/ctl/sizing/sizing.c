@@ -200,6 +200,24 @@ static int replay_disconnect(struct sizing *sizing, const struct connection *con
     return put(sizing, &live.connection);
 }
 
+static bool take_first(void *data, const struct tally_entry *entry)
+{
+    struct tally_entry *first = data;
+    *first = *entry;
+    return false;
+}
+
+static void end_host(struct sizing *sizing, const char *host)
+{
+    for (;;) {
+        struct tally_entry first = {0};
+        tally_each(sizing->tally, host, NULL, take_first, &first);
+        if (first.connection.id == NULL)
+            return;
+        (void)tally_end(sizing->tally, host, first.connection.id);
+    }
+}
+
 static int replay(struct sizing *sizing, const struct kept_event *event)
 {
     const char *session = event->text + strlen(event->text) + 1;
@@ -218,6 +236,9 @@ static int replay(struct sizing *sizing, const struct kept_event *event)
         return replay_connect(sizing, &connection);
     case SIZING_DISCONNECT:
         return replay_disconnect(sizing, &connection);
+    case SIZING_HOST_END:
+        end_host(sizing, connection.host);
+        return 0;
     default:
         if (tally_end(sizing->tally, connection.host, connection.id) == CORE_UNKNOWN)
             sizing->result.unknown_sessions++;

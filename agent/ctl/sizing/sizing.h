@@ -16,7 +16,8 @@
 
 struct tally_settings;
 
-enum sizing_type { SIZING_CONNECT, SIZING_DISCONNECT, SIZING_LOGOFF, SIZING_TYPE_MAX };
+/* HOST_END: all live sessions of a host end (it was started again, or shut down); `session` is "". */
+enum sizing_type { SIZING_CONNECT, SIZING_DISCONNECT, SIZING_LOGOFF, SIZING_HOST_END, SIZING_TYPE_MAX };
 
 /* Texts belong to the caller. Instants are Unix ms, 0..SIZING_TIME_MS_MAX. */
 struct sizing_event {
