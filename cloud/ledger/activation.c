@@ -1,5 +1,7 @@
 #include "cloud/ledger/activation.h"
 
+#include "cloud/ledger/subscription.h"
+
 #include <string.h>
 
 int activation_http_status(enum activation_verdict verdict)
@@ -89,10 +91,8 @@ enum activation_verdict activation_by_key(struct activation_case *activation, bo
     if (verdict != ACTIVATION_GRANTED)
         return verdict;
 
-    if (subscription->activated_ms == 0) {
-        subscription->activated_ms = now_ms;
-        subscription->expires_ms = term_end_ms(&subscription->term, now_ms);
-    }
+    if (subscription->activated_ms == 0)
+        subscription_begin(subscription, now_ms);
     if (is_move(licence, farm))
         licence->moves++;
     if (activation->held_elsewhere)

@@ -59,7 +59,12 @@ static struct date date_of_day(int64_t day)
     return date;
 }
 
-int64_t calendar_add_months(int64_t unix_ms, int months)
+int calendar_day_of_month(int64_t unix_ms)
+{
+    return date_of_day(calendar_day(unix_ms)).day;
+}
+
+int64_t calendar_add_months(int64_t unix_ms, int months, int day_of_month)
 {
     int64_t day = calendar_day(unix_ms);
     struct date date = date_of_day(day);
@@ -68,7 +73,6 @@ int64_t calendar_add_months(int64_t unix_ms, int months)
     date.year = floor_divide(months_since_year_0, 12);
     date.month = (int)(months_since_year_0 - date.year * 12) + 1;
     int last = days_in_month(date.year, date.month);
-    if (date.day > last)
-        date.day = last;
+    date.day = day_of_month < last ? day_of_month : last;
     return day_of_date(&date) * CALENDAR_DAY_MS + (unix_ms - day * CALENDAR_DAY_MS);
 }

@@ -33,6 +33,7 @@ struct subscription {
     enum channel channel;
     bool renews;                                  /* by itself, at its expiration */
     int64_t created_ms, activated_ms, expires_ms; /* the term begins with the first activation */
+    int anchor_day; /* of the month, on which its months end (RULES §5.1); 0 before the term begins */
     int64_t cancelled_ms;
 };
 

@@ -1,5 +1,7 @@
 #include "cloud/ledger/subscription.h"
 
+#include "cloud/ledger/calendar.h"
+
 #include <assert.h>
 #include <stdio.h>
 
@@ -86,6 +88,22 @@ enum ledger_verdict subscription_add(struct subscription *subscription, struct l
     return LEDGER_GRANTED;
 }
 
+/* What is counted in days has no day of the month to come back to: months after it count from its end. */
+static void run_term(struct subscription *subscription, int64_t start_ms)
+{
+    const struct term *term = &subscription->term;
+    subscription->expires_ms = term_end_ms(term, start_ms, subscription->anchor_day);
+    if (term->months == 0)
+        subscription->anchor_day = calendar_day_of_month(subscription->expires_ms);
+}
+
+void subscription_begin(struct subscription *subscription, int64_t now_ms)
+{
+    subscription->activated_ms = now_ms;
+    subscription->anchor_day = calendar_day_of_month(now_ms);
+    run_term(subscription, now_ms);
+}
+
 static void extend(struct subscription *subscription, const struct term *term, int64_t now_ms,
                    struct order *ret_order)
 {
@@ -93,7 +111,9 @@ static void extend(struct subscription *subscription, const struct term *term, i
     *ret_order = order_of(subscription, ORDER_RENEW, now_ms);
     ret_order->term = *term;
     subscription->term = *term;
-    subscription->expires_ms = term_end_ms(term, late ? now_ms : subscription->expires_ms);
+    if (late)
+        subscription->anchor_day = calendar_day_of_month(now_ms);
+    run_term(subscription, late ? now_ms : subscription->expires_ms);
     ret_order->expires_after_ms = subscription->expires_ms;
 }
 

@@ -36,6 +36,9 @@ enum ledger_verdict subscription_buy(const struct subscription_order *wanted, co
                                      struct subscription *ret_subscription, struct licence *ret_primary,
                                      struct order *ret_order);
 
+/* Its term begins, with the first activation of one of its keys. */
+void subscription_begin(struct subscription *subscription, int64_t now_ms);
+
 /* More licences: they go to the primary key, and `purchases` grows by as many. */
 enum ledger_verdict subscription_add(struct subscription *subscription, struct licence *primary,
                                      uint32_t licences, int64_t now_ms, struct order *ret_order);

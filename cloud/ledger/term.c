@@ -50,9 +50,9 @@ void term_format(const struct term *term, char ret_text[TERM_TEXT_BYTES])
         (void)snprintf(ret_text, TERM_TEXT_BYTES, "%dm", term->months);
 }
 
-int64_t term_end_ms(const struct term *term, int64_t start_ms)
+int64_t term_end_ms(const struct term *term, int64_t start_ms, int anchor_day)
 {
     if (term->months > 0)
-        return calendar_add_months(start_ms, term->months);
+        return calendar_add_months(start_ms, term->months, anchor_day);
     return start_ms + term->days * CALENDAR_DAY_MS;
 }

@@ -19,7 +19,8 @@ bool term_parse(const char *text, struct term *ret);
 void term_format(const struct term *term, char ret_text[TERM_TEXT_BYTES]);
 
 /* The first instant after a term that begins at start_ms. The time of day is kept, so that nobody gets less
- * than was bought. */
-int64_t term_end_ms(const struct term *term, int64_t start_ms);
+ * than was bought. Months end on `anchor_day` of the month, or on its last day if it has none such: counted
+ * from the last end alone, 31 January would become 28 February, and stay a 28th for ever. */
+int64_t term_end_ms(const struct term *term, int64_t start_ms, int anchor_day);
 
 #endif

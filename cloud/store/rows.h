@@ -8,7 +8,7 @@
 #include "cloud/ledger/usage.h"
 #include "common/error.h"
 
-#define ROWS_SCHEMA_VERSION   2
+#define ROWS_SCHEMA_VERSION   3
 #define ROWS_TOKEN_HASH_BYTES 32
 
 struct rows;

@@ -11,8 +11,8 @@ extern const struct db_migration rows_migrations[ROWS_SCHEMA_VERSION];
 #define SUBSCRIPTION_COLUMNS                                                           \
     "subscription.id, subscription.name, licences, purchases, term_months, term_days," \
     " subscription.created_ms, activated_ms, subscription.expires_ms,"                 \
-    " plan, channel, renews, cancelled_ms, contract"
-#define SUBSCRIPTION_COUNT 14
+    " plan, channel, renews, cancelled_ms, contract, anchor_day"
+#define SUBSCRIPTION_COUNT 15
 #define LICENCE_COLUMNS                                                                              \
     "licence.id, subscription_id, key, licence.name, quota, licence.created_ms, licence.expires_ms," \
     " deleted_ms, moves, last_installation, holder, is_primary"
@@ -39,12 +39,12 @@ extern const struct db_migration rows_migrations[ROWS_SCHEMA_VERSION];
     X(NOTE_PUT, "INSERT INTO note VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value")    \
     X(SUBSCRIPTION, "SELECT " SUBSCRIPTION_COLUMNS " FROM subscription WHERE id = ?")                        \
     X(SUBSCRIPTION_PUT,                                                                                      \
-      "INSERT INTO subscription VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id)"          \
+      "INSERT INTO subscription VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id)"       \
       " DO UPDATE SET name = excluded.name, licences = excluded.licences, purchases = excluded.purchases,"   \
       " term_months = excluded.term_months, term_days = excluded.term_days,"                                 \
       " activated_ms = excluded.activated_ms, expires_ms = excluded.expires_ms, plan = excluded.plan,"       \
       " channel = excluded.channel, renews = excluded.renews, cancelled_ms = excluded.cancelled_ms,"         \
-      " contract = excluded.contract")                                                                       \
+      " contract = excluded.contract, anchor_day = excluded.anchor_day")                                     \
     X(SUBSCRIPTIONS, "SELECT " SUBSCRIPTION_COLUMNS " FROM subscription WHERE id > ? ORDER BY id LIMIT ?")   \
     X(SUBSCRIPTION_DUE, "SELECT " SUBSCRIPTION_COLUMNS                                                       \
                         " FROM subscription WHERE renews = 1 AND activated_ms > 0 AND expires_ms <= ?"       \

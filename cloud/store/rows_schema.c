@@ -64,4 +64,12 @@ const struct db_migration rows_migrations[ROWS_SCHEMA_VERSION] = {
         "CREATE TRIGGER audit_no_replace BEFORE INSERT ON audit"
         " WHEN EXISTS (SELECT 1 FROM audit WHERE id = NEW.id)"
         " BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END;"},
+    /* Months go on from the day of the month on which the term ends; from that of the activation where the
+     * month of the end was too short for it. */
+    {3,
+     "ALTER TABLE subscription ADD COLUMN anchor_day INTEGER NOT NULL DEFAULT 0;"
+     "UPDATE subscription SET anchor_day = CAST(strftime('%d', CASE"
+     " WHEN term_months > 0 AND strftime('%d', expires_ms / 1000, 'unixepoch', '+1 day') = '01'"
+     " AND strftime('%d', activated_ms / 1000, 'unixepoch') > strftime('%d', expires_ms / 1000, 'unixepoch')"
+     " THEN activated_ms ELSE expires_ms END / 1000, 'unixepoch') AS INTEGER) WHERE activated_ms > 0;"},
 };

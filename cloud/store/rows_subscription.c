@@ -18,6 +18,7 @@ static void read_subscription(sqlite3_stmt *statement, int at, struct subscripti
     row.renews = rows_column(statement, &at) != 0;
     row.cancelled_ms = rows_column(statement, &at);
     rows_column_text(statement, &at, row.contract, sizeof row.contract);
+    row.anchor_day = (int)rows_column(statement, &at);
     *ret = row;
 }
 
@@ -45,11 +46,11 @@ int rows_subscription_due(struct rows *rows, int64_t now_ms, struct subscription
 
 int rows_subscription_put(struct rows *rows, struct subscription *row, struct error_detail *ret_detail)
 {
-    sqlite3_stmt *statement =
-        rows_bind(rows, SQL_SUBSCRIPTION_PUT, "itiiiiiiiiiiit", row->id, row->name, (int64_t)row->licences,
-                  (int64_t)row->purchases, (int64_t)row->term.months, (int64_t)row->term.days,
-                  row->created_ms, row->activated_ms, row->expires_ms, (int64_t)row->plan,
-                  (int64_t)row->channel, (int64_t)row->renews, row->cancelled_ms, row->contract);
+    sqlite3_stmt *statement = rows_bind(
+        rows, SQL_SUBSCRIPTION_PUT, "itiiiiiiiiiiiti", row->id, row->name, (int64_t)row->licences,
+        (int64_t)row->purchases, (int64_t)row->term.months, (int64_t)row->term.days, row->created_ms,
+        row->activated_ms, row->expires_ms, (int64_t)row->plan, (int64_t)row->channel, (int64_t)row->renews,
+        row->cancelled_ms, row->contract, (int64_t)row->anchor_day);
     return rows_put(rows, statement, &row->id, ret_detail);
 }
 

@@ -25,10 +25,8 @@ static int days_in(int year, int month) /* 0 … 11 */
 }
 
 /* §5.1: calendar months in UTC, clamped to the month's end. */
-static int64_t end_of(struct model_term term, int64_t start_ms)
+static int64_t months_after(int64_t start_ms, int months)
 {
-    if (term.months == 0)
-        return start_ms + term.days * DAY_MS;
     int64_t day = start_ms / DAY_MS, month_start = 0;
     int year = 1970, month = 0;
     while (month_start + days_in(year, month) <= day) {
@@ -37,7 +35,7 @@ static int64_t end_of(struct model_term term, int64_t start_ms)
         year += month == 0;
     }
     int64_t of_month = day - month_start;
-    for (int i = 0; i < term.months; i++) {
+    for (int i = 0; i < months; i++) {
         month_start += days_in(year, month);
         month = (month + 1) % 12;
         year += month == 0;
@@ -45,6 +43,26 @@ static int64_t end_of(struct model_term term, int64_t start_ms)
     if (of_month >= days_in(year, month))
         of_month = days_in(year, month) - 1;
     return (month_start + of_month) * DAY_MS + start_ms % DAY_MS;
+}
+
+/* Months are counted all together from the day on which they began, so that none is clamped twice. */
+static void run_on(struct model_subscription *of, struct model_term term)
+{
+    if (term.months > 0) {
+        of->months_since += term.months;
+        of->expires_ms = months_after(of->counted_from_ms, of->months_since);
+        return;
+    }
+    of->expires_ms += term.days * DAY_MS;
+    of->counted_from_ms = of->expires_ms;
+    of->months_since = 0;
+}
+
+static void run_from(struct model_subscription *of, struct model_term term, int64_t start_ms)
+{
+    of->counted_from_ms = of->expires_ms = start_ms;
+    of->months_since = 0;
+    run_on(of, term);
 }
 
 /* --- what follows from the books ------------------------------------------------------------------------ */
@@ -130,7 +148,7 @@ void model_renew_due(struct ledger_model *model, int subscription)
 {
     struct model_subscription *of = &model->subscriptions[subscription];
     while (is_begun(of) && of->renews && of->cancelled_ms == 0 && model->now_ms >= of->expires_ms) {
-        of->expires_ms = end_of(of->term, of->expires_ms);
+        run_on(of, of->term);
         of->orders++;
         model->lines++;
     }
@@ -183,7 +201,10 @@ void model_renew(struct ledger_model *model, int subscription, struct model_term
     if (ret->count > 0)
         return;
     bool in_time = model->now_ms - of->expires_ms <= 30 * DAY_MS;
-    of->expires_ms = end_of(next, in_time ? of->expires_ms : model->now_ms);
+    if (in_time)
+        run_on(of, next);
+    else
+        run_from(of, next, model->now_ms);
     of->term = next;
     of->orders++;
     model->lines++;
@@ -360,7 +381,7 @@ void model_activate(struct ledger_model *model, int key, int installation, bool 
         return;
     if (!is_begun(subscription)) {
         subscription->activated_ms = model->now_ms;
-        subscription->expires_ms = end_of(subscription->term, model->now_ms);
+        run_from(subscription, subscription->term, model->now_ms);
     }
     of->moves += is_move;
     of->last_installation = installation;

@@ -33,6 +33,8 @@ struct model_subscription {
     struct model_term term;
     bool reseller, renews;
     int64_t activated_ms, expires_ms, cancelled_ms;
+    int64_t counted_from_ms; /* since then it has run for … */
+    int months_since;        /* … so many months without a break */
     int orders;
 };
 

@@ -163,8 +163,7 @@ static void begin_term(struct world *world, int64_t now_ms)
 {
     struct subscription subscription;
     assert_int_equal(rows_subscription(world->rows, 1, &subscription, &world->detail), 0);
-    subscription.activated_ms = now_ms;
-    subscription.expires_ms = term_end_ms(&subscription.term, now_ms);
+    subscription_begin(&subscription, now_ms);
     assert_int_equal(rows_subscription_put(world->rows, &subscription, &world->detail), 0);
 }
 

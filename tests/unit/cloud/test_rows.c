@@ -101,7 +101,7 @@ static void keep_order(void *data, const struct order *order)
     *(struct order *)data = *order;
 }
 
-static void a_ledger_of_version_1_becomes_one_of_version_2(void **state)
+static void a_ledger_of_version_1_becomes_one_of_today(void **state)
 {
     struct world *world = *state;
     struct subscription subscription;
@@ -140,6 +140,47 @@ static void a_ledger_of_version_1_becomes_one_of_version_2(void **state)
         assert_int_equal(farm.totals.windows_counted, 3);
         rows_close(world->rows);
         world->rows = NULL;
+    }
+}
+
+/* Before version 3 a month's end was counted from the last one alone. */
+static void months_of_before_get_their_day(void **state)
+{
+    struct world *world = *state;
+    static const struct {
+        const char *term, *activated, *expires; /* '0': not begun */
+        int anchor_day;
+    } rows[] = {
+        {"1, 0", "2026-01-15", "2026-02-15", 15},
+        {"1, 0", "2026-01-31", "2026-02-28", 31},
+        {"1, 0", "2028-01-30", "2028-02-29", 30},
+        {"1, 0", "2026-03-31", "2026-04-30", 31},
+        {"1, 0", "2026-01-31", "2026-03-28", 28}, /* had lost its day already */
+        {"1, 0", "2026-01-28", "2026-02-28", 28},
+        {"12, 0", "2028-02-29", "2029-02-28", 29},
+        {"0, 28", "2026-01-31", "2026-02-28", 28}, /* days, not months */
+        {"1, 0", "0", "0", 0},
+    };
+    run_sql(world, version_1);
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        char sql[400];
+        (void)snprintf(sql, sizeof sql,
+                       "INSERT INTO subscription VALUES (%zu, '', 1, 1, %s, 0,"
+                       " CASE '%s' WHEN '0' THEN 0 ELSE unixepoch('%s') * 1000 + 7 END,"
+                       " CASE '%s' WHEN '0' THEN 0 ELSE unixepoch('%s') * 1000 + 7 END)",
+                       i + 10, rows[i].term, rows[i].activated, rows[i].activated, rows[i].expires,
+                       rows[i].expires);
+        run_sql(world, sql);
+    }
+    open_rows(world);
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct subscription subscription;
+        assert_int_equal(rows_subscription(world->rows, (int64_t)i + 10, &subscription, &world->detail), 0);
+        assert_int_equal(subscription.anchor_day, rows[i].anchor_day);
+        assert_int_equal(rows_subscription_put(world->rows, &subscription, &world->detail), 0);
+        subscription.anchor_day = -1;
+        assert_int_equal(rows_subscription(world->rows, (int64_t)i + 10, &subscription, &world->detail), 0);
+        assert_int_equal(subscription.anchor_day, rows[i].anchor_day);
     }
 }
 
@@ -360,7 +401,8 @@ static void trials_are_counted_by_day(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(a_ledger_of_version_1_becomes_one_of_version_2, begin, end),
+        cmocka_unit_test_setup_teardown(a_ledger_of_version_1_becomes_one_of_today, begin, end),
+        cmocka_unit_test_setup_teardown(months_of_before_get_their_day, begin, end),
         cmocka_unit_test_setup_teardown(the_audit_log_only_grows, begin, end),
         cmocka_unit_test_setup_teardown(farms_are_listed_by_status_subscription_and_key, begin, end),
         cmocka_unit_test_setup_teardown(no_statement_scans_a_table, begin, end),

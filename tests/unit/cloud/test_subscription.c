@@ -8,6 +8,8 @@
 #define DAY       CALENDAR_DAY_MS
 #define JAN_31    INT64_C(1769817600000) /* 2026-01-31 00:00 */
 #define FEB_28    (JAN_31 + 28 * DAY)
+#define MAR_31    (FEB_28 + 31 * DAY)
+#define APR_30    (MAR_31 + 30 * DAY)
 #define A_YEAR_ON (JAN_31 + 365 * DAY)
 
 static const struct term month = {.months = 1}, year = {.months = 12}, as_before = {0};
@@ -33,8 +35,7 @@ static struct bought buy(struct term term, enum channel channel)
 static struct bought running(struct term term, enum channel channel)
 {
     struct bought bought = buy(term, channel);
-    bought.subscription.activated_ms = JAN_31;
-    bought.subscription.expires_ms = term_end_ms(&term, JAN_31);
+    subscription_begin(&bought.subscription, JAN_31);
     return bought;
 }
 
@@ -160,17 +161,45 @@ static void it_renews_by_itself_term_by_term(void **state)
     assert_true(subscription_renews_now(subscription, FEB_28 + 40 * DAY, &bought.order));
     assert_int_equal(bought.order.at_ms, FEB_28);
     assert_true(bought.order.automatic);
-    assert_int_equal(subscription->expires_ms, FEB_28 + 28 * DAY);
+    assert_int_equal(subscription->expires_ms, MAR_31);
     assert_true(subscription_renews_now(subscription, FEB_28 + 40 * DAY, &bought.order));
     assert_false(subscription_renews_now(subscription, FEB_28 + 40 * DAY, &bought.order));
     assert_int_equal(subscription_set_renews(subscription, false, FEB_28 + 40 * DAY), LEDGER_GRANTED);
-    assert_int_equal(subscription->expires_ms, FEB_28 + 59 * DAY); /* turning it off changes nothing before */
+    assert_int_equal(subscription->expires_ms, APR_30); /* turning it off changes nothing before */
     assert_false(subscription_renews_now(subscription, FEB_28 + 400 * DAY, &bought.order));
-    assert_int_equal(subscription_set_renews(subscription, true, FEB_28 + 59 * DAY), LEDGER_EXPIRED);
-    assert_int_equal(subscription_set_renews(subscription, false, FEB_28 + 59 * DAY), LEDGER_GRANTED);
-    assert_int_equal(subscription_set_renews(subscription, true, FEB_28 + 59 * DAY - 1), LEDGER_GRANTED);
+    assert_int_equal(subscription_set_renews(subscription, true, APR_30), LEDGER_EXPIRED);
+    assert_int_equal(subscription_set_renews(subscription, false, APR_30), LEDGER_GRANTED);
+    assert_int_equal(subscription_set_renews(subscription, true, APR_30 - 1), LEDGER_GRANTED);
     struct bought reseller = running(year, CHANNEL_RESELLER);
     assert_int_equal(subscription_set_renews(&reseller.subscription, true, JAN_31), LEDGER_RESELLER);
+}
+
+/* The day on which months end is that of the activation, until a term begins on another one. */
+static void months_end_on_the_day_on_which_they_began(void **state)
+{
+    (void)state;
+    static const struct term days = {.days = 30};
+    static const struct {
+        const struct term *first;
+        int64_t ordered_ms; /* then months, twice */
+        int64_t ends_ms[2];
+    } rows[] = {
+        {&month, FEB_28 - 1, {MAR_31, APR_30}},
+        {&month, FEB_28 + 30 * DAY, {MAR_31, APR_30}},                      /* late, but in time */
+        {&month, FEB_28 + 33 * DAY, {APR_30 + 2 * DAY, APR_30 + 33 * DAY}}, /* from 2 April on */
+        {&days, JAN_31 + 1, {JAN_31 + 61 * DAY, JAN_31 + 91 * DAY}},        /* which end on 2 March */
+        {&year, JAN_31 + 1, {A_YEAR_ON + 28 * DAY, A_YEAR_ON + 59 * DAY}},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct bought bought = running(*rows[i].first, CHANNEL_ONLINE);
+        for (size_t n = 0; n < 2; n++) {
+            assert_int_equal(
+                subscription_renew(&bought.subscription, &month, rows[i].ordered_ms, &bought.order),
+                LEDGER_GRANTED);
+            assert_int_equal(bought.subscription.expires_ms, rows[i].ends_ms[n]);
+            assert_int_equal(bought.order.expires_after_ms, rows[i].ends_ms[n]);
+        }
+    }
 }
 
 static void cancelled_is_cancelled(void **state)
@@ -209,6 +238,7 @@ int main(void)
         cmocka_unit_test(a_renewal_extends_from_the_old_end_or_from_the_order),
         cmocka_unit_test(who_buys_says_whether_it_renews),
         cmocka_unit_test(it_renews_by_itself_term_by_term),
+        cmocka_unit_test(months_end_on_the_day_on_which_they_began),
         cmocka_unit_test(cancelled_is_cancelled),
         cmocka_unit_test(every_refusal_has_its_words),
     };

@@ -67,7 +67,26 @@ static void test_ends(void **state)
     for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
         struct term term;
         assert_true(term_parse(table[i].term, &term));
-        assert_int_equal(term_end_ms(&term, table[i].start_ms), table[i].end_ms);
+        assert_int_equal(term_end_ms(&term, table[i].start_ms, calendar_day_of_month(table[i].start_ms)),
+                         table[i].end_ms);
+    }
+}
+
+static void test_months_come_back_to_their_day(void **state)
+{
+    static const struct {
+        int day, anchor, month_after, day_after;
+    } table[] = {
+        {28, 31, 3, 31}, /* in February of 2026 */
+        {28, 30, 3, 30}, {28, 29, 3, 29}, {28, 28, 3, 28}, {1, 1, 3, 1}, {28, 31, 4, 30}, {28, 31, 14, 28},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
+        int64_t start_ms = at(2026, 2, table[i].day, 7, 8, 9);
+        int month = table[i].month_after;
+        int64_t end_ms = at(2026 + (month - 1) / 12, (month - 1) % 12 + 1, table[i].day_after, 7, 8, 9);
+        assert_int_equal(calendar_add_months(start_ms, month - 2, table[i].anchor), end_ms);
+        assert_int_equal(calendar_day_of_month(end_ms), table[i].day_after);
     }
 }
 
@@ -76,7 +95,7 @@ static void test_every_day_of_four_centuries_is_found_again(void **state)
     (void)state;
     for (int64_t day = -200000; day < 200000; day++) {
         int64_t noon = day * CALENDAR_DAY_MS + CALENDAR_DAY_MS / 2;
-        assert_int_equal(calendar_add_months(noon, 0), noon);
+        assert_int_equal(calendar_add_months(noon, 0, calendar_day_of_month(noon)), noon);
         assert_int_equal(calendar_day(noon), day);
     }
     assert_int_equal(calendar_day(-1), -1);
@@ -88,6 +107,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_texts),
         cmocka_unit_test(test_ends),
+        cmocka_unit_test(test_months_come_back_to_their_day),
         cmocka_unit_test(test_every_day_of_four_centuries_is_found_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
