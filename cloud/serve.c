@@ -10,6 +10,7 @@
 #include "version.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <signal.h>
 #include <sodium.h>
@@ -166,6 +167,11 @@ static void stop(struct serve *serve)
     if (serve->stopping)
         return;
     serve->stopping = true;
+    if (serve->context.store != NULL) {
+        struct store_figures figures = store_figures(serve->context.store);
+        log_line(&serve->context.log, 6, "%" PRIu64 " calls in %" PRIu64 " transactions", figures.calls,
+                 figures.transactions);
+    }
     serve->context.stopping = true;
     if (serve->signals_made) {
         uv_close((uv_handle_t *)&serve->terminate, NULL);

@@ -16,6 +16,7 @@ struct store {
     uv_work_t work;
     bool working, failing, closing;
     struct queue waiting, batch;
+    struct store_figures figures;
     int error; /* of the transaction as a whole */
     struct error_detail detail;
     void (*closed)(void *data);
@@ -75,6 +76,11 @@ struct rows *store_rows(struct store *store)
     return store->rows;
 }
 
+struct store_figures store_figures(const struct store *store)
+{
+    return store->figures;
+}
+
 bool store_failing(const struct store *store)
 {
     return store->failing;
@@ -128,6 +134,8 @@ static void on_batch_done(uv_work_t *work, int status)
     struct store *store = work->data;
     (void)status; /* nobody cancels it */
     store->failing = store->error != 0;
+    store->figures.calls += store->batch.count;
+    store->figures.transactions++;
     for (struct store_job *job; (job = queue_pop(&store->batch)) != NULL;) {
         int error = store->error != 0 ? store->error : job->error;
         struct error_detail detail = store->error != 0 ? store->detail : job->detail;

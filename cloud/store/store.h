@@ -33,6 +33,12 @@ struct rows *store_rows(struct store *store);
 /* ERROR_FULL: too many wait already; done() is not called then. */
 int store_submit(struct store *store, struct store_job *job);
 
+/* What was done so far: how well calls share transactions. */
+struct store_figures {
+    uint64_t calls, transactions;
+};
+struct store_figures store_figures(const struct store *store);
+
 /* Whether the last transaction failed (disk full or read-only), for /healthz. */
 bool store_failing(const struct store *store);
 

@@ -143,4 +143,5 @@ def main():
         print("start   %6.1f ms from exec to READY" % start_to_ready(place, build))
 
 
-main()
+if __name__ == "__main__":
+    main()

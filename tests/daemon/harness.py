@@ -176,11 +176,11 @@ class Program:
 class Authority(Program):
     """farmgate-cloud on a free loopback port."""
 
-    def __init__(self, place, build, name="cloud", settings=""):
+    def __init__(self, place, build, name="cloud", settings="", state=None):
         self.binary = os.path.join(build, "cloud", "farmgate-cloud")
         self.port = free_port()
         self.url = "http://127.0.0.1:%d" % self.port
-        self.state = place.join(name)
+        self.state = state or place.join(name)
         os.makedirs(self.state, exist_ok=True)
         self.socket = place.join(name + ".sock")
         conf = place.write(name + ".conf", """
@@ -191,9 +191,9 @@ state_directory = "%s";
 """ % (self.port, self.socket, self.state, settings))
         super().__init__(place, name, [self.binary, "serve", "--config", conf])
 
-    def start(self):
+    def start(self, seconds=10.0):
         super().start()
-        if not wait_until(lambda: self.answers() or not self.alive()) or not self.alive():
+        if not wait_until(lambda: self.answers() or not self.alive(), seconds) or not self.alive():
             raise RuntimeError("the authority did not start:\n" + self.log())
         return self
 

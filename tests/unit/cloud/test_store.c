@@ -152,6 +152,9 @@ static void test_too_many_wait(void **state)
     assert_int_equal(store_submit(world->store, &last->job), ERROR_FULL);
     (void)uv_run(&world->loop, UV_RUN_DEFAULT);
     assert_int_equal(world->done, STORE_WAITING_MAX + 1);
+    struct store_figures figures = store_figures(world->store);
+    assert_int_equal(figures.calls, STORE_WAITING_MAX + 1);
+    assert_int_equal(figures.transactions, 1 + STORE_WAITING_MAX / STORE_BATCH_MAX);
     free(jobs);
 }
 
