@@ -20,6 +20,7 @@ log: { severity = "warning"; };
 WINDOW = 1200
 ADMINISTRATORS = 2
 FARMS = 3
+SEED = 20260101  # of the short form: whether a change is good does not depend on the day
 
 
 def stamp(seconds):
@@ -267,7 +268,9 @@ class Auditor:
 def main():
     tap = Tap()
     long_form = "--long" in sys.argv
-    seed = int(sys.argv[sys.argv.index("--seed") + 1]) if "--seed" in sys.argv else random.randrange(1 << 32)
+    seed = random.randrange(1 << 32) if long_form else SEED
+    if "--seed" in sys.argv:
+        seed = int(sys.argv[sys.argv.index("--seed") + 1])
     rounds = 1000 if long_form else 40
     print("# seed %d" % seed, flush=True)
     chance = random.Random(seed)

@@ -449,9 +449,11 @@ static void earlier_of_usage(const struct rules_model *model, int64_t *due_ms)
 static int64_t next_due_ms(const struct rules_model *model)
 {
     int64_t due_ms = RULES_NEVER;
-    for (size_t i = 0; i < model->live_count; i++)
+    for (size_t i = 0; i < model->live_count; i++) {
+        int64_t ends_ms = model->live[i].lease_at_ms + model->settings.lease_ms;
         if (model->live[i].by_broker && model->settings.lease_ms > 0)
-            earlier(&due_ms, model->live[i].lease_at_ms + model->settings.lease_ms, INT64_MIN);
+            earlier(&due_ms, ends_ms <= model->event_ms ? model->licence_ms : ends_ms, INT64_MIN);
+    }
     if (is_running(model)) {
         earlier_of_usage(model, &due_ms);
         earlier_of_term(model, &due_ms);

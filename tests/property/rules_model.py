@@ -336,7 +336,7 @@ class Farm:
 
     def next_due(self):
         """When something but a validation falls due; what is overdue is due now."""
-        instants = [end for end, _ in self.lease_ends()]
+        instants = [self.L if end <= self.E else end for end, _ in self.lease_ends()]
         points = []
         if self.activation != "none":
             usage, expires, refresh = self.usage, self.grant["expires"], self.grant["refresh"]

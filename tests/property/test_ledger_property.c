@@ -17,7 +17,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #define OPERATIONS_DEFAULT   100000
@@ -908,7 +907,7 @@ static uint64_t number_of(const char *text)
 
 int main(int argc, char **argv)
 {
-    uint64_t seed = (uint64_t)time(NULL), wanted = OPERATIONS_DEFAULT, operations = 0;
+    uint64_t seed = CHANCE_SEED_DEFAULT, wanted = OPERATIONS_DEFAULT, operations = 0;
     bool expect_difference = false, same = true, met_all = true;
     struct met met = {{0}};
     struct world *world = malloc(sizeof *world);

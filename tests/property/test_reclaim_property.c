@@ -17,7 +17,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #define EVENTS_DEFAULT   100000
 #define EVENTS_PER_WORLD 300
@@ -469,7 +468,7 @@ static bool run_world(struct world *world, uint64_t seed, uint64_t *events)
 
 int main(int argc, char **argv)
 {
-    uint64_t seed = (uint64_t)time(NULL), events = 0, wanted = EVENTS_DEFAULT;
+    uint64_t seed = CHANCE_SEED_DEFAULT, events = 0, wanted = EVENTS_DEFAULT;
     for (int i = 1; i + 1 < argc; i += 2) {
         if (strcmp(argv[i], "--seed") == 0)
             seed = strtoull(argv[i + 1], NULL, 10);

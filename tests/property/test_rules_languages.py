@@ -8,7 +8,6 @@ import os
 import subprocess
 import sys
 import tempfile
-import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 FACTS = 25000         # lines of outcome to compare in all
@@ -30,7 +29,7 @@ def run(command, text=None):
 
 def main():
     program = sys.argv[1]
-    seed = int(sys.argv[2]) if len(sys.argv) > 2 else int(time.time())
+    seed = int(sys.argv[2]) if len(sys.argv) > 2 else 1
     print("TAP version 13\n1..1\n# seeds from %d" % seed)
     facts = seeds = 0
     found = None

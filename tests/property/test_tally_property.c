@@ -4,6 +4,7 @@
  *
  * A failing run prints the seed and the event; the same seed replays it. With --expect-difference (for the
  * planted mistakes) a difference in the level is what is wanted. */
+#include "chance.h"
 #include "tally_model.h"
 
 #include "agent/core/core_error.h"
@@ -13,7 +14,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #define EVENTS_DEFAULT       1200000
 #define EVENTS_PER_WORLD     400
@@ -24,27 +24,6 @@
 #define HOSTS_MAX            40
 #define IDS_MAX              60
 #define TEXT_BYTES           160
-
-/* ---- chance -------------------------------------------------------------------------------------------- */
-
-/* SplitMix64: any seed is a good one. */
-static uint64_t chance_next(uint64_t *chance)
-{
-    uint64_t z = *chance += UINT64_C(0x9e3779b97f4a7c15);
-    z = (z ^ z >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
-    z = (z ^ z >> 27) * UINT64_C(0x94d049bb133111eb);
-    return z ^ z >> 31;
-}
-
-static unsigned below(uint64_t *chance, unsigned bound)
-{
-    return (unsigned)(chance_next(chance) >> 32) % bound;
-}
-
-static bool happens(uint64_t *chance, unsigned percent)
-{
-    return below(chance, 100) < percent;
-}
 
 /* ---- names --------------------------------------------------------------------------------------------- */
 
@@ -139,10 +118,10 @@ static void choose_settings(struct world *world)
                                       ROUTE_BIT(ROUTE_RDP),
                                       0};
     uint64_t *chance = &world->chance;
-    world->with_aliases = happens(chance, 50);
+    world->with_aliases = chance_percent(chance, 50);
     world->settings = (struct tally_settings){
-        .count_disconnected = happens(chance, 60),
-        .routes_counted = routes[below(chance, sizeof routes / sizeof *routes)],
+        .count_disconnected = chance_percent(chance, 60),
+        .routes_counted = routes[chance_below(chance, sizeof routes / sizeof *routes)],
         .aliases = aliases,
         .alias_count = world->with_aliases ? sizeof aliases / sizeof *aliases : 0,
     };
@@ -158,11 +137,11 @@ static bool world_begin(struct world *world, uint64_t seed, bool big)
     static const unsigned times[] = {1, 3, 1000};
     world->chance = seed;
     uint64_t *chance = &world->chance;
-    world->hosts = big ? HOSTS_MAX : 1 + below(chance, 3);
-    world->ids = big ? IDS_MAX : 2 + below(chance, 9);
-    world->persons = big ? PERSONS_MAX : 1 + below(chance, 24);
-    world->times = times[below(chance, 3)];
-    world->administrators_percent = administrators[below(chance, 3)];
+    world->hosts = big ? HOSTS_MAX : 1 + chance_below(chance, 3);
+    world->ids = big ? IDS_MAX : 2 + chance_below(chance, 9);
+    world->persons = big ? PERSONS_MAX : 1 + chance_below(chance, 24);
+    world->times = times[chance_below(chance, 3)];
+    world->administrators_percent = administrators[chance_below(chance, 3)];
     world->model->count = 0;
     choose_settings(world);
     world->tally = tally_create(&world->settings);
@@ -172,31 +151,32 @@ static bool world_begin(struct world *world, uint64_t seed, bool big)
 /* A name in some spelling, and whose it is. */
 static const char *choose_user(struct world *world, unsigned *ret_person)
 {
-    unsigned number = below(&world->chance, world->persons);
+    unsigned number = chance_below(&world->chance, world->persons);
     if (number < SPELLINGS) {
         *ret_person =
             world->with_aliases ? spellings[number].person : spellings[number].person_without_aliases;
         return spellings[number].user;
     }
     *ret_person = PERSONS_LISTED + number;
-    return world->user_names[number][below(&world->chance, 2)];
+    return world->user_names[number][chance_below(&world->chance, 2)];
 }
 
 static struct connection choose_connection(struct world *world, unsigned *ret_person)
 {
     uint64_t *chance = &world->chance;
-    bool administrator = happens(chance, world->administrators_percent);
+    bool administrator = chance_percent(chance, world->administrators_percent);
     return (struct connection){
-        .host = world->host_names[below(chance, world->hosts)],
-        .id = world->id_names[below(chance, world->ids)],
+        .host = world->host_names[chance_below(chance, world->hosts)],
+        .id = world->id_names[chance_below(chance, world->ids)],
         .user = choose_user(world, ret_person),
-        .connected_at_ms = INT64_C(1767225600000) + below(chance, world->times),
-        .kind = happens(chance, 70) ? KIND_DESKTOP : KIND_APPLICATION,
-        .route = (enum connection_route)below(chance, happens(chance, 80) ? ROUTE_RDP_TUNNEL + 1 : ROUTE_MAX),
-        .state = happens(chance, 25) ? CONNECTION_DISCONNECTED : CONNECTION_ACTIVE,
-        .administrator = administrator         ? ADMINISTRATOR_YES
-                         : happens(chance, 20) ? ADMINISTRATOR_UNKNOWN
-                                               : ADMINISTRATOR_NO,
+        .connected_at_ms = INT64_C(1767225600000) + chance_below(chance, world->times),
+        .kind = chance_percent(chance, 70) ? KIND_DESKTOP : KIND_APPLICATION,
+        .route = (enum connection_route)chance_below(chance, chance_percent(chance, 80) ? ROUTE_RDP_TUNNEL + 1
+                                                                                        : ROUTE_MAX),
+        .state = chance_percent(chance, 25) ? CONNECTION_DISCONNECTED : CONNECTION_ACTIVE,
+        .administrator = administrator                ? ADMINISTRATOR_YES
+                         : chance_percent(chance, 20) ? ADMINISTRATOR_UNKNOWN
+                                                      : ADMINISTRATOR_NO,
     };
 }
 
@@ -204,7 +184,7 @@ static struct connection choose_connection(struct world *world, unsigned *ret_pe
 
 static void event_put(struct world *world, const struct connection *connection, unsigned person)
 {
-    unsigned tag = below(&world->chance, 1000);
+    unsigned tag = chance_below(&world->chance, 1000);
     if (tally_put(world->tally, connection, tag) != 0)
         snprintf(world->difference, sizeof world->difference, "tally_put failed");
     model_put(world->model, connection, person, tag);
@@ -217,11 +197,12 @@ static void event_change(struct world *world)
         return;
     uint64_t *chance = &world->chance;
     unsigned person, ignored;
-    const struct model_connection *live = &world->model->live[below(chance, (unsigned)world->model->count)];
+    const struct model_connection *live =
+        &world->model->live[chance_below(chance, (unsigned)world->model->count)];
     struct connection connection = live->connection, other = choose_connection(world, &person);
     ignored = person;
     person = live->person;
-    switch (below(chance, 6)) {
+    switch (chance_below(chance, 6)) {
     case 0:
         connection.kind = other.kind;
         break;
@@ -270,7 +251,7 @@ static void event_settings(struct world *world)
 
 static void event(struct world *world)
 {
-    unsigned person, die = below(&world->chance, 1000);
+    unsigned person, die = chance_below(&world->chance, 1000);
     struct connection connection = choose_connection(world, &person);
     if (die < 2)
         event_settings(world);
@@ -453,7 +434,7 @@ static uint64_t number_of(const char *text)
 
 int main(int argc, char **argv)
 {
-    uint64_t seed = (uint64_t)time(NULL), events_wanted = EVENTS_DEFAULT, events = 0;
+    uint64_t seed = CHANCE_SEED_DEFAULT, events_wanted = EVENTS_DEFAULT, events = 0;
     bool expect_difference = false, same = true;
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--expect-difference") == 0)
