@@ -176,6 +176,26 @@ static int refuse(int error, const char *what, struct error_detail *ret_detail)
     return error;
 }
 
+/* Whether a trusted key has signed the payload. */
+static int check_signature(const struct kind *kind, const char *kid, size_t kid_bytes,
+                           const unsigned char *payload, size_t bytes,
+                           const unsigned char signature[crypto_sign_BYTES],
+                           const struct entitlement_keyring *keyring, struct error_detail *ret_detail)
+{
+    size_t message_bytes;
+    const struct entitlement_key *key = find_key(keyring, kid, kid_bytes);
+    if (!key) {
+        error_detail_set(ret_detail, "signed by the key %.*s, which is not trusted", (int)kid_bytes, kid);
+        return ERROR_UNKNOWN_KEY;
+    }
+    unsigned char *message = signed_message(kind, key->kid, payload, bytes, &message_bytes);
+    if (!message)
+        return refuse(ERROR_NO_MEMORY, error_text(ERROR_NO_MEMORY), ret_detail);
+    bool fits = crypto_sign_verify_detached(signature, message, message_bytes, key->public_key) == 0;
+    free(message);
+    return fits ? 0 : refuse(ERROR_SIGNATURE, error_text(ERROR_SIGNATURE), ret_detail);
+}
+
 /* Checks form, key and signature; writes the payload, which has room for all of the text. */
 static int open_signed(const struct kind *kind, const char *text, size_t bytes,
                        const struct entitlement_keyring *keyring,
@@ -184,7 +204,7 @@ static int open_signed(const struct kind *kind, const char *text, size_t bytes,
 {
     struct part parts[PART_MAX];
     unsigned char signature[crypto_sign_BYTES];
-    size_t signature_bytes, message_bytes;
+    size_t signature_bytes;
     if (bytes > ENTITLEMENT_BYTES_MAX)
         return refuse(ERROR_TOO_LARGE, "longer than 8192 bytes", ret_detail);
     if (!split(text, bytes, parts))
@@ -201,18 +221,8 @@ static int open_signed(const struct kind *kind, const char *text, size_t bytes,
                 &signature_bytes) ||
         signature_bytes != sizeof(signature))
         return refuse(ERROR_INVALID, "the signature is not 64 bytes in base64url", ret_detail);
-    const struct entitlement_key *key = find_key(keyring, parts[PART_KID].text, parts[PART_KID].bytes);
-    if (!key) {
-        error_detail_set(ret_detail, "signed by the key %.*s, which is not trusted",
-                         (int)parts[PART_KID].bytes, parts[PART_KID].text);
-        return ERROR_UNKNOWN_KEY;
-    }
-    unsigned char *message = signed_message(kind, key->kid, ret_payload, *ret_bytes, &message_bytes);
-    if (!message)
-        return refuse(ERROR_NO_MEMORY, error_text(ERROR_NO_MEMORY), ret_detail);
-    bool fits = crypto_sign_verify_detached(signature, message, message_bytes, key->public_key) == 0;
-    free(message);
-    return fits ? 0 : refuse(ERROR_SIGNATURE, error_text(ERROR_SIGNATURE), ret_detail);
+    return check_signature(kind, parts[PART_KID].text, parts[PART_KID].bytes, ret_payload, *ret_bytes,
+                           signature, keyring, ret_detail);
 }
 
 /* ---- the entitlement's payload ---- */
@@ -426,4 +436,44 @@ int entitlement_key_accept(const char *text, size_t bytes, struct entitlement_ke
         return refuse(ERROR_INVALID, "public_key: not 32 bytes in base64url", ret_detail);
     memcpy(key.kid, payload.kid, sizeof(key.kid));
     return add_key(keyring, &key, ret_detail);
+}
+
+/* ---- seals of longer texts ---- */
+
+static_assert(ENTITLEMENT_SEAL_BYTES ==
+                  ENTITLEMENT_KID_BYTES_MAX + 1 + sodium_base64_ENCODED_LEN(crypto_sign_BYTES, BASE64),
+              "a name, a dot, a signature");
+
+int entitlement_seal(const char *context, const unsigned char digest[ENTITLEMENT_DIGEST_BYTES],
+                     const struct entitlement_signing_key *by, char ret[ENTITLEMENT_SEAL_BYTES])
+{
+    const struct kind kind = {.context = context};
+    unsigned char signature[crypto_sign_BYTES];
+    size_t message_bytes;
+    unsigned char *message =
+        signed_message(&kind, by->key.kid, digest, ENTITLEMENT_DIGEST_BYTES, &message_bytes);
+    if (!message)
+        return ERROR_NO_MEMORY;
+    (void)crypto_sign_detached(signature, NULL, message, message_bytes, by->secret_key);
+    free(message);
+    int head = snprintf(ret, ENTITLEMENT_SEAL_BYTES, "%s.", by->key.kid);
+    (void)sodium_bin2base64(ret + head, ENTITLEMENT_SEAL_BYTES - (size_t)head, signature, sizeof(signature),
+                            BASE64);
+    return 0;
+}
+
+int entitlement_seal_verify(const char *context, const unsigned char digest[ENTITLEMENT_DIGEST_BYTES],
+                            const char *seal, const struct entitlement_keyring *keyring,
+                            struct error_detail *ret_detail)
+{
+    const struct kind kind = {.context = context};
+    unsigned char signature[crypto_sign_BYTES];
+    size_t signature_bytes, kid_bytes = strcspn(seal, ".");
+    if (!is_kid(seal, kid_bytes) || seal[kid_bytes] == '\0' ||
+        !decode(seal + kid_bytes + 1, strlen(seal + kid_bytes + 1), signature, sizeof(signature),
+                &signature_bytes) ||
+        signature_bytes != sizeof(signature))
+        return refuse(ERROR_INVALID, "the signature is not KID.SIGNATURE", ret_detail);
+    return check_signature(&kind, seal, kid_bytes, digest, ENTITLEMENT_DIGEST_BYTES, signature, keyring,
+                           ret_detail);
 }

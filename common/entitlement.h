@@ -83,4 +83,15 @@ int entitlement_key_sign(const struct entitlement_key *successor, int64_t issued
 int entitlement_key_accept(const char *text, size_t bytes, struct entitlement_keyring *keyring,
                            struct error_detail *ret_detail);
 
+/* A signature of something longer, by its BLAKE2b-256 digest: "KID.base64url(signature)", Ed25519 over
+ * context KID "\n" digest. The context is a line of its own, which keeps this from passing for another kind
+ * of signed document. Errors as entitlement_verify. */
+#define ENTITLEMENT_DIGEST_BYTES 32
+#define ENTITLEMENT_SEAL_BYTES   (ENTITLEMENT_KID_BYTES_MAX + 1 + 86 + 1) /* with a NUL */
+int entitlement_seal(const char *context, const unsigned char digest[ENTITLEMENT_DIGEST_BYTES],
+                     const struct entitlement_signing_key *by, char ret[ENTITLEMENT_SEAL_BYTES]);
+int entitlement_seal_verify(const char *context, const unsigned char digest[ENTITLEMENT_DIGEST_BYTES],
+                            const char *seal, const struct entitlement_keyring *keyring,
+                            struct error_detail *ret_detail);
+
 #endif
