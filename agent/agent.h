@@ -16,6 +16,7 @@
 #include "agent/refusals.h"
 #include "agent/resources.h"
 #include "agent/sessions/sessions.h"
+#include "agent/setbacks.h"
 #include "agent/settings.h"
 #include "agent/store.h"
 #include "agent/uplink.h"
@@ -61,7 +62,8 @@ struct agent {
     struct sessions *sessions;
     struct uplink *uplink;
     struct gate gate;
-    struct refusals refusals;
+    struct refusals refusals; /* of the gate */
+    struct setbacks setbacks; /* with the authority */
     struct api *api;
 
     uv_timer_t due, refresh, watchdog, present, unsaid;

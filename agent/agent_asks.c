@@ -34,6 +34,11 @@ static const struct sessions *ask_sessions(void *data)
     return ((struct agent *)data)->sessions;
 }
 
+static const struct setbacks *ask_setbacks(void *data)
+{
+    return &((struct agent *)data)->setbacks;
+}
+
 static const char *ask_host(void *data)
 {
     return ((struct agent *)data)->host;
@@ -92,6 +97,7 @@ struct api_agent agent_offers(struct agent *agent)
                               .accounts = ask_accounts,
                               .resources = ask_resources,
                               .sessions = ask_sessions,
+                              .setbacks = ask_setbacks,
                               .host = ask_host,
                               .administrator = ask_administrator,
                               .refused = agent_refused,

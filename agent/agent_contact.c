@@ -76,13 +76,47 @@ static void keep_keys(struct agent *agent, const struct uplink_result *result)
     }
 }
 
+/* --- setbacks ------------------------------------------------------------------------------------------- */
+
+/* Keeps what failed for whoever asks later. Its words, with what to do; of what the agent itself has broken
+ * off nothing is kept, and its detail is all there is to say. */
+static void keep_setback(struct agent *agent, enum setback_asked asked, const struct uplink_result *result,
+                         struct error_detail *ret_words)
+{
+    const struct setback_cause cause = {.asked = asked,
+                                        .error = result->error,
+                                        .http_status = result->http_status,
+                                        .problem = result->code,
+                                        .said = result->detail,
+                                        .moves_left = result->moves_left,
+                                        .retry_after_ms = result->retry_after_ms};
+    error_detail_set(ret_words, "%s", result->detail);
+    if (result->error != ERROR_CANCELLED && !agent->stopping)
+        setback_write(setbacks_note(&agent->setbacks, &cause, clock_now_ms(&agent->clock)), ret_words);
+}
+
+/* What failed before is over; what this report's windows were refused for has just begun. */
+static void keep_refused_windows(struct agent *agent, const struct uplink_result *result)
+{
+    setbacks_clear(&agent->setbacks);
+    for (size_t i = 0; i < result->refused_count; i++) {
+        const struct setback_cause cause = {.asked = SETBACK_WINDOW,
+                                            .error = SETBACK_WINDOW_REFUSED,
+                                            .problem = result->refused[i].reason,
+                                            .said = result->refused[i].reason,
+                                            .moves_left = -1,
+                                            .retry_after_ms = -1};
+        (void)setbacks_note(&agent->setbacks, &cause, clock_now_ms(&agent->clock));
+    }
+}
+
 /* --- reports -------------------------------------------------------------------------------------------- */
 
 /* Whether nothing of an authority's came: then none has refused either. */
 static bool is_unreachable(int error)
 {
-    return error == ERROR_UNREACHABLE || error == ERROR_TIMEOUT || error == ERROR_CANCELLED ||
-           error == ERROR_NO_MEMORY;
+    return error == ERROR_UNREACHABLE || error == ERROR_TIMEOUT || error == ERROR_CERTIFICATE ||
+           error == ERROR_CONFIGURATION || error == ERROR_CANCELLED || error == ERROR_NO_MEMORY;
 }
 
 /* How the API calls an error of the authority's; NULL for none. */
@@ -104,14 +138,13 @@ static void answer_report_waiter(struct report_waiter *waiter, int status, const
         free(waiter);
 }
 
-static void answer_report_waiters(struct agent *agent, const struct uplink_result *result)
+static void answer_report_waiters(struct agent *agent, int error, const char *detail)
 {
     struct report_waiter *waiter = agent->report_waiters;
-    const char *code = failure_code(result->error);
     agent->report_waiters = NULL;
     while (waiter) {
         struct report_waiter *next = waiter->next;
-        answer_report_waiter(waiter, code ? 502 : 200, code, code ? result->detail : NULL);
+        answer_report_waiter(waiter, 502, failure_code(error), detail);
         waiter = next;
     }
 }
@@ -166,8 +199,10 @@ static void report_failed(struct agent *agent, const struct uplink_result *resul
                                .failed = {.refused = !is_unreachable(result->error),
                                           .retry_after_ms = result->retry_after_ms,
                                           .detail = result->detail}};
+    struct error_detail words;
+    keep_setback(agent, SETBACK_REPORT, result, &words);
     (void)commit_step(agent->commit, &event, NULL, NULL);
-    answer_report_waiters(agent, result);
+    answer_report_waiters(agent, result->error, words.text);
 }
 
 /* The entitlement first: whose entitlement does not hold is believed nothing else either. */
@@ -176,12 +211,15 @@ static void take_report_answer(struct agent *agent, const struct uplink_result *
     keep_keys(agent, result); /* an older key of ours has signed them */
     int refused = result->has_grant ? apply_entitlement(agent, result) : 0;
     if (refused < 0) {
-        struct uplink_result failed = {.error = ERROR_INVALID,
+        struct uplink_result failed = {.error = refused,
+                                       .code = "",
                                        .detail = core_error_text(refused),
+                                       .moves_left = -1,
                                        .retry_after_ms = result->retry_after_ms};
         report_failed(agent, &failed);
         return;
     }
+    keep_refused_windows(agent, result);
     struct core_event event = {.type = EVENT_REPORT_ACCEPTED,
                                .accepted = {.through = result->accepted_through,
                                             .refused = result->refused,
@@ -195,11 +233,9 @@ static void take_report_answer(struct agent *agent, const struct uplink_result *
  * that it came. */
 static void forget_report_answer(struct agent *agent)
 {
-    struct uplink_result result = {.error = ERROR_CANCELLED,
-                                   .detail = "the farm was activated anew meanwhile; ask again"};
     struct core_event event = {.type = EVENT_REPORT_ACCEPTED};
     (void)commit_step(agent->commit, &event, NULL, NULL);
-    answer_report_waiters(agent, &result);
+    answer_report_waiters(agent, ERROR_CANCELLED, "the farm was activated anew meanwhile; ask again");
 }
 
 static void report_done(void *data, const struct uplink_result *result)
@@ -220,7 +256,7 @@ static void report_done(void *data, const struct uplink_result *result)
 static void report_failed_here(struct agent *agent, const char *detail)
 {
     struct uplink_result result = {
-        .error = ERROR_UNREACHABLE, .code = "", .detail = detail, .retry_after_ms = -1};
+        .error = ERROR_UNREACHABLE, .code = "", .detail = detail, .moves_left = -1, .retry_after_ms = -1};
     report_failed(agent, &result);
 }
 
@@ -266,28 +302,30 @@ void agent_contact_report_now(void *data, api_done_fn *done, void *done_data)
 
 void agent_contact_close(struct agent *agent)
 {
-    struct uplink_result result = {.error = ERROR_CANCELLED, .code = "", .detail = "the agent is stopping"};
-    answer_report_waiters(agent, &result);
+    answer_report_waiters(agent, ERROR_CANCELLED, "the agent is stopping");
 }
 
 /* --- activation ----------------------------------------------------------------------------------------- */
 
 /* The authority's refusals are passed on as they are, but only what it says with a code of its own: a proxy's
  * 401 must not read as ours. What is no proper answer is the authority's fault: 502. */
-static void answer_failure(struct errand *errand, enum log_event_code code,
+static void answer_failure(struct errand *errand, enum setback_asked asked,
                            const struct uplink_result *result)
 {
+    struct error_detail words;
     struct api_outcome outcome = {.status = 502,
                                   .code = failure_code(result->error),
-                                  .detail = result->detail,
+                                  .detail = words.text,
                                   .moves_left = result->moves_left};
+    keep_setback(errand->agent, asked, result, &words);
     if (result->error == ERROR_REFUSED && *result->code && result->http_status >= 400 &&
         result->http_status < 500) {
         outcome.status = result->http_status == 404 ? 409 : result->http_status;
         outcome.code = result->code;
     }
     if (!errand->agent->stopping)
-        agent_say(errand->agent, code, "detail", result->detail);
+        agent_say(errand->agent, asked == SETBACK_ACTIVATION ? LOG_activation_refused : LOG_release_refused,
+                  "detail", result->detail);
     errand->done(errand->data, &outcome);
 }
 
@@ -323,8 +361,17 @@ static void release_former(const struct changeover *changeover)
 static void changed_over(void *data, int error, const char *detail)
 {
     struct changeover *changeover = data;
-    if (error == 0 && !changeover->agent->stopping)
+    struct agent *agent = changeover->agent;
+    const struct uplink_result failed = {
+        .error = error, .detail = detail, .moves_left = -1, .retry_after_ms = -1};
+    struct error_detail words;
+    if (error == 0 && !agent->stopping) {
+        setbacks_clear(&agent->setbacks);
         release_former(changeover);
+    } else if (error == CORE_NOT_OURS || error == CORE_OUTDATED) {
+        keep_setback(agent, SETBACK_ACTIVATION, &failed, &words);
+        detail = words.text;
+    }
     agent_answer_commit(changeover->answer, error, detail);
     free(changeover);
 }
@@ -398,7 +445,7 @@ static void activate_done(void *data, const struct uplink_result *result)
 {
     struct errand *errand = data;
     if (result->error)
-        answer_failure(errand, LOG_activation_refused, result);
+        answer_failure(errand, SETBACK_ACTIVATION, result);
     else
         take_activation(errand, result);
     free(errand);
@@ -416,13 +463,25 @@ static void choose_installation_id(struct errand *errand)
     (void)sodium_bin2hex(errand->installation_id, sizeof(errand->installation_id), random, sizeof(random));
 }
 
+/* The authority need not be asked: the check group does not fit. */
+static void answer_typing_error(struct agent *agent, api_done_fn *done, void *done_data)
+{
+    const struct uplink_result result = {
+        .error = ERROR_REFUSED, .code = "invalid_key", .detail = "", .moves_left = -1, .retry_after_ms = -1};
+    struct error_detail words;
+    keep_setback(agent, SETBACK_ACTIVATION, &result, &words);
+    const struct api_outcome outcome = {
+        .status = 400, .code = "invalid_key", .detail = words.text, .field = "license_key", .moves_left = -1};
+    done(done_data, &outcome);
+}
+
 void agent_contact_activate(void *data, const char *licence_key_or_null, bool move, api_done_fn *done,
                             void *done_data)
 {
     struct agent *agent = data;
     char key[LICENCE_KEY_TEXT_BYTES];
     if (licence_key_or_null && !licence_key_parse(licence_key_or_null, key)) {
-        agent_answer(done, done_data, 400, "invalid_key", "this is no licence key: look for a typing error");
+        answer_typing_error(agent, done, done_data);
         return;
     }
     if (!*agent->settings->authority_url) {
@@ -472,12 +531,14 @@ static void take_release(struct errand *errand, const struct uplink_result *resu
     const char *fault = release_fault(errand, result);
     struct agent_answer *answer = fault ? NULL : agent_answer_later(errand->done, errand->data);
     if (fault) {
-        struct uplink_result failed = {.error = ERROR_INVALID, .code = "", .detail = fault, .moves_left = -1};
-        answer_failure(errand, LOG_release_refused, &failed);
+        struct uplink_result failed = {
+            .error = CORE_INVALID, .code = "", .detail = fault, .moves_left = -1, .retry_after_ms = -1};
+        answer_failure(errand, SETBACK_RELEASE, &failed);
     } else if (!answer) {
         agent_answer(errand->done, errand->data, 503, "out_of_memory", "release again");
     } else {
         struct core_event event = {.type = EVENT_RELEASED};
+        setbacks_clear(&agent->setbacks);
         agent->identity.farm_token[0] = '\0';
         agent->entitlement[0] = '\0';
         commit_identity_changed(agent->commit);
@@ -489,7 +550,7 @@ static void release_done(void *data, const struct uplink_result *result)
 {
     struct errand *errand = data;
     if (result->error)
-        answer_failure(errand, LOG_release_refused, result);
+        answer_failure(errand, SETBACK_RELEASE, result);
     else
         take_release(errand, result);
     free(errand);

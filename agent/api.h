@@ -16,6 +16,7 @@
 struct api;
 struct resources;
 struct sessions;
+struct setbacks;
 struct store;
 
 enum api_door { API_DOOR_READER, API_DOOR_ADMIN, API_DOOR_TCP, API_DOOR_MAX };
@@ -25,6 +26,7 @@ struct api_outcome {
     int status;       /* HTTP: 200, 204, 400, 409, 503 … */
     const char *code; /* problem code when status ≥ 400: "store_unavailable", "key_in_use" */
     const char *detail;
+    const char *field;  /* of the request, that it is about; NULL: none */
     int64_t moves_left; /* -1 not told */
 };
 typedef void api_done_fn(void *data, const struct api_outcome *outcome);
@@ -40,6 +42,7 @@ struct api_agent {
     const struct resources *(*resources)(void *agent);
     const struct sessions *(*sessions)(void *agent);
     const char *(*host)(void *agent);
+    const struct setbacks *(*setbacks)(void *agent);
     /* Whether `account` makes an administrator under the configured groups. */
     enum administrator (*administrator)(void *agent, const struct account *account);
     /* The gate or the list was refused to a user. */

@@ -24,7 +24,8 @@
     X(ERROR_REFUSED, -10015, "refused")                                 \
     X(ERROR_TIMEOUT, -10016, "timed out")                               \
     X(ERROR_CONFIGURATION, -10017, "the configuration is wrong")        \
-    X(ERROR_CANCELLED, -10018, "cancelled")
+    X(ERROR_CANCELLED, -10018, "cancelled")                             \
+    X(ERROR_CERTIFICATE, -10019, "the certificate is not to be trusted")
 
 #define ERROR_ENUM(name, code, text) name = (code),
 enum error { ERRORS(ERROR_ENUM) ERROR_NONE = 0 };

@@ -141,6 +141,9 @@ static int error_of(const struct transfer *transfer)
         return ERROR_NO_MEMORY;
     case CURLE_SSL_CACERT_BADFILE:
         return ERROR_CONFIGURATION;
+    case CURLE_PEER_FAILED_VERIFICATION:
+    case CURLE_SSL_ISSUER_ERROR:
+        return ERROR_CERTIFICATE;
     default:
         return ERROR_UNREACHABLE;
     }

@@ -40,9 +40,9 @@ struct http_client_request { /* copied */
 
 struct http_client_answer { /* valid during the callback */
     int error;          /* 0: an HTTP answer came, of whatever status but a redirect; else ERROR_UNREACHABLE
-                           (also: no valid certificate, not HTTP, cut short), ERROR_TIMEOUT, ERROR_TOO_LARGE,
-                           ERROR_REFUSED (a redirect), ERROR_CONFIGURATION (the CA file), ERROR_NO_MEMORY,
-                           ERROR_CANCELLED */
+                           (also: no TLS, not HTTP, cut short), ERROR_CERTIFICATE, ERROR_TIMEOUT,
+                           ERROR_TOO_LARGE, ERROR_REFUSED (a redirect), ERROR_CONFIGURATION (the CA file),
+                           ERROR_NO_MEMORY, ERROR_CANCELLED */
     const char *detail; /* of the error, for people: curl's words */
     int status;         /* HTTP status; 0 without an answer */
     const char *body;

@@ -52,7 +52,8 @@ static void write_next(struct json_writer *writer, const struct explain_farm *fa
     json_close_array(writer);
 }
 
-static void write_farm(struct json_writer *writer, const struct subject *subject, int64_t now_ms)
+static void write_farm(struct json_writer *writer, const struct api *api, const struct subject *subject,
+                       int64_t now_ms)
 {
     struct explain_farm farm;
     explain_farm(&subject->status, now_ms, &farm);
@@ -62,6 +63,7 @@ static void write_farm(struct json_writer *writer, const struct subject *subject
     write_machines(writer, &farm);
     write_next(writer, &farm);
     show_why(writer, "remedies", &farm.remedies);
+    show_setbacks(writer, api);
 }
 
 /* --- what the gate would answer ------------------------------------------------------------- */
@@ -179,7 +181,7 @@ static void answer(struct api *api, struct http_exchange *exchange, const struct
     if (writer) {
         json_text(writer, "host", api->agent.host(api->agent.agent));
         json_time(writer, "now", now_ms);
-        write_farm(writer, subject, now_ms);
+        write_farm(writer, api, subject, now_ms);
         write_admissions(writer, api, subject, subject->asked ? user.name : NULL);
         write_users(writer, api, subject, subject->asked ? &one : &everybody);
         reply_close(exchange, writer, 200);

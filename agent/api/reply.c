@@ -118,6 +118,8 @@ void reply_outcome(struct http_exchange *exchange, const struct api_outcome *out
         return;
     reply_problem_members(writer, status, outcome->code ? outcome->code : "failed",
                           outcome->detail ? outcome->detail : "");
+    if (outcome->field)
+        json_text(writer, "field", outcome->field);
     if (outcome->moves_left >= 0)
         json_integer(writer, "moves_left", outcome->moves_left);
     reply_close_problem(exchange, writer, status);

@@ -2,6 +2,7 @@
 
 #include "agent/core/reclaim.h"
 #include "agent/sessions/sessions.h"
+#include "agent/setbacks.h"
 
 #include "api_internal.h"
 
@@ -86,6 +87,33 @@ void show_why(struct json_writer *writer, const char *name, const struct explain
         show_sentence(writer, &why->sentences[i]);
         json_close_object(writer);
     }
+    json_close_array(writer);
+}
+
+/* --- setbacks ------------------------------------------------------------------------------- */
+
+static void show_setback(struct json_writer *writer, const struct setback *setback)
+{
+    struct explain_why why, remedies;
+    setback_explain(setback, true, &why, &remedies);
+    json_open_object(writer, NULL);
+    json_text(writer, "asked", setback_asked_name(setback->asked));
+    json_text(writer, "code", setback_code_name(setback->code));
+    json_time(writer, "since", setback->since_ms);
+    json_time(writer, "last", setback->last_ms);
+    json_integer(writer, "tries", setback->tries);
+    json_text(writer, "said", setback->said);
+    show_why(writer, "why", &why);
+    show_why(writer, "remedies", &remedies);
+    json_close_object(writer);
+}
+
+void show_setbacks(struct json_writer *writer, const struct api *api)
+{
+    const struct setbacks *setbacks = api->agent.setbacks(api->agent.agent);
+    json_open_array(writer, "setbacks");
+    for (size_t i = 0; i < setbacks->count; i++)
+        show_setback(writer, &setbacks->kept[i]);
     json_close_array(writer);
 }
 

@@ -28,6 +28,8 @@ size_t show_ignored_count(const struct api *api, const char *user);
 void show_sentence(struct json_writer *writer, const struct explain_sentence *sentence);
 /* An array of sentences. */
 void show_why(struct json_writer *writer, const char *name, const struct explain_why *why);
+/* An array "setbacks": what failed with the authority since it was reached last. */
+void show_setbacks(struct json_writer *writer, const struct api *api);
 /* "limit": of the entitlement, null without one. */
 void show_limit(struct json_writer *writer, const struct core_status *status);
 void show_window(struct json_writer *writer, const char *name, const struct window *window,

@@ -137,6 +137,7 @@ void status_get(struct api *api, struct http_exchange *exchange, const struct ht
     json_time_or_null(writer, "last_contact", status.standing.last_contact_ms);
     json_integer(writer, "windows_queued", (int64_t)status.windows_queued);
     json_integer(writer, "report_failures", status.report_failures);
+    show_setbacks(writer, api);
     write_entitlement(writer, &status);
     json_text(writer, "health", health.text);
     reply_close(exchange, writer, 200);

@@ -1,4 +1,4 @@
-#include "explain_private.h"
+#include "explain_say.h"
 
 #include <assert.h>
 #include <string.h>

@@ -12,6 +12,7 @@
 #include "sentence.h"
 
 #define EXPLAIN_FIELDS_MAX     4    /* of one sentence */
+#define EXPLAIN_SAID_BYTES_MAX 255  /* of somebody else's words in one */
 #define EXPLAIN_SENTENCE_BYTES 4096 /* room for any sentence that is to be read whole */
 
 enum explain_code {

@@ -1,5 +1,5 @@
 #include "clocks.h"
-#include "explain_private.h"
+#include "explain_say.h"
 
 #include <assert.h>
 #include <stdlib.h>

@@ -3,7 +3,7 @@
 
 #include "ask.h"
 #include "options.h"
-#include "said.h"
+#include "setback_row.h"
 #include "shape.h"
 #include "term.h"
 
@@ -51,8 +51,10 @@ struct explain_view {
     int64_t now_ms;
     struct verdict_part verdict;
     struct why remedies;
-    size_t machines_count, next_count, admission_count, users_count, connections_count, ignored_count;
+    size_t machines_count, setbacks_count, next_count, admission_count, users_count, connections_count,
+        ignored_count;
     struct machine_row machines[EXPLAIN_MACHINE_MAX];
+    struct setback_row setbacks[SETBACK_ROWS_MAX];
     struct json_span next[2 * EXPLAIN_STEPS_MAX];
     struct admission_row admission[2 * KIND_MAX];
     struct user_row users[ROWS_MAX];
@@ -99,6 +101,7 @@ static const struct json_field explain_fields[] = {
     SHAPE_TIME("now", struct explain_view, now_ms),
     SHAPE_PART("verdict", struct explain_view, verdict, verdict_shape),
     SHAPE_LIST("machines", struct explain_view, machines, machine_shape),
+    SHAPE_LIST("setbacks", struct explain_view, setbacks, setback_row_shape),
     SHAPE_SPANS("next", struct explain_view, next),
     SHAPE_WHY("remedies", struct explain_view, remedies),
     SHAPE_LIST("admission", struct explain_view, admission, admission_shape),
@@ -167,6 +170,18 @@ static void print_machines(struct page *page)
         rows++;
     }
     end_table(page, table, rows);
+}
+
+static void print_setbacks(struct page *page)
+{
+    static const char *const titles[] = {"", "WHAT HAS FAILED, AND WHAT TO DO"};
+    struct table *table = begin_table(titles, 2);
+    for (size_t i = 0; table && i < page->view->setbacks_count; i++) {
+        const struct setback_row *row = &page->view->setbacks[i];
+        table_cell(table, TERM_WARN, row->asked);
+        table_cell(table, TERM_PLAIN, setback_row_text(row, page->said));
+    }
+    end_table(page, table, page->view->setbacks_count);
 }
 
 static void print_next(struct page *page)
@@ -274,6 +289,7 @@ static void print_farm(struct page *page)
 {
     say_why(page, &page->view->verdict.why);
     print_machines(page);
+    print_setbacks(page);
     print_next(page);
     print_remedies(page);
     print_connections(page);

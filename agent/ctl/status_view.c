@@ -1,6 +1,5 @@
 #include "status_view.h"
 
-#include "said.h"
 #include "shape.h"
 
 #include <inttypes.h>
@@ -67,6 +66,7 @@ static const struct json_field status_fields[] = {
     SHAPE_TIME("last_contact", struct status_view, last_contact_ms),
     SHAPE_NUMBER("windows_queued", struct status_view, windows_queued),
     SHAPE_NUMBER("report_failures", struct status_view, report_failures),
+    SHAPE_LIST("setbacks", struct status_view, setbacks, setback_row_shape),
     SHAPE_PART("entitlement", struct status_view, entitlement, entitlement_shape),
     SHAPE_TEXT("health", struct status_view, health),
 };
@@ -205,6 +205,18 @@ static void print_contact(const struct status_view *view, const struct term *ter
     (void)fputc('\n', term->file);
 }
 
+/* Under what was asked for: since when it fails, why, and what to do. */
+static void print_setbacks(const struct status_view *view, const struct term *term)
+{
+    struct said *said = view->setbacks_count > 0 ? said_create(view->now_ms) : NULL;
+    char clean[TERM_TEXT_BYTES];
+    for (size_t i = 0; said && i < view->setbacks_count; i++) {
+        print_label(term, term_clean(view->setbacks[i].asked, clean));
+        term_wrap(term, LABEL_COLUMNS, setback_row_text(&view->setbacks[i], said));
+    }
+    said_destroy(said);
+}
+
 void status_view_print(const struct status_view *view, const struct term *term)
 {
     char clean[TERM_TEXT_BYTES];
@@ -216,6 +228,7 @@ void status_view_print(const struct status_view *view, const struct term *term)
     print_clock(view, term, view->entitlement.trial ? "trial ends" : "expires", view->clocks.expires_at_ms);
     print_clock(view, term, "refresh by", view->clocks.refresh_by_ms);
     print_contact(view, term);
+    print_setbacks(view, term);
     if (view->farm_id[0]) {
         print_label(term, "farm");
         (void)fprintf(term->file, "%s\n", view->farm_id);

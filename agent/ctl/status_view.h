@@ -2,6 +2,7 @@
 #ifndef FARMGATE_CTL_STATUS_VIEW_H
 #define FARMGATE_CTL_STATUS_VIEW_H
 
+#include "setback_row.h"
 #include "term.h"
 
 #include "common/json.h"
@@ -38,6 +39,8 @@ struct status_view {
     struct json_span next;   /* a sentence within the text that was read; none: start is NULL */
     int64_t last_contact_ms; /* 0: never */
     int64_t windows_queued, report_failures;
+    size_t setbacks_count;
+    struct setback_row setbacks[SETBACK_ROWS_MAX]; /* within the text that was read */
     struct status_entitlement entitlement;
 };
 

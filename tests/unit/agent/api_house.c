@@ -296,6 +296,11 @@ static const struct resources *agent_resources(void *agent)
     return agent;
 }
 
+static const struct setbacks *agent_setbacks(void *agent)
+{
+    return &((struct house *)agent)->setbacks;
+}
+
 static const struct sessions *agent_sessions(void *agent)
 {
     return agent;
@@ -475,6 +480,7 @@ struct house *house_open(void)
                                     .accounts = agent_accounts,
                                     .resources = agent_resources,
                                     .sessions = agent_sessions,
+                                    .setbacks = agent_setbacks,
                                     .host = agent_host,
                                     .administrator = agent_administrator,
                                     .refused = agent_refused,

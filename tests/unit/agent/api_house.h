@@ -5,6 +5,7 @@
 
 #include "agent/api.h"
 #include "agent/core/tally.h"
+#include "agent/setbacks.h"
 
 #define HOUSE_NOW_MS   INT64_C(1767600000000) /* 2026-01-05T08:00:00Z */
 #define HOUSE_READER   "reader-token-0123456789"
@@ -48,6 +49,7 @@ struct house {
 
     /* the agent, as the test wants it */
     struct tally *tally;
+    struct setbacks setbacks;
     struct verdict verdict;
     bool strict, no_groups; /* no_groups: every resource is for everybody */
     struct standing standing;

@@ -19,6 +19,9 @@
     "\"next\":{\"at\":\"2026-01-15T08:00:00.000Z\",\"code\":\"next_trial_ends\",\"text\":\"\",\"fields\":{}" \
     "},"                                                                                                     \
     "\"last_contact\":\"2026-01-05T07:40:00.000Z\",\"windows_queued\":1,\"report_failures\":2,"              \
+    "\"setbacks\":[{\"asked\":\"report\",\"why\":[{\"code\":\"setback_report\",\"text\":\"\",\"fields\":{"   \
+    "\"since_at\":\"2026-01-05T07:50:00.000Z\",\"tries\":2}},{\"code\":\"said_too_late\",\"text\":\"\","     \
+    "\"fields\":{}}],\"remedies\":[{\"code\":\"from_the_future\",\"text\":\"Stay calm.\",\"fields\":{}}]}]," \
     "\"entitlement\":{\"trial\":true},\"health\":\"store: full\",\"new_field\":[{}]}"
 #define OPEN_SHOWN                                                                                      \
     "gate        open\n"                                                                                \
@@ -30,6 +33,8 @@
     "trial ends  2026-01-15 08:00  in 10 days\n"                                                        \
     "refresh by  2026-01-04 20:00  12 hours ago\n"                                                      \
     "contact     last 20 minutes ago, next report in 20 minutes, 1 window to send, 2 failed in a row\n" \
+    "report      Reports have failed since Mon 07:50 UTC (2 tries). The licensing\n"                    \
+    "            authority did not answer in time. Stay calm.\n"                                        \
     "farm        F\n"                                                                                   \
     "health      store: full\n"                                                                         \
     "agent       1.0 on h1\n"

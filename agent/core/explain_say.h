@@ -1,6 +1,6 @@
-/* explain_private.h - how the files of explain.h make sentences. */
-#ifndef FARMGATE_CORE_EXPLAIN_PRIVATE_H
-#define FARMGATE_CORE_EXPLAIN_PRIVATE_H
+/* explain_say.h - how sentences are made, for whoever explains something. */
+#ifndef FARMGATE_CORE_EXPLAIN_SAY_H
+#define FARMGATE_CORE_EXPLAIN_SAY_H
 
 #include "explain.h"
 
