@@ -4,6 +4,7 @@
 
 #include "agent/core/peak.h"
 #include "agent/core/tally.h"
+#include "agent/ctl/sizing/gather.h"
 #include "agent/ctl/sizing/ndjson.h"
 #include "agent/ctl/sizing/sizing.h"
 #include "common/json.h"
@@ -138,7 +139,7 @@ static int read_open(int fd, const char *name, struct ndjson *ndjson)
     return code == ERROR_NO_MEMORY ? COMMAND_FAILED : COMMAND_DATA;
 }
 
-static int read_file(const char *path, struct sizing *sizing)
+static int read_file(const char *path, struct gather *gather)
 {
     bool standard_input = strcmp(path, "-") == 0;
     int fd = standard_input ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
@@ -147,7 +148,7 @@ static int read_file(const char *path, struct sizing *sizing)
         return COMMAND_FAILED;
     }
     int code = COMMAND_FAILED;
-    struct ndjson *ndjson = ndjson_create(sizing, path);
+    struct ndjson *ndjson = ndjson_create(gather, path);
     if (ndjson != NULL)
         code = read_open(fd, path, ndjson);
     else
@@ -258,23 +259,37 @@ static void report_oddities(const struct sizing_result *result)
 
 /* ---- the command --------------------------------------------------------------------------------------- */
 
-static int replay(struct sizing *sizing, const struct options *options)
+static int replay(struct gather *gather, struct sizing *sizing, const struct options *options)
 {
-    struct sizing_result result;
-    int code = sizing_run(sizing, &result);
+    const struct sizing_result *result;
+    int code = gather_replay(gather, sizing);
     if (code == ERROR_TOO_LARGE) {
         fprintf(stderr, "farmgate size: ts: first and last event are more than %d windows apart\n",
                 SIZING_WINDOWS_MAX);
         return COMMAND_DATA;
     }
     if (code == 0)
-        report_oddities(&result);
+        code = sizing_finish(sizing, &result);
     if (code == 0)
-        code = options->json ? print_json(&result) : print_summary(&result);
+        report_oddities(result);
+    if (code == 0)
+        code = options->json ? print_json(result) : print_summary(result);
     if (code == 0)
         return COMMAND_OK;
     fprintf(stderr, "farmgate size: %s\n", error_text(code));
     return COMMAND_FAILED;
+}
+
+static int size_files(const struct options *options, struct gather *gather, struct sizing *sizing)
+{
+    int code = COMMAND_OK;
+    if (gather == NULL || sizing == NULL) {
+        fprintf(stderr, "farmgate size: %s\n", error_text(ERROR_NO_MEMORY));
+        return COMMAND_FAILED;
+    }
+    for (int i = 0; i < options->file_count && code == COMMAND_OK; i++)
+        code = read_file(options->files[i], gather);
+    return code == COMMAND_OK ? replay(gather, sizing, options) : code;
 }
 
 int size_command(int argc, char **argv)
@@ -291,16 +306,10 @@ int size_command(int argc, char **argv)
         perror("farmgate size: getentropy");
         return COMMAND_FAILED;
     }
-    struct sizing *sizing = sizing_create(&settings);
-    if (sizing == NULL) {
-        fprintf(stderr, "farmgate size: %s\n", error_text(ERROR_NO_MEMORY));
-        return COMMAND_FAILED;
-    }
-    int code = COMMAND_OK;
-    for (int i = 0; i < options.file_count && code == COMMAND_OK; i++)
-        code = read_file(options.files[i], sizing);
-    if (code == COMMAND_OK)
-        code = replay(sizing, &options);
+    struct gather *gather = gather_create();
+    struct sizing *sizing = sizing_create(&settings, NULL);
+    int code = size_files(&options, gather, sizing);
     sizing_destroy(sizing);
+    gather_destroy(gather);
     return code;
 }

@@ -2,6 +2,7 @@
  * same answer. */
 #include "agent/core/peak.h"
 #include "agent/core/tally.h"
+#include "agent/ctl/sizing/gather.h"
 #include "agent/ctl/sizing/ndjson.h"
 #include "agent/ctl/sizing/sizing.h"
 
@@ -19,17 +20,19 @@ static void require(bool holds)
 struct answer {
     int code;
     struct error_detail detail;
+    struct gather *gather;
     struct sizing *sizing;
-    struct sizing_result result;
+    const struct sizing_result *result;
 };
 
 static void read_log(const uint8_t *data, size_t size, size_t piece, struct answer *answer)
 {
     struct tally_settings settings = {.count_disconnected = true, .routes_counted = ROUTES_COUNTED_DEFAULT};
     memset(answer, 0, sizeof *answer);
-    answer->sizing = sizing_create(&settings);
-    require(answer->sizing != NULL);
-    struct ndjson *ndjson = ndjson_create(answer->sizing, "log");
+    answer->gather = gather_create();
+    answer->sizing = sizing_create(&settings, NULL);
+    require(answer->gather != NULL && answer->sizing != NULL);
+    struct ndjson *ndjson = ndjson_create(answer->gather, "log");
     require(ndjson != NULL);
     for (size_t at = 0; at < size && answer->code == 0; at += piece) {
         size_t count = size - at < piece ? size - at : piece;
@@ -39,7 +42,10 @@ static void read_log(const uint8_t *data, size_t size, size_t piece, struct answ
         answer->code = ndjson_end(ndjson, &answer->detail);
     ndjson_destroy(ndjson);
     if (answer->code == 0)
-        answer->code = sizing_run(answer->sizing, &answer->result);
+        answer->code = gather_replay(answer->gather, answer->sizing);
+    if (answer->code == 0)
+        answer->code = sizing_finish(answer->sizing, &answer->result);
+    gather_destroy(answer->gather);
 }
 
 static void check(const struct sizing_result *result)
@@ -68,9 +74,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     require(whole.code == pieces.code);
     require(strcmp(whole.detail.text, pieces.detail.text) == 0);
     if (whole.code == 0) {
-        require(whole.result.window_count == pieces.result.window_count);
-        require(whole.result.peak_at_ms == pieces.result.peak_at_ms);
-        check(&whole.result);
+        require(whole.result->window_count == pieces.result->window_count);
+        require(whole.result->peak_at_ms == pieces.result->peak_at_ms);
+        check(whole.result);
     }
     sizing_destroy(pieces.sizing);
     sizing_destroy(whole.sizing);

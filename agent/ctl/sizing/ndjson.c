@@ -1,6 +1,6 @@
 #include "ndjson.h"
 
-#include "sizing.h"
+#include "gather.h"
 
 #include "common/json.h"
 
@@ -10,7 +10,7 @@
 #define WORD_BYTES_MAX 15 /* of "application", "rdp-tunnel", … */
 
 struct ndjson {
-    struct sizing *sizing;
+    struct gather *gather;
     const char *name;
     struct json_reader *reader;
     size_t line;                       /* the one being read, from 1 */
@@ -126,7 +126,7 @@ static int take_line(struct ndjson *ndjson, const char *text, size_t bytes, stru
     const char *wrong = judge(&line, &event);
     if (wrong != NULL)
         return refuse(ndjson, ERROR_INVALID, wrong, ret_detail);
-    code = sizing_add(ndjson->sizing, &event);
+    code = gather_add(ndjson->gather, &event);
     return code < 0 ? refuse(ndjson, code, error_text(code), ret_detail) : 0;
 }
 
@@ -163,12 +163,12 @@ int ndjson_end(struct ndjson *ndjson, struct error_detail *ret_detail)
     return take_line(ndjson, ndjson->begun, ndjson->begun_bytes, ret_detail);
 }
 
-struct ndjson *ndjson_create(struct sizing *sizing, const char *name)
+struct ndjson *ndjson_create(struct gather *gather, const char *name)
 {
     struct ndjson *ndjson = malloc(sizeof *ndjson);
     if (ndjson == NULL)
         return NULL;
-    ndjson->sizing = sizing;
+    ndjson->gather = gather;
     ndjson->name = name;
     ndjson->line = 1;
     ndjson->begun_bytes = 0;

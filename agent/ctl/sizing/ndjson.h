@@ -15,10 +15,10 @@
 #define NDJSON_LINE_BYTES_MAX 16384 /* without its end */
 
 struct ndjson;
-struct sizing;
+struct gather;
 
-/* Reads into `sizing`; `name` (of the file, for errors) and `sizing` outlive it. NULL without memory. */
-struct ndjson *ndjson_create(struct sizing *sizing, const char *name);
+/* Reads into `gather`; `name` (of the file, for errors) and `gather` outlive it. NULL without memory. */
+struct ndjson *ndjson_create(struct gather *gather, const char *name);
 void ndjson_destroy(struct ndjson *ndjson);
 
 /* The next bytes, cut anywhere. On an error *ret_detail says "name:line: field: what"; then it is over. */
