@@ -62,6 +62,8 @@ struct admin_key {
     uint32_t quota_left; /* the most that it could be given */
     struct subscription subscription;
     struct licence key;
+    struct key_loss loss; /* with LEDGER_BELOW_PEAK, and the farm that would suffer it */
+    char losing_farm[LEDGER_ID_BYTES_MAX + 1];
 };
 
 /* `key` is canonical everywhere. `confirmed`: also if a running farm gets less than its last reported peak.

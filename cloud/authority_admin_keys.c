@@ -70,13 +70,24 @@ static struct licence *loaded_key(struct key_load *load)
     return load->of.key != NULL ? &load->key : &load->primary;
 }
 
-static void show(const struct key_load *load, const struct licence *key, enum ledger_verdict verdict,
-                 struct admin_key *ret)
+/* `quota` is what was wanted. A key that is deleted has none, however small its farm's peak is. */
+static void show_loss(const struct key_load *load, uint32_t quota, struct admin_key *ret)
 {
-    ret->verdict = verdict;
-    ret->quota_left = key_quota_left(&load->of);
-    ret->subscription = load->subscription;
-    ret->key = *key;
+    ret->loss = (struct key_loss){.quota = quota, .peak = load->of.key_peak};
+    (void)key_loss_of(&load->of, quota, &ret->loss);
+    const struct licence *loses = ret->loss.of_primary ? &load->primary : &load->key;
+    memcpy(ret->losing_farm, loses->holder, sizeof ret->losing_farm);
+}
+
+static void show(const struct key_load *load, const struct licence *key, enum ledger_verdict verdict,
+                 const uint32_t *quota, struct admin_key *ret)
+{
+    *ret = (struct admin_key){.verdict = verdict,
+                              .quota_left = key_quota_left(&load->of),
+                              .subscription = load->subscription,
+                              .key = *key};
+    if (verdict == LEDGER_BELOW_PEAK)
+        show_loss(load, *quota, ret);
 }
 
 /* Writes the key, and the primary key with what it gave or got back. */
@@ -107,7 +118,7 @@ int authority_admin_create_key(struct rows *rows, const struct audit_author *aut
     enum ledger_verdict verdict = key_create(&load.of, text, wanted, author->now_ms, &key);
     if (verdict == LEDGER_GRANTED)
         error = keep(rows, author, AUDIT_KEY_CREATE, &load, NULL, &key, ret_detail);
-    show(&load, &key, verdict, ret);
+    show(&load, &key, verdict, wanted->quota, ret);
     return error;
 }
 
@@ -130,7 +141,7 @@ int authority_admin_edit_key(struct rows *rows, const struct audit_author *autho
     enum ledger_verdict verdict = key_edit(&load.of, change);
     if (verdict == LEDGER_GRANTED && differ(&before, edited))
         error = keep(rows, author, AUDIT_KEY_EDIT, &load, &before, edited, ret_detail);
-    show(&load, edited, verdict, ret);
+    show(&load, edited, verdict, change->quota, ret);
     return error;
 }
 
@@ -157,12 +168,13 @@ int authority_admin_delete_key(struct rows *rows, const struct audit_author *aut
     if (error != 0)
         return not_found(error, LEDGER_UNKNOWN_KEY, ret);
     struct licence *deleted = loaded_key(&load), before = *deleted;
+    const uint32_t nothing = 0;
     enum ledger_verdict verdict = key_delete(&load.of, author->now_ms);
     if (verdict == LEDGER_GRANTED)
         error = keep(rows, author, AUDIT_KEY_DELETE, &load, &before, deleted, ret_detail);
     if (verdict == LEDGER_GRANTED && error == 0)
         error = close_holder(rows, author, deleted, ret_detail);
-    show(&load, deleted, verdict, ret);
+    show(&load, deleted, verdict, &nothing, ret);
     return error;
 }
 
@@ -174,6 +186,6 @@ int authority_admin_key(struct rows *rows, const char *key, int64_t now_ms, stru
     int error = load_key(rows, key, now_ms, false, &load, ret_detail);
     if (error != 0)
         return not_found(error, LEDGER_UNKNOWN_KEY, ret);
-    show(&load, loaded_key(&load), LEDGER_GRANTED, ret);
+    show(&load, loaded_key(&load), LEDGER_GRANTED, NULL, ret);
     return 0;
 }

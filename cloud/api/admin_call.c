@@ -2,6 +2,7 @@
 
 #include "cloud/wall_clock.h"
 #include "common/licence_key.h"
+#include "common/rfc3339.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -28,26 +29,65 @@ static int run(struct store_job *job, struct rows *rows, struct error_detail *re
     return call->answer != NULL ? call->action->run(call, rows, ret_detail) : ERROR_NO_MEMORY;
 }
 
-/* "more than is left" says how much that is, for people and for programs. */
-static void answer_quota_too_large(const struct admin_call *call, int status, const char *code)
+/* The numbers of the case as members, and in the sentence. False: there are none. */
+static bool write_numbers(const struct admin_call *call, struct json_writer *writer,
+                          char ret_detail[DETAIL_BYTES])
+{
+    const struct admin_numbers *numbers = &call->numbers;
+    const char *text = ledger_text(call->verdict);
+    char time[RFC3339_BYTES];
+    switch (call->verdict) {
+    case LEDGER_QUOTA_TOO_LARGE:
+        (void)snprintf(ret_detail, DETAIL_BYTES, "%s: %u", text, numbers->left);
+        json_integer(writer, "left", numbers->left);
+        return true;
+    case LEDGER_BEYOND_SUBSCRIPTION:
+        (void)snprintf(ret_detail, DETAIL_BYTES, "%s: %s", text, rfc3339_format(numbers->ends_ms, time));
+        json_time(writer, "subscription_expires_at", numbers->ends_ms);
+        return true;
+    case LEDGER_BELOW_PEAK:
+        (void)snprintf(ret_detail, DETAIL_BYTES,
+                       "farm %s would get %u licences, less than its last reported peak of %lld; confirm it",
+                       numbers->farm_id, numbers->quota, (long long)numbers->peak);
+        json_text(writer, "farm_id", numbers->farm_id);
+        json_integer(writer, "quota", numbers->quota);
+        json_integer(writer, "peak_users", numbers->peak);
+        return true;
+    default:
+        return false;
+    }
+}
+
+/* NULL: no numbers belong to it, or there is no memory for them. */
+static char *refusal_with_numbers(const struct admin_call *call)
 {
     char detail[DETAIL_BYTES];
     struct json_writer *writer = json_writer_create(false);
-    (void)snprintf(detail, sizeof detail, "%s: %u", ledger_text(call->verdict), call->quota_left);
-    if (writer != NULL) {
-        json_open_object(writer, NULL);
-        json_text(writer, "type", "about:blank");
-        json_text(writer, "title", "Conflict");
-        json_integer(writer, "status", status);
-        json_text(writer, "code", code);
-        json_text(writer, "detail", detail);
-        json_text(writer, "field", ledger_field(call->verdict));
-        json_integer(writer, "left", call->quota_left);
-        json_close_object(writer);
+    if (writer == NULL)
+        return NULL;
+    json_open_object(writer, NULL);
+    if (!write_numbers(call, writer, detail)) {
+        json_writer_destroy(writer);
+        return NULL;
     }
-    char *body = json_writer_take(writer);
+    json_text(writer, "type", "about:blank");
+    json_text(writer, "title", "Conflict");
+    json_integer(writer, "status", ledger_http_status(call->verdict));
+    json_text(writer, "code", ledger_code(call->verdict));
+    json_text(writer, "detail", detail);
+    json_text(writer, "field", ledger_field(call->verdict));
+    json_close_object(writer);
+    return json_writer_take(writer);
+}
+
+static void answer_refusal(const struct admin_call *call)
+{
+    int status = ledger_http_status(call->verdict);
+    const char *field = ledger_field(call->verdict);
+    char *body = refusal_with_numbers(call);
     if (body == NULL) {
-        http_problem(call->exchange, status, code, detail, ledger_field(call->verdict));
+        http_problem(call->exchange, status, ledger_code(call->verdict), ledger_text(call->verdict),
+                     field[0] != '\0' ? field : NULL);
         return;
     }
     http_respond(call->exchange, &(struct http_reply){.status = status,
@@ -55,17 +95,6 @@ static void answer_quota_too_large(const struct admin_call *call, int status, co
                                                       .body = body,
                                                       .body_bytes = strlen(body)});
     free(body);
-}
-
-static void answer_refusal(const struct admin_call *call)
-{
-    int status = ledger_http_status(call->verdict);
-    const char *code = ledger_code(call->verdict), *field = ledger_field(call->verdict);
-    if (call->verdict == LEDGER_QUOTA_TOO_LARGE)
-        answer_quota_too_large(call, status, code);
-    else
-        http_problem(call->exchange, status, code, ledger_text(call->verdict),
-                     field[0] != '\0' ? field : NULL);
 }
 
 static void finish(struct store_job *job, int error, const char *detail)

@@ -22,6 +22,15 @@ struct admin_action {
     int (*run)(struct admin_call *call, struct rows *rows, struct error_detail *ret_detail);
 };
 
+/* What a refusal says beside its sentence, for people and for programs. */
+struct admin_numbers {
+    uint32_t left;   /* with LEDGER_QUOTA_TOO_LARGE: the most that could be given */
+    int64_t ends_ms; /* with LEDGER_BEYOND_SUBSCRIPTION: the subscription's end */
+    uint32_t quota;  /* with LEDGER_BELOW_PEAK: that the farm would get */
+    int64_t peak;    /* its last reported one */
+    char farm_id[LEDGER_ID_BYTES_MAX + 1];
+};
+
 struct admin_call {
     struct store_job job; /* first: the store hands it back */
     const struct admin_action *action;
@@ -32,8 +41,8 @@ struct admin_call {
     struct audit_author author;        /* who, and since run() when */
     /* what run() makes of it */
     enum ledger_verdict verdict;
-    uint32_t quota_left; /* with LEDGER_QUOTA_TOO_LARGE */
-    int status;          /* of success; 200 unless it says otherwise */
+    struct admin_numbers numbers;
+    int status; /* of success; 200 unless it says otherwise */
     struct json_writer *answer;
     char note[ADMIN_NOTE_BYTES]; /* for the log, once it is done; "": none */
 };

@@ -30,7 +30,11 @@ static void write_fields(struct json_writer *writer, const struct licence *key,
 static void answer_key(struct admin_call *call, const struct admin_key *outcome)
 {
     call->verdict = outcome->verdict;
-    call->quota_left = outcome->quota_left;
+    call->numbers = (struct admin_numbers){.left = outcome->quota_left,
+                                           .ends_ms = outcome->subscription.expires_ms,
+                                           .quota = outcome->loss.quota,
+                                           .peak = outcome->loss.peak};
+    memcpy(call->numbers.farm_id, outcome->losing_farm, sizeof call->numbers.farm_id);
     if (outcome->verdict != LEDGER_GRANTED)
         return;
     json_open_object(call->answer, NULL);

@@ -106,6 +106,7 @@ static void answer_refusal(struct http_exchange *exchange, const struct authorit
         json_integer(writer, "status", status);
         json_text(writer, "code", activation_code(verdict));
         json_text(writer, "detail", activation_text(verdict));
+        json_text(writer, "field", activation_field(verdict));
         if (verdict == ACTIVATION_KEY_IN_USE || verdict == ACTIVATION_MOVES_EXHAUSTED)
             json_integer(writer, "moves_left", outcome->moves_left);
         json_close_object(writer);

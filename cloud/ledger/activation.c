@@ -25,6 +25,11 @@ const char *activation_text(enum activation_verdict verdict)
     return texts[verdict];
 }
 
+const char *activation_field(enum activation_verdict verdict)
+{
+    return verdict == ACTIVATION_TRIAL_USED || verdict == ACTIVATION_TRIAL_CAP ? "trial" : "license_key";
+}
+
 unsigned activation_moves_left(const struct licence *licence)
 {
     return licence->moves < ACTIVATION_MOVES_MAX ? ACTIVATION_MOVES_MAX - licence->moves : 0;

@@ -28,6 +28,7 @@ enum activation_verdict { ACTIVATION_VERDICTS(ACTIVATION_VERDICT_ENUM) ACTIVATIO
 int activation_http_status(enum activation_verdict verdict);
 const char *activation_code(enum activation_verdict verdict);
 const char *activation_text(enum activation_verdict verdict);
+const char *activation_field(enum activation_verdict verdict); /* of the request, that it is about */
 
 /* A key with all that a decision about it needs. `farm` is that of the key and the asking installation
  * (status FARM_NEW and only the ids set if there was none). `holder` is the farm that runs on the key, if it

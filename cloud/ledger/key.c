@@ -11,15 +11,25 @@ uint32_t key_quota_left(const struct key_case *of)
     return of->primary->quota + (of->key != NULL ? of->key->quota : 0);
 }
 
-static enum ledger_verdict judge_quota(const struct key_case *of, uint32_t quota)
+bool key_loss_of(const struct key_case *of, uint32_t quota, struct key_loss *ret)
 {
     uint32_t left = key_quota_left(of);
     uint32_t had = of->key != NULL ? of->key->quota : 0;
-    if (quota > left)
-        return LEDGER_QUOTA_TOO_LARGE;
-    bool primary_suffers = quota > had && left - quota < of->primary_peak;
+    bool primary_suffers = quota > had && quota <= left && left - quota < of->primary_peak;
     bool key_suffers = quota < had && quota < of->key_peak;
-    return (primary_suffers || key_suffers) && !of->confirmed ? LEDGER_BELOW_PEAK : LEDGER_GRANTED;
+    if (primary_suffers)
+        *ret = (struct key_loss){true, left - quota, of->primary_peak};
+    else if (key_suffers)
+        *ret = (struct key_loss){false, quota, of->key_peak};
+    return primary_suffers || key_suffers;
+}
+
+static enum ledger_verdict judge_quota(const struct key_case *of, uint32_t quota)
+{
+    struct key_loss ignored;
+    if (quota > key_quota_left(of))
+        return LEDGER_QUOTA_TOO_LARGE;
+    return !of->confirmed && key_loss_of(of, quota, &ignored) ? LEDGER_BELOW_PEAK : LEDGER_GRANTED;
 }
 
 static enum ledger_verdict judge_expiry(const struct key_case *of, int64_t expires_ms)

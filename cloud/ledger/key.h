@@ -28,6 +28,15 @@ struct key_change {
 /* The most that the key (or a new one, `key` NULL) could be given. */
 uint32_t key_quota_left(const struct key_case *of);
 
+/* Whose running farm would get less than its last reported peak if `of->key` (NULL: a new key) had this
+ * quota: the key's, or the primary key's. `key_loss_of` false: nobody's, and *ret is untouched. */
+struct key_loss {
+    bool of_primary;
+    uint32_t quota; /* that it would get */
+    int64_t peak;
+};
+bool key_loss_of(const struct key_case *of, uint32_t quota, struct key_loss *ret);
+
 /* A further key with the text `text`, into *ret_key. `of->key` is NULL. */
 enum ledger_verdict key_create(const struct key_case *of, const char *text, const struct key_change *wanted,
                                int64_t now_ms, struct licence *ret_key);

@@ -214,16 +214,25 @@ def keys():
         farm = cloud.activate("inst-n", key["key"])
         cloud.report(farm, [3, 4])
         problem = refused(cloud.ask("PATCH", path, {"quota": 2}), 409, "below_peak", "confirm", "below the peak needs a word")
+        tap.equal((problem["quota"], problem["peak_users"], problem["farm_id"]), (2, 4, farm["farm_id"]), "with the numbers, and whose they are")
+        tap.equal(problem["detail"], "farm %s would get 2 licences, less than its last reported peak of 4; confirm it" % farm["farm_id"],
+                  "in the sentence, too")
         tap.equal(cloud.made("GET", path)["quota"], 4, "without it nothing happens")
         tap.equal(cloud.made("PATCH", path, {"quota": 2, "confirm": True})["quota"], 2, "with it it does")
         edited = cloud.made("PATCH", path, {"name": "N", "expires_at": None})
         tap.equal((edited["name"], edited["expires_at"], edited["quota"]), ("N", None, 2), "edited in part")
-        refused(cloud.ask("PATCH", path, {"expires_at": "2099-01-01T00:00:00Z"}), 409, "beyond_subscription", "expires_at",
-                "not later than its subscription")
-        refused(cloud.ask("POST", "subscriptions/1/keys", {"quota": 1, "expires_at": "2099-01-01T00:00:00Z"}), 409,
-                "beyond_subscription", "expires_at", "nor a new one")
-        cloud.report(cloud.activate("inst-p", primary), [8])
-        refused(cloud.ask("POST", "subscriptions/1/keys", {"quota": 1}), 409, "below_peak", "confirm", "a new key takes from the primary")
+        ends = cloud.made("GET", "subscriptions/1")["expires_at"]
+        late = [refused(cloud.ask("PATCH", path, {"expires_at": "2099-01-01T00:00:00Z"}), 409, "beyond_subscription", "expires_at",
+                        "not later than its subscription"),
+                refused(cloud.ask("POST", "subscriptions/1/keys", {"quota": 1, "expires_at": "2099-01-01T00:00:00Z"}), 409,
+                        "beyond_subscription", "expires_at", "nor a new one")]
+        tap.equal([(problem["subscription_expires_at"], problem["detail"].endswith(": " + ends)) for problem in late], [(ends, True)] * 2,
+                  "it says when that is")
+        first = cloud.activate("inst-p", primary)
+        cloud.report(first, [8])
+        problem = refused(cloud.ask("POST", "subscriptions/1/keys", {"quota": 1}), 409, "below_peak", "confirm",
+                          "a new key takes from the primary")
+        tap.equal((problem["quota"], problem["peak_users"], problem["farm_id"]), (7, 8, first["farm_id"]), "whose farm would have fewer")
         for installation in ("b", "c", "d"):
             cloud.activate(installation, key["key"], move=True)
         tap.equal(cloud.made("GET", path)["moves_left"], 0, "moved as often as it may")
@@ -231,7 +240,8 @@ def keys():
         refused(cloud.ask("DELETE", "keys/" + primary), 409, "primary_key", None, "the primary key stays")
         refused(cloud.ask("PATCH", "keys/" + primary, {"quota": 1}), 409, "primary_key", None, "and has what is left")
         cloud.report(cloud.activate("d", key["key"]), [1])
-        refused(cloud.ask("DELETE", path), 409, "below_peak", "confirm", "a key in use is deleted only on a second word")
+        problem = refused(cloud.ask("DELETE", path), 409, "below_peak", "confirm", "a key in use is deleted only on a second word")
+        tap.equal((problem["quota"], problem["peak_users"]), (0, 1), "its farm would have nothing")
         refused(cloud.ask("DELETE", path + "?confirm=yes"), 400, "invalid", "confirm", "which is true")
         gone = cloud.made("DELETE", path + "?confirm=true")
         tap.equal((gone["state"], gone["quota"], gone["farm_id"]), ("deleted", 0, None), "deleted")
@@ -243,6 +253,85 @@ def keys():
                   ["key.create", "key.edit", "key.edit", "key.edit", "key.delete"], "the audit log has every change")
         tap.equal((lines[1]["before"]["quota"], lines[1]["after"]["quota"]), (4, 2), "as it was and as it is")
         bad_keys(cloud, primary, place)
+
+
+def windows_of(farm, *windows):
+    """The windows' refusals: each is (sequence, start, end) in seconds from now."""
+    now_s = int(time.time())
+    return {"farm_id": farm["farm_id"], "app_version": "1",
+            "windows": [{"sequence": sequence, "start": at(now_s + start), "end": at(now_s + end), "peak_users": 1,
+                         "peak_at": at(now_s + start), "users_at_end": 1, "exempt_peak": 0, "hosts": 1}
+                        for sequence, start, end in windows]}
+
+
+def bad_input():
+    """What the rules name: each refusal has its code, its field and its numbers, and changes nothing."""
+    with Place() as place:
+        cloud = Cloud(place, BUILD, settings=GENEROUS + "trial: { per_day = 1; };").start()
+        primary = cloud.buy(10)["primary_key"]
+        office = cloud.activate("inst-o", primary)
+        cloud.report(office, [6])
+        ends = cloud.made("GET", "subscriptions/1")["expires_at"]
+
+        def made(**rest):
+            return cloud.made("POST", "subscriptions/1/keys", dict({"quota": 1}, **rest))["key"]
+
+        moved, deleted, expired = made(), made(), made(expires_at=at(time.time() + 2))
+        for name in "abcd":
+            cloud.activate("inst-" + name, moved, move=True)
+        cloud.made("DELETE", "keys/" + deleted)
+        wait_until(lambda: cloud.made("GET", "keys/" + expired)["state"] == "expired")
+        trial = cloud.activate("inst-t")
+        cloud.made("POST", "farms/deactivate", {"farms": [trial["farm_id"]]})
+        typo = primary[:-1] + ("0" if primary[-1] != "0" else "1")
+        farm_token = {"Authorization": "Bearer " + office["farm_token"]}
+
+        def activation(name, move=False, key=None):
+            body = {"installation_id": name, "app_version": "1", "move": move}
+            body.update({"license_key": key} if key else {"trial": True})
+            return lambda: cloud.tcp("POST", "/v1/activations", body)
+
+        def report(farm, headers):
+            return lambda: spoken(("127.0.0.1", cloud.port), "POST", "/v1/reports", windows_of(farm), headers)
+
+        rows = [
+            ("a quota larger than what is left", lambda: cloud.ask("POST", "subscriptions/1/keys", {"quota": 9}), 409, "quota_too_large",
+             "quota", {"left": 8}),
+            ("a quota changed to more than is left", lambda: cloud.ask("PATCH", "keys/" + moved, {"quota": 10}), 409, "quota_too_large",
+             "quota", {"left": 9}),
+            ("a quota below a running farm's peak", lambda: cloud.ask("POST", "subscriptions/1/keys", {"quota": 3}), 409, "below_peak",
+             "confirm", {"quota": 5, "peak_users": 6, "farm_id": office["farm_id"]}),
+            ("an end beyond the subscription's", lambda: cloud.ask("PATCH", "keys/" + moved, {"expires_at": "2099-01-01T00:00:00Z"}), 409,
+             "beyond_subscription", "expires_at", {"subscription_expires_at": ends}),
+            ("a typing error", activation("inst-x", key=typo), 400, "invalid_key", "license_key", {}),
+            ("a key in use", activation("inst-x", key=primary), 409, "key_in_use", "license_key", {"moves_left": 3}),
+            ("a fourth move", activation("inst-a", key=moved, move=True), 409, "moves_exhausted", "license_key", {"moves_left": 0}),
+            ("an expired key", activation("inst-x", key=expired), 403, "expired", "license_key", {}),
+            ("a deleted key", activation("inst-x", key=deleted), 410, "key_deleted", "license_key", {}),
+            ("a trial used up", activation("inst-t"), 403, "trial_used", "trial", {}),
+            ("a trial beyond the day's cap", activation("inst-u"), 429, "trial_cap", "trial", {}),
+            ("a report for a farm that is none", report({"farm_id": "f-0"}, farm_token), 401, "unauthorized", None, {}),
+            ("a report with another's token", report(trial, farm_token), 401, "unauthorized", None, {}),
+        ]
+        before = [cloud.made("GET", path) for path in ("subscriptions/1", "keys", "farms", "audit")]
+        for name, ask, status, code, field, numbers in rows:
+            problem = refused(ask(), status, code, field, name)
+            tap.equal({member: problem.get(member) for member in numbers}, numbers, "%s: with its numbers" % name)
+            tap.ok(problem["detail"] and all(str(number) in problem["detail"] for member, number in numbers.items()
+                                             if member != "moves_left"), "%s: and in the sentence" % name, problem)
+        tap.equal([cloud.made("GET", path) for path in ("subscriptions/1", "keys", "farms", "audit")], before,
+                  "none of it has changed anything")
+
+        answer = cloud.tcp("POST", "/v1/reports", windows_of(office, (100, -9000, -7800), (101, -7900, -6700), (102, -6700, -6700),
+                                                             (103, -6700, -5400), (104, 90000, 91200)), office["farm_token"]).json()
+        tap.equal(([(window["sequence"], window["reason"]) for window in answer["refused"]], answer["accepted_through"]),
+                  ([(101, "overlaps"), (102, "no_period"), (103, "too_long"), (104, "in_future")], 100),
+                  "windows are refused one by one, and are in nobody's way")
+
+        lost = cloud.activate("inst-o", primary)
+        again = cloud.made("GET", "keys/" + primary)
+        tap.equal((lost["farm_id"], again["moves"], again["farm_id"]), (office["farm_id"], 0, office["farm_id"]),
+                  "an activation again, after a lost reply: the same farm, and nothing is used up")
 
 
 def bad_keys(cloud, primary, place):
@@ -656,12 +745,13 @@ def described():
     farms_own = {("DELETE", "/v1/activations/{farm_id}")}
     tap.equal(sorted(set(openapi.operations()) - called - farms_own), [], "every call of it was made")
     told = set()
+    beside = {"left", "confirm", "farm_id", "quota", "peak_users", "subscription_expires_at"}
     for method, template in openapi.operations():
         operation = openapi.document["paths"][template][method.lower()]
         for status, response in operation["responses"].items():
             if status >= "400" and status != "503" and template.startswith("/v1/admin"):
                 codes = re.findall(r"`([a-z_]+)`", openapi.resolve(response)["description"])
-                told |= {(method, template, int(status), code) for code in codes if code not in ("left", "confirm")}
+                told |= {(method, template, int(status), code) for code in codes if code not in beside}
     came = set()
     for method, path, status, code in REFUSED:
         template, operation = openapi.operation(method, path)
@@ -673,7 +763,7 @@ def described():
 
 
 if __name__ == "__main__":
-    for story in (subscriptions, expired, keys, farms, paging, tokens, doors, commands, chart, manual, described):
+    for story in (subscriptions, expired, keys, bad_input, farms, paging, tokens, doors, commands, chart, manual, described):
         try:
             story()
         except Exception as error:  # pylint: disable=broad-except

@@ -90,6 +90,33 @@ static void a_running_farm_is_not_put_below_its_peak_unasked(void **state)
     assert_int_equal(create(&other, 3, &made), LEDGER_GRANTED);
 }
 
+static void who_would_lose_and_how_much(void **state)
+{
+    (void)state;
+    static const struct {
+        bool is_new;
+        uint32_t quota;
+        bool loses, of_primary;
+        uint32_t gets;
+    } rows[] = {
+        {false, 4, false, false, 0}, {false, 3, true, false, 3}, {false, 5, true, true, 5},
+        {false, 6, true, true, 4},   {false, 0, true, false, 0}, {false, 11, false, false, 0},
+        {true, 0, false, false, 0},  {true, 1, true, true, 5},   {true, 7, false, false, 0},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct world world;
+        struct key_loss loss = {.peak = -1};
+        begin(&world);
+        struct key_case *of = rows[i].is_new ? &world.of_primary : &world.of_division;
+        of->primary_peak = 6;
+        of->key_peak = rows[i].is_new ? 0 : 4;
+        assert_int_equal(key_loss_of(of, rows[i].quota, &loss), rows[i].loses);
+        assert_int_equal(loss.peak, !rows[i].loses ? -1 : rows[i].of_primary ? 6 : 4);
+        assert_int_equal(loss.quota, rows[i].gets);
+        assert_int_equal(loss.of_primary, rows[i].of_primary);
+    }
+}
+
 static void a_key_ends_with_its_subscription_at_the_latest(void **state)
 {
     (void)state;
@@ -207,6 +234,7 @@ int main(void)
         cmocka_unit_test(a_further_key_carves_its_quota_out_of_the_primary),
         cmocka_unit_test(no_more_than_is_left),
         cmocka_unit_test(a_running_farm_is_not_put_below_its_peak_unasked),
+        cmocka_unit_test(who_would_lose_and_how_much),
         cmocka_unit_test(a_key_ends_with_its_subscription_at_the_latest),
         cmocka_unit_test(the_primary_key_has_what_the_others_leave),
         cmocka_unit_test(a_deleted_key_gives_its_quota_back_at_once),
