@@ -62,23 +62,19 @@ static int give_token(const struct authority *authority, struct rows *rows, cons
 }
 
 /* Whether the token is the farm's own. The first use of the newest one ends the one before. */
-static int check_token(struct rows *rows, const char *farm_id, const char *token, bool *ret_fits,
+static int check_token(struct rows *rows, struct rows_contact *contact, const char *token, bool *ret_fits,
                        struct error_detail *ret_detail)
 {
-    struct rows_tokens tokens;
+    struct rows_tokens *tokens = &contact->tokens;
     unsigned char hash[ROWS_TOKEN_HASH_BYTES];
 
-    *ret_fits = false;
-    int error = rows_tokens(rows, farm_id, &tokens, ret_detail);
-    if (error != 0)
-        return error == ERROR_NOT_FOUND ? 0 : error;
     hash_token(token, hash);
-    bool newest = sodium_memcmp(hash, tokens.newest, sizeof hash) == 0;
-    *ret_fits = newest || sodium_memcmp(hash, tokens.former, sizeof hash) == 0;
-    if (!newest || sodium_is_zero(tokens.former, sizeof tokens.former))
+    bool newest = sodium_memcmp(hash, tokens->newest, sizeof hash) == 0;
+    *ret_fits = newest || sodium_memcmp(hash, tokens->former, sizeof hash) == 0;
+    if (!newest || sodium_is_zero(tokens->former, sizeof tokens->former))
         return 0;
-    memset(tokens.former, 0, sizeof tokens.former);
-    return rows_tokens_put(rows, farm_id, &tokens, ret_detail);
+    memset(tokens->former, 0, sizeof tokens->former);
+    return rows_tokens_put(rows, contact->farm.id, tokens, ret_detail);
 }
 
 static bool is_forgotten(const struct farm *farm, int64_t now_ms)
@@ -86,26 +82,29 @@ static bool is_forgotten(const struct farm *farm, int64_t now_ms)
     return farm->status == FARM_DEACTIVATED && now_ms - farm->deactivated_ms >= AUTHORITY_FORGETS_MS;
 }
 
-/* The farm, set only if it may come in. */
+/* The farm, set only if it may come in; with its usage unless that is NULL. */
 static int find_farm(struct rows *rows, const char *farm_id, const char *token, int64_t now_ms,
-                     struct farm *ret_farm, enum authority_access *ret_access,
+                     struct farm *ret_farm, struct usage *ret_usage, enum authority_access *ret_access,
                      struct error_detail *ret_detail)
 {
-    bool fits;
+    struct rows_contact contact;
+    bool fits = false;
     *ret_access = AUTHORITY_STRANGER;
-    int error = check_token(rows, farm_id, token, &fits, ret_detail);
+    int error = rows_contact(rows, farm_id, &contact, ret_usage, ret_detail);
+    if (error == ERROR_NOT_FOUND)
+        return 0;
+    if (error == 0)
+        error = check_token(rows, &contact, token, &fits, ret_detail);
     if (error != 0 || !fits)
         return error;
-    error = rows_farm(rows, farm_id, ret_farm, ret_detail);
-    if (error == 0)
-        *ret_access = is_forgotten(ret_farm, now_ms) ? AUTHORITY_FORGOTTEN : AUTHORITY_KNOWN;
-    return error;
+    *ret_farm = contact.farm;
+    *ret_access = is_forgotten(ret_farm, now_ms) ? AUTHORITY_FORGOTTEN : AUTHORITY_KNOWN;
+    return 0;
 }
 
 /* --- entitlements --------------------------------------------------------------------------------------- */
 
-static int sign_standing(const struct authority *authority, const struct farm *farm,
-                         const struct standing *standing, char *ret, struct error_detail *ret_detail)
+static struct entitlement entitlement_of(const struct farm *farm, const struct standing *standing)
 {
     struct entitlement entitlement = {
         .serial = standing->serial,
@@ -120,15 +119,22 @@ static int sign_standing(const struct authority *authority, const struct farm *f
     copy(entitlement.farm_id, sizeof entitlement.farm_id, farm->id);
     copy(entitlement.installation_id, sizeof entitlement.installation_id, farm->installation_id);
     copy(entitlement.reason, sizeof entitlement.reason, standing->reason);
-    int error = entitlement_sign(&entitlement, &authority->key, ret, ENTITLEMENT_BYTES_MAX + 1);
+    return entitlement;
+}
+
+static int sign(const struct authority *authority, const struct entitlement *entitlement,
+                char ret[ENTITLEMENT_BYTES_MAX + 1], struct error_detail *ret_detail)
+{
+    int error = entitlement_sign(entitlement, &authority->key, ret, ENTITLEMENT_BYTES_MAX + 1);
     if (error != 0)
-        error_detail_set(ret_detail, "cannot sign the entitlement of farm %s", farm->id);
+        error_detail_set(ret_detail, "cannot sign the entitlement of farm %s", entitlement->farm_id);
     return error;
 }
 
-/* Issues the farm's next entitlement and stores the farm with it. */
-static int issue(const struct authority *authority, struct rows *rows, struct farm *farm, int64_t now_ms,
-                 char ret[ENTITLEMENT_BYTES_MAX + 1], struct error_detail *ret_detail)
+/* The farm's next entitlement, which the farm remembers: it is to be stored with it, before that is signed.
+ */
+static int make_entitlement(const struct authority *authority, struct rows *rows, struct farm *farm,
+                            int64_t now_ms, struct entitlement *ret, struct error_detail *ret_detail)
 {
     struct licence licence;
     struct subscription subscription;
@@ -144,8 +150,19 @@ static int issue(const struct authority *authority, struct rows *rows, struct fa
         return error;
     standing_issue(farm, trial ? NULL : &subscription, trial ? NULL : &licence, authority->refresh_ms, now_ms,
                    &standing);
-    error = rows_farm_put(rows, farm, ret_detail);
-    return error != 0 ? error : sign_standing(authority, farm, &standing, ret, ret_detail);
+    *ret = entitlement_of(farm, &standing);
+    return 0;
+}
+
+/* Issues the farm's next entitlement and stores the farm with it. */
+static int issue(const struct authority *authority, struct rows *rows, struct farm *farm, int64_t now_ms,
+                 char ret[ENTITLEMENT_BYTES_MAX + 1], struct error_detail *ret_detail)
+{
+    struct entitlement entitlement;
+    int error = make_entitlement(authority, rows, farm, now_ms, &entitlement, ret_detail);
+    if (error == 0)
+        error = rows_farm_put(rows, farm, ret_detail);
+    return error != 0 ? error : sign(authority, &entitlement, ret, ret_detail);
 }
 
 /* --- activations ---------------------------------------------------------------------------------------- */
@@ -358,7 +375,7 @@ int authority_release(const struct authority *authority, struct rows *rows, cons
     char who[AUDIT_WHO_BYTES_MAX + 1];
     const struct audit_author author = {who, now_ms};
 
-    int error = find_farm(rows, farm_id, token, now_ms, &farm, &ret->access, ret_detail);
+    int error = find_farm(rows, farm_id, token, now_ms, &farm, NULL, &ret->access, ret_detail);
     if (error != 0 || ret->access != AUTHORITY_KNOWN)
         return error;
     (void)snprintf(who, sizeof who, "farm %s", farm.id);
@@ -388,52 +405,70 @@ struct intake { /* too large for a pool thread's stack */
     struct usage_window windows[MESSAGE_WINDOWS_MAX];
 };
 
-static void answer_windows(const struct intake *intake, size_t count, struct report_answer *ret)
+static void note_refusals(const struct intake *intake, size_t count, struct authority_report *ret)
 {
     ret->accepted_through = intake->usage.totals.accepted_through;
     ret->refused_count = 0;
     for (size_t i = 0; i < count; i++) {
         const struct usage_window *window = &intake->windows[i];
-        if (window->refusal == USAGE_COUNTED)
-            continue;
-        struct refused_window *refused = &ret->refused[ret->refused_count++];
-        refused->sequence = window->sequence;
-        copy(refused->reason, sizeof refused->reason, usage_refusal_code(window->refusal));
+        if (window->refusal != USAGE_COUNTED)
+            ret->refused[ret->refused_count++] =
+                (struct authority_refused){window->sequence, window->refusal};
     }
 }
 
-static int take_windows(struct rows *rows, const struct report_request *request, int64_t now_ms,
-                        struct report_answer *ret, struct error_detail *ret_detail)
+/* Takes the windows in, and stores the farm with them. */
+static int take_windows(struct rows *rows, const struct farm *farm, const struct report_request *request,
+                        int64_t now_ms, struct intake *intake, struct authority_report *ret,
+                        struct error_detail *ret_detail)
 {
-    struct intake *intake = malloc(sizeof *intake);
-    if (intake == NULL)
-        return ERROR_NO_MEMORY;
-    int error = rows_usage(rows, request->farm_id, &intake->usage, ret_detail);
-    if (error == 0) {
-        for (size_t i = 0; i < request->window_count; i++)
-            intake->windows[i] = window_of(&request->windows[i]);
-        usage_report(&intake->usage, intake->windows, request->window_count, now_ms);
-        answer_windows(intake, request->window_count, ret);
-        error = rows_usage_put(rows, request->farm_id, &intake->usage, ret_detail);
-    }
-    free(intake);
-    return error;
+    for (size_t i = 0; i < request->window_count; i++)
+        intake->windows[i] = window_of(&request->windows[i]);
+    usage_report(&intake->usage, intake->windows, request->window_count, now_ms);
+    note_refusals(intake, request->window_count, ret);
+    return rows_report_put(rows, farm, &intake->usage, ret_detail);
+}
+
+static int take_report(const struct authority *authority, struct rows *rows,
+                       const struct report_request *request, const char *token, int64_t now_ms,
+                       struct intake *intake, struct authority_report *ret, struct error_detail *ret_detail)
+{
+    struct farm farm;
+    int error =
+        find_farm(rows, request->farm_id, token, now_ms, &farm, &intake->usage, &ret->access, ret_detail);
+    if (error != 0 || ret->access != AUTHORITY_KNOWN)
+        return error;
+    if (request->app_version[0] != '\0')
+        copy(farm.app_version, sizeof farm.app_version, request->app_version);
+    farm.reported_ms = now_ms;
+    ret->server_time_ms = now_ms;
+    error = make_entitlement(authority, rows, &farm, now_ms, &ret->entitlement, ret_detail);
+    return error != 0 ? error : take_windows(rows, &farm, request, now_ms, intake, ret, ret_detail);
 }
 
 int authority_report(const struct authority *authority, struct rows *rows,
                      const struct report_request *request, const char *token, int64_t now_ms,
                      struct authority_report *ret, struct error_detail *ret_detail)
 {
-    struct farm farm;
-    int error = find_farm(rows, request->farm_id, token, now_ms, &farm, &ret->access, ret_detail);
-    if (error != 0 || ret->access != AUTHORITY_KNOWN)
-        return error;
-    error = take_windows(rows, request, now_ms, &ret->answer, ret_detail);
-    if (error != 0)
-        return error;
-    if (request->app_version[0] != '\0')
-        copy(farm.app_version, sizeof farm.app_version, request->app_version);
-    farm.reported_ms = now_ms;
-    ret->answer.server_time_ms = now_ms;
-    return issue(authority, rows, &farm, now_ms, ret->answer.entitlement, ret_detail);
+    struct intake *intake = malloc(sizeof *intake);
+    if (intake == NULL)
+        return ERROR_NO_MEMORY;
+    int error = take_report(authority, rows, request, token, now_ms, intake, ret, ret_detail);
+    free(intake);
+    return error;
+}
+
+int authority_answer(const struct authority *authority, const struct authority_report *report,
+                     struct report_answer *ret, struct error_detail *ret_detail)
+{
+    ret->accepted_through = report->accepted_through;
+    ret->server_time_ms = report->server_time_ms;
+    ret->key_count = 0;
+    ret->refused_count = report->refused_count;
+    for (size_t i = 0; i < report->refused_count; i++) {
+        ret->refused[i].sequence = report->refused[i].sequence;
+        copy(ret->refused[i].reason, sizeof ret->refused[i].reason,
+             usage_refusal_code(report->refused[i].reason));
+    }
+    return sign(authority, &report->entitlement, ret->entitlement, ret_detail);
 }

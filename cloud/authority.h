@@ -38,13 +38,24 @@ enum authority_access {
     AUTHORITY_FORGOTTEN, /* deactivated so long ago that it is unknown by now */
 };
 
+/* What a report came to. It is signed and told after it is durable: signing takes as long as writing. */
+struct authority_refused {
+    int64_t sequence;
+    enum usage_refusal reason;
+};
 struct authority_report {
     enum authority_access access;
-    struct report_answer answer;
+    int64_t accepted_through, server_time_ms;
+    struct entitlement entitlement;
+    size_t refused_count;
+    struct authority_refused refused[MESSAGE_WINDOWS_MAX];
 };
 int authority_report(const struct authority *authority, struct rows *rows,
                      const struct report_request *request, const char *token, int64_t now_ms,
                      struct authority_report *ret, struct error_detail *ret_detail);
+/* Signs the answer of a farm that is known. */
+int authority_answer(const struct authority *authority, const struct authority_report *report,
+                     struct report_answer *ret, struct error_detail *ret_detail);
 
 struct authority_release {
     enum authority_access access;

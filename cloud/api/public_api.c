@@ -317,18 +317,30 @@ static int run_report(struct store_job *job, struct rows *rows, struct error_det
                             &call->outcome, ret_detail);
 }
 
+static void answer_report(const struct report_call *call)
+{
+    struct error_detail detail = {""};
+    struct report_answer *answer = malloc(sizeof *answer);
+    int error = answer != NULL ? authority_answer(&call->context->authority, &call->outcome, answer, &detail)
+                               : ERROR_NO_MEMORY;
+    if (error == 0)
+        api_answer_json(call->exchange, 200, report_answer_encode(answer));
+    else
+        api_store_failed(call->context, call->exchange, error, detail.text);
+    free(answer);
+}
+
 static void finish_report(struct store_job *job, int error, const char *detail)
 {
     struct report_call *call = (struct report_call *)job;
-    const struct report_answer *answer = &call->outcome.answer;
     if (error != 0) {
         api_store_failed(call->context, call->exchange, error, detail);
     } else if (call->outcome.access != AUTHORITY_KNOWN) {
         answer_stranger(call->exchange, call->outcome.access);
     } else {
         log_line(&call->context->log, 7, "farm %s reported %zu windows, %zu refused", call->request.farm_id,
-                 call->request.window_count, answer->refused_count);
-        api_answer_json(call->exchange, 200, report_answer_encode(answer));
+                 call->request.window_count, call->outcome.refused_count);
+        answer_report(call);
     }
     sodium_memzero(call->token, sizeof call->token);
     free(call);

@@ -4,7 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define APPLICATION_ID 0x46474c31 /* "FGL1" */
+#define APPLICATION_ID  0x46474c31 /* "FGL1" */
+#define TEXT(number)    #number
+#define TEXT_OF(number) TEXT(number)
 
 int rows_open(const char *path, struct rows **ret_rows, struct error_detail *ret_detail)
 {
@@ -18,6 +20,7 @@ int rows_open(const char *path, struct rows **ret_rows, struct error_detail *ret
         free(rows);
         return error;
     }
+    error = db_exec(&rows->db, "PRAGMA cache_size=-" TEXT_OF(ROWS_CACHE_KIB), ret_detail);
     for (int i = 0; i < SQL_MAX && error == 0; i++)
         error = db_prepare(&rows->db, sqls[i], &rows->statements[i], ret_detail);
     if (error != 0) {
@@ -41,6 +44,17 @@ void rows_close(struct rows *rows)
 int rows_exec(struct rows *rows, const char *sql, struct error_detail *ret_detail)
 {
     return db_exec(&rows->db, sql, ret_detail);
+}
+
+int rows_job_begin(struct rows *rows, struct error_detail *ret_detail)
+{
+    return rows_run(rows, rows->statements[SQL_JOB_BEGIN], ret_detail);
+}
+
+int rows_job_end(struct rows *rows, bool keeps, struct error_detail *ret_detail)
+{
+    int error = keeps ? 0 : rows_run(rows, rows->statements[SQL_JOB_UNDO], ret_detail);
+    return error != 0 ? error : rows_run(rows, rows->statements[SQL_JOB_KEEP], ret_detail);
 }
 
 bool rows_in_transaction(const struct rows *rows)

@@ -10,6 +10,7 @@
 
 #define ROWS_SCHEMA_VERSION   3
 #define ROWS_TOKEN_HASH_BYTES 32
+#define ROWS_CACHE_KIB        32768 /* of the database, beside the system's own cache */
 
 struct rows;
 
@@ -19,6 +20,9 @@ int rows_open(const char *path, struct rows **ret_rows, struct error_detail *ret
 void rows_close(struct rows *rows);
 
 int rows_exec(struct rows *rows, const char *sql, struct error_detail *ret_detail);
+/* A part of a transaction that can be undone by itself. */
+int rows_job_begin(struct rows *rows, struct error_detail *ret_detail);
+int rows_job_end(struct rows *rows, bool keeps, struct error_detail *ret_detail);
 /* False after SQLite has rolled a transaction back on its own (full disk). */
 bool rows_in_transaction(const struct rows *rows);
 
@@ -66,6 +70,16 @@ int rows_tokens_put(struct rows *rows, const char *farm_id, const struct rows_to
                     struct error_detail *ret_detail);
 
 int rows_usage(struct rows *rows, const char *farm_id, struct usage *ret, struct error_detail *ret_detail);
+/* What a farm that comes in is known by, at one look; with its usage unless that is NULL. */
+struct rows_contact {
+    struct farm farm;
+    struct rows_tokens tokens;
+};
+int rows_contact(struct rows *rows, const char *farm_id, struct rows_contact *ret, struct usage *ret_usage,
+                 struct error_detail *ret_detail);
+/* A report's: the farm's version, dates and serial, and its usage, in one writing. */
+int rows_report_put(struct rows *rows, const struct farm *farm, const struct usage *usage,
+                    struct error_detail *ret_detail);
 int rows_usage_put(struct rows *rows, const char *farm_id, const struct usage *usage,
                    struct error_detail *ret_detail);
 

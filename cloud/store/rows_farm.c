@@ -67,6 +67,12 @@ static void column_hash(sqlite3_stmt *statement, int at, unsigned char ret[ROWS_
         memcpy(ret, sqlite3_column_blob(statement, at), ROWS_TOKEN_HASH_BYTES);
 }
 
+static void read_tokens(sqlite3_stmt *statement, int at, struct rows_tokens *ret)
+{
+    column_hash(statement, at, ret->newest);
+    column_hash(statement, at + 1, ret->former);
+}
+
 int rows_tokens(struct rows *rows, const char *farm_id, struct rows_tokens *ret,
                 struct error_detail *ret_detail)
 {
@@ -74,8 +80,7 @@ int rows_tokens(struct rows *rows, const char *farm_id, struct rows_tokens *ret,
     int error = rows_find(rows, statement, ret_detail);
     if (error != 0)
         return error;
-    column_hash(statement, 0, ret->newest);
-    column_hash(statement, 1, ret->former);
+    read_tokens(statement, 0, ret);
     return rows_done(rows, statement, SQLITE_ROW, ret_detail);
 }
 
@@ -99,38 +104,92 @@ static void read_totals(sqlite3_stmt *statement, int at, struct usage_totals *re
     ret->peak_at_ms = rows_column(statement, &at);
 }
 
+/* Totals, windows and days, from the column `at` on. */
+static int read_usage(sqlite3_stmt *statement, int at, const char *farm_id, struct usage *ret,
+                      struct error_detail *ret_detail)
+{
+    int windows = at + TOTALS_COUNT, days = windows + 1;
+    read_totals(statement, at, &ret->totals);
+    ret->window_count = ret->day_count = 0;
+    int error = usage_blob_read_windows(sqlite3_column_blob(statement, windows),
+                                        (size_t)sqlite3_column_bytes(statement, windows), ret);
+    if (error == 0)
+        error = usage_blob_read_days(sqlite3_column_blob(statement, days),
+                                     (size_t)sqlite3_column_bytes(statement, days), ret);
+    if (error != 0)
+        error_detail_set(ret_detail, "the reported windows of farm %s cannot be read", farm_id);
+    return error;
+}
+
 int rows_usage(struct rows *rows, const char *farm_id, struct usage *ret, struct error_detail *ret_detail)
 {
     sqlite3_stmt *statement = rows_bind(rows, SQL_USAGE, "t", farm_id);
     int error = rows_find(rows, statement, ret_detail);
     if (error != 0)
         return error;
-    *ret = (struct usage){.window_count = 0};
-    read_totals(statement, 0, &ret->totals);
-    error = usage_blob_read_windows(sqlite3_column_blob(statement, TOTALS_COUNT),
-                                    (size_t)sqlite3_column_bytes(statement, TOTALS_COUNT), ret);
-    if (error == 0)
-        error = usage_blob_read_days(sqlite3_column_blob(statement, TOTALS_COUNT + 1),
-                                     (size_t)sqlite3_column_bytes(statement, TOTALS_COUNT + 1), ret);
-    if (error != 0)
-        error_detail_set(ret_detail, "the reported windows of farm %s cannot be read", farm_id);
+    error = read_usage(statement, 0, farm_id, ret, ret_detail);
     (void)rows_done(rows, statement, SQLITE_ROW, NULL);
     return error;
+}
+
+int rows_contact(struct rows *rows, const char *farm_id, struct rows_contact *ret, struct usage *ret_usage,
+                 struct error_detail *ret_detail)
+{
+    sqlite3_stmt *statement = rows_bind(rows, SQL_CONTACT, "t", farm_id);
+    int error = rows_find(rows, statement, ret_detail);
+    if (error != 0)
+        return error;
+    read_farm(statement, &ret->farm);
+    read_tokens(statement, FARM_COUNT, &ret->tokens);
+    if (ret_usage != NULL)
+        error = read_usage(statement, FARM_COUNT + 2, farm_id, ret_usage, ret_detail);
+    (void)rows_done(rows, statement, SQLITE_ROW, NULL);
+    return error;
+}
+
+struct usage_blobs {
+    unsigned char windows[USAGE_BLOB_BYTES_MAX], days[USAGE_BLOB_BYTES_MAX];
+    size_t window_bytes, day_bytes;
+};
+
+static struct usage_blobs *write_blobs(const struct usage *usage)
+{
+    struct usage_blobs *blobs = malloc(sizeof *blobs);
+    if (blobs == NULL)
+        return NULL;
+    blobs->window_bytes = usage_blob_write_windows(usage, blobs->windows);
+    blobs->day_bytes = usage_blob_write_days(usage, blobs->days);
+    return blobs;
 }
 
 int rows_usage_put(struct rows *rows, const char *farm_id, const struct usage *usage,
                    struct error_detail *ret_detail)
 {
     const struct usage_totals *totals = &usage->totals;
-    unsigned char *blobs = malloc((size_t)2 * USAGE_BLOB_BYTES_MAX);
+    struct usage_blobs *blobs = write_blobs(usage);
     if (blobs == NULL)
         return ERROR_NO_MEMORY;
-    unsigned char *windows = blobs, *days = blobs + USAGE_BLOB_BYTES_MAX;
-    sqlite3_stmt *statement =
-        rows_bind(rows, SQL_USAGE_PUT, "iiiiiiibbt", totals->accepted_through, totals->windows_counted,
-                  totals->windows_refused, totals->windows_missing, totals->clock_ahead_ms,
-                  totals->peak_users, totals->peak_at_ms, windows, usage_blob_write_windows(usage, windows),
-                  days, usage_blob_write_days(usage, days), farm_id);
+    sqlite3_stmt *statement = rows_bind(
+        rows, SQL_USAGE_PUT, "iiiiiiibbt", totals->accepted_through, totals->windows_counted,
+        totals->windows_refused, totals->windows_missing, totals->clock_ahead_ms, totals->peak_users,
+        totals->peak_at_ms, blobs->windows, blobs->window_bytes, blobs->days, blobs->day_bytes, farm_id);
+    int error = rows_run(rows, statement, ret_detail);
+    free(blobs);
+    return error;
+}
+
+int rows_report_put(struct rows *rows, const struct farm *farm, const struct usage *usage,
+                    struct error_detail *ret_detail)
+{
+    const struct usage_totals *totals = &usage->totals;
+    struct usage_blobs *blobs = write_blobs(usage);
+    if (blobs == NULL)
+        return ERROR_NO_MEMORY;
+    sqlite3_stmt *statement = rows_bind(
+        rows, SQL_REPORT_PUT, "tiiiiiiiiiibbt", farm->app_version, farm->reported_ms, (int64_t)farm->serial,
+        farm->issued_ms, totals->accepted_through, totals->windows_counted, totals->windows_refused,
+        totals->windows_missing, totals->clock_ahead_ms, totals->peak_users, totals->peak_at_ms,
+        blobs->windows, blobs->window_bytes, blobs->days, blobs->day_bytes, farm->id);
     int error = rows_run(rows, statement, ret_detail);
     free(blobs);
     return error;

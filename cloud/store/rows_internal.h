@@ -35,6 +35,9 @@ extern const struct db_migration rows_migrations[ROWS_SCHEMA_VERSION];
 #define FARM_PAGE " AND number > ? ORDER BY number LIMIT ?"
 
 #define STATEMENTS(X)                                                                                        \
+    X(JOB_BEGIN, "SAVEPOINT job")                                                                            \
+    X(JOB_KEEP, "RELEASE job")                                                                               \
+    X(JOB_UNDO, "ROLLBACK TO job")                                                                           \
     X(NOTE, "SELECT value FROM note WHERE name = ?")                                                         \
     X(NOTE_PUT, "INSERT INTO note VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value")    \
     X(SUBSCRIPTION, "SELECT " SUBSCRIPTION_COLUMNS " FROM subscription WHERE id = ?")                        \
@@ -84,7 +87,13 @@ extern const struct db_migration rows_migrations[ROWS_SCHEMA_VERSION];
                      " DO UPDATE SET note = excluded.note")                                                  \
     X(TOKENS, "SELECT token, former_token FROM farm WHERE id = ?")                                           \
     X(TOKENS_PUT, "UPDATE farm SET token = ?, former_token = ? WHERE id = ?")                                \
+    X(CONTACT, "SELECT " FARM_COLUMNS ", token, former_token, " TOTALS_COLUMNS ", windows, days"             \
+               " FROM farm WHERE id = ?")                                                                    \
     X(USAGE, "SELECT " TOTALS_COLUMNS ", windows, days FROM farm WHERE id = ?")                              \
+    X(REPORT_PUT,                                                                                            \
+      "UPDATE farm SET app_version = ?, reported_ms = ?, serial = ?, issued_ms = ?, accepted_through = ?,"   \
+      " windows_counted = ?, windows_refused = ?, windows_missing = ?, clock_ahead_ms = ?, peak_users = ?,"  \
+      " peak_at_ms = ?, windows = ?, days = ? WHERE id = ?")                                                 \
     X(USAGE_PUT,                                                                                             \
       "UPDATE farm SET accepted_through = ?, windows_counted = ?, windows_refused = ?, windows_missing = ?," \
       " clock_ahead_ms = ?, peak_users = ?, peak_at_ms = ?, windows = ?, days = ? WHERE id = ?")             \

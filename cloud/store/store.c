@@ -14,7 +14,7 @@ struct store {
     uv_loop_t *loop;
     struct rows *rows;
     uv_work_t work;
-    bool working, failing, closing;
+    bool working, answering, failing, closing;
     struct queue waiting, batch;
     struct store_figures figures;
     int error; /* of the transaction as a whole */
@@ -91,7 +91,7 @@ bool store_failing(const struct store *store)
 /* Runs one job so that its failure undoes only itself. Not 0: the whole transaction is lost. */
 static int run_job(struct store *store, struct store_job *job)
 {
-    int error = rows_exec(store->rows, "SAVEPOINT job", &store->detail);
+    int error = rows_job_begin(store->rows, &store->detail);
     if (error != 0)
         return error;
     job->error = job->run(job, store->rows, &job->detail);
@@ -99,8 +99,7 @@ static int run_job(struct store *store, struct store_job *job)
         store->detail = job->detail;
         return job->error != 0 ? job->error : ERROR_IO;
     }
-    return rows_exec(store->rows, job->error != 0 ? "ROLLBACK TO job; RELEASE job" : "RELEASE job",
-                     &store->detail);
+    return rows_job_end(store->rows, job->error == 0, &store->detail);
 }
 
 static void run_batch(uv_work_t *work)
@@ -127,33 +126,12 @@ static void finish(struct store *store)
         closed(data);
 }
 
-static void start_batch(struct store *store);
-
-static void on_batch_done(uv_work_t *work, int status)
-{
-    struct store *store = work->data;
-    (void)status; /* nobody cancels it */
-    store->failing = store->error != 0;
-    store->figures.calls += store->batch.count;
-    store->figures.transactions++;
-    for (struct store_job *job; (job = queue_pop(&store->batch)) != NULL;) {
-        int error = store->error != 0 ? store->error : job->error;
-        struct error_detail detail = store->error != 0 ? store->detail : job->detail;
-        job->done(job, error, detail.text);
-    }
-    store->working = false;
-    start_batch(store);
-}
+static void on_batch_done(uv_work_t *work, int status);
 
 static void start_batch(struct store *store)
 {
-    if (store->working)
+    if (store->working || store->waiting.count == 0)
         return;
-    if (store->waiting.count == 0) {
-        if (store->closing)
-            finish(store);
-        return;
-    }
     while (store->batch.count < STORE_BATCH_MAX && store->waiting.count > 0)
         queue_push(&store->batch, queue_pop(&store->waiting));
     store->detail.text[0] = '\0';
@@ -161,6 +139,35 @@ static void start_batch(struct store *store)
     store->work.data = store;
     /* fails only without a work function */
     (void)uv_queue_work(store->loop, &store->work, run_batch, on_batch_done);
+}
+
+static void finish_if_done(struct store *store)
+{
+    if (store->closing && !store->working && !store->answering && store->waiting.count == 0)
+        finish(store);
+}
+
+/* The next batch is written while the answers of this one are made. */
+static void on_batch_done(uv_work_t *work, int status)
+{
+    struct store *store = work->data;
+    struct queue done = store->batch;
+    int error = store->error;
+    struct error_detail detail = store->detail;
+    (void)status; /* nobody cancels it */
+    store->failing = error != 0;
+    store->figures.calls += done.count;
+    store->figures.transactions++;
+    queue_init(&store->batch);
+    store->working = false;
+    start_batch(store);
+    store->answering = true;
+    for (struct store_job *job; (job = queue_pop(&done)) != NULL;) {
+        struct error_detail own = error != 0 ? detail : job->detail;
+        job->done(job, error != 0 ? error : job->error, own.text);
+    }
+    store->answering = false;
+    finish_if_done(store);
 }
 
 int store_submit(struct store *store, struct store_job *job)
@@ -179,5 +186,5 @@ void store_close(struct store *store, void (*closed)(void *data), void *data)
     store->closed = closed;
     store->closed_data = data;
     store->closing = true;
-    start_batch(store);
+    finish_if_done(store);
 }

@@ -21,26 +21,32 @@ struct reports_ledger {
 void reports_farm_id(uint32_t farm, char ret[REPORTS_FARM_BYTES]);
 void reports_token(uint32_t farm, char ret[MESSAGE_TOKEN_BYTES_MAX + 1]);
 
-/* The n-th farm to report: each once before any comes again, and neighbours in the file far apart in time. */
-uint32_t reports_farm_at(const struct reports_ledger *ledger, uint32_t n);
+/* The n-th to report: each farm once before any comes again, with its next window then, and neighbours in the
+ * file far apart in time. */
+struct reports_turn {
+    uint32_t farm;
+    unsigned pass; /* how often every farm has reported before */
+};
+struct reports_turn reports_turn(const struct reports_ledger *ledger, uint32_t n);
 
-/* The farm's history, and its next window. */
+/* The farm's history, and the window that it reports next. */
 void reports_usage(const struct reports_ledger *ledger, uint32_t farm, struct usage *ret);
-struct report_window reports_window(const struct reports_ledger *ledger, uint32_t farm);
+struct report_window reports_window(const struct reports_ledger *ledger, struct reports_turn turn);
 
 /* Fills DIRECTORY/ledger.db, which must not be there. */
 int reports_fill(const struct reports_ledger *ledger, const char *directory);
 
 /* Sends the reports from the n-th farm on, from so many clients that keep their connections and wait for each
- * answer; prints "reports seconds p50_us p99_us max_us". Anything but a signed answer ends it. */
+ * answer; prints "reports seconds p50_us p99_us max_us cpu_seconds". Anything but a signed answer ends it. */
 int reports_drive(const struct reports_ledger *ledger, uint32_t from, unsigned port, unsigned clients,
                   double seconds, const char *public_key);
 
 /* Writes the farms' rows from the n-th on as the authority does, `batch` in a transaction; prints "rows
- * seconds". */
+ * seconds cpu_seconds". */
 int reports_bound(const struct reports_ledger *ledger, uint32_t from, const char *directory, unsigned batch,
                   double seconds);
 
 double reports_now_s(void);
+double reports_cpu_s(void); /* that this process has used */
 
 #endif

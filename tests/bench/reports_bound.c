@@ -29,12 +29,12 @@ static int open_ledger(struct bound *bound, const char *directory)
     return rc != SQLITE_OK ? rc : sqlite3_prepare_v2(bound->db, UPDATE, -1, &bound->update, NULL);
 }
 
-static int write_farm(struct bound *bound, const struct reports_ledger *ledger, uint32_t farm)
+static int write_farm(struct bound *bound, const struct reports_ledger *ledger, struct reports_turn turn)
 {
     char id[REPORTS_FARM_BYTES];
-    struct report_window next = reports_window(ledger, farm);
-    reports_farm_id(farm, id);
-    reports_usage(ledger, farm, &bound->usage);
+    struct report_window next = reports_window(ledger, turn);
+    reports_farm_id(turn.farm, id);
+    reports_usage(ledger, turn.farm, &bound->usage);
     (void)usage_take(&bound->usage,
                      &(struct usage_window){.sequence = next.sequence,
                                             .start_ms = next.start_ms,
@@ -68,16 +68,16 @@ int reports_bound(const struct reports_ledger *ledger, uint32_t from, const char
         return 1;
     int rc = open_ledger(bound, directory);
     uint32_t written = 0;
-    double begun = reports_now_s(), end = begun + seconds;
+    double begun = reports_now_s(), end = begun + seconds, cpu_s = reports_cpu_s();
     while (rc == SQLITE_OK && reports_now_s() < end) {
         rc = sqlite3_exec(bound->db, "BEGIN IMMEDIATE", NULL, NULL, NULL);
         for (unsigned i = 0; i < batch && rc == SQLITE_OK; i++)
-            rc = write_farm(bound, ledger, reports_farm_at(ledger, from + written++));
+            rc = write_farm(bound, ledger, reports_turn(ledger, from + written++));
         if (rc == SQLITE_OK)
             rc = sqlite3_exec(bound->db, "COMMIT", NULL, NULL, NULL);
     }
     if (rc == SQLITE_OK)
-        printf("%u %.3f\n", written, reports_now_s() - begun);
+        printf("%u %.3f %.3f\n", written, reports_now_s() - begun, reports_cpu_s() - cpu_s);
     else
         fprintf(stderr, "bench_reports: %s\n", sqlite3_errmsg(bound->db));
     (void)sqlite3_finalize(bound->update);

@@ -1,3 +1,4 @@
+#include "common/rfc3339.h"
 #include "reports.h"
 
 #include <arpa/inet.h>
@@ -46,21 +47,27 @@ static void fail(struct drive *drive, const char *what, const char *detail)
 
 static void ask(struct drive *drive, struct client *client)
 {
-    char id[REPORTS_FARM_BYTES], token[MESSAGE_TOKEN_BYTES_MAX + 1], request[REQUEST_BYTES];
-    client->farm = reports_farm_at(drive->ledger, drive->next++);
+    char id[REPORTS_FARM_BYTES], token[MESSAGE_TOKEN_BYTES_MAX + 1], body[REQUEST_BYTES / 2],
+        request[REQUEST_BYTES];
+    struct reports_turn turn = reports_turn(drive->ledger, drive->next++);
+    struct report_window window = reports_window(drive->ledger, turn);
+    char start[RFC3339_BYTES], end[RFC3339_BYTES], peak_at[RFC3339_BYTES];
+    client->farm = turn.farm;
     reports_farm_id(client->farm, id);
     reports_token(client->farm, token);
-    struct report_window window = reports_window(drive->ledger, client->farm);
-    char *body = report_request_encode(id, "0.1.0", &window, 1);
-    if (body == NULL) {
-        fail(drive, "no memory", "");
-        return;
-    }
+    (void)rfc3339_format(window.start_ms, start);
+    (void)rfc3339_format(window.end_ms, end);
+    (void)rfc3339_format(window.peak_at_ms, peak_at);
+    int body_bytes = snprintf(body, sizeof body,
+                              "{\"farm_id\":\"%s\",\"app_version\":\"0.1.0\",\"windows\":[{\"sequence\":%d,"
+                              "\"start\":\"%s\",\"end\":\"%s\",\"peak_users\":%d,\"peak_at\":\"%s\","
+                              "\"users_at_end\":%d,\"exempt_peak\":%d,\"hosts\":%d}]}",
+                              id, (int)window.sequence, start, end, (int)window.peak_users, peak_at,
+                              (int)window.users_at_end, (int)window.exempt_peak, (int)window.hosts);
     int bytes = snprintf(request, sizeof request,
                          "POST /v1/reports HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer %s\r\n"
-                         "Content-Type: application/json\r\nContent-Length: %zu\r\n\r\n%s",
-                         token, strlen(body), body);
-    free(body);
+                         "Content-Type: application/json\r\nContent-Length: %d\r\n\r\n%s",
+                         token, body_bytes, body);
     client->bytes = 0;
     client->asked_s = reports_now_s();
     if (send(client->fd, request, (size_t)bytes, MSG_NOSIGNAL) != bytes)
@@ -148,7 +155,7 @@ static int compare(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-static void print(struct drive *drive, double taken_s)
+static void print(struct drive *drive, double taken_s, double cpu_s)
 {
     size_t count = drive->sample_count;
     if (count == 0) {
@@ -156,8 +163,8 @@ static void print(struct drive *drive, double taken_s)
         return;
     }
     qsort(drive->samples_us, count, sizeof drive->samples_us[0], compare);
-    printf("%zu %.3f %u %u %u\n", count, taken_s, drive->samples_us[count / 2],
-           drive->samples_us[count - 1 - count / 100], drive->samples_us[count - 1]);
+    printf("%zu %.3f %u %u %u %.3f\n", count, taken_s, drive->samples_us[count / 2],
+           drive->samples_us[count - 1 - count / 100], drive->samples_us[count - 1], cpu_s);
 }
 
 static void run(struct drive *drive, unsigned port, double seconds)
@@ -168,7 +175,7 @@ static void run(struct drive *drive, unsigned port, double seconds)
             fail(drive, "cannot connect: ", strerror(errno));
             return;
         }
-    double begun_s = reports_now_s();
+    double begun_s = reports_now_s(), cpu_s = reports_cpu_s();
     drive->end_s = begun_s + seconds;
     for (unsigned i = 0; i < drive->client_count; i++)
         ask(drive, &drive->clients[i]);
@@ -178,7 +185,7 @@ static void run(struct drive *drive, unsigned port, double seconds)
             hear(drive, events[i].data.ptr);
     }
     if (!drive->failed)
-        print(drive, reports_now_s() - begun_s);
+        print(drive, reports_now_s() - begun_s, reports_cpu_s() - cpu_s);
 }
 
 int reports_drive(const struct reports_ledger *ledger, uint32_t from, unsigned port, unsigned clients,

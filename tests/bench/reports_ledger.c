@@ -19,6 +19,13 @@ double reports_now_s(void)
     return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
 
+double reports_cpu_s(void)
+{
+    struct timespec used;
+    (void)clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used);
+    return (double)used.tv_sec + (double)used.tv_nsec / 1e9;
+}
+
 void reports_farm_id(uint32_t farm, char ret[REPORTS_FARM_BYTES])
 {
     (void)snprintf(ret, REPORTS_FARM_BYTES, "f-%024x", (unsigned)farm);
@@ -29,21 +36,22 @@ void reports_token(uint32_t farm, char ret[MESSAGE_TOKEN_BYTES_MAX + 1])
     (void)snprintf(ret, MESSAGE_TOKEN_BYTES_MAX + 1, "bench-token-%031u", (unsigned)farm);
 }
 
-uint32_t reports_farm_at(const struct reports_ledger *ledger, uint32_t n)
+struct reports_turn reports_turn(const struct reports_ledger *ledger, uint32_t n)
 {
-    return (uint32_t)((uint64_t)n * STRIDE % ledger->farms);
+    return (struct reports_turn){(uint32_t)((uint64_t)n * STRIDE % ledger->farms), n / ledger->farms};
 }
 
 /* --- what a farm has reported --------------------------------------------------------------------------- */
 
-struct report_window reports_window(const struct reports_ledger *ledger, uint32_t farm)
+struct report_window reports_window(const struct reports_ledger *ledger, struct reports_turn turn)
 {
-    int64_t users = farm % 97;
+    int64_t users = (turn.farm + turn.pass) % 97;
+    int64_t start_ms = ledger->now_ms + (int64_t)turn.pass * USAGE_WINDOW_MS_MAX;
     return (struct report_window){
-        .sequence = (int64_t)ledger->windows + 1,
-        .start_ms = ledger->now_ms,
-        .end_ms = ledger->now_ms + USAGE_WINDOW_MS_MAX,
-        .peak_at_ms = ledger->now_ms + 1 + farm % 1000000,
+        .sequence = (int64_t)ledger->windows + 1 + turn.pass,
+        .start_ms = start_ms,
+        .end_ms = start_ms + USAGE_WINDOW_MS_MAX,
+        .peak_at_ms = start_ms + 1 + turn.farm % 1000000,
         .peak_users = users,
         .users_at_end = users / 2,
         .exempt_peak = 1,

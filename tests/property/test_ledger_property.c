@@ -89,6 +89,7 @@ struct world {
     struct farm_names farms[MODEL_FARMS_MAX];
     struct report_request request;
     struct authority_report report;
+    struct report_answer answer;
     struct authority_activation activation;
     struct usage usage;
     uint64_t chance;
@@ -678,7 +679,7 @@ static void choose_window(struct world *world, int farm, struct report_window *r
 
 static bool same_refusals(struct world *world, const char *const refusals[], size_t count)
 {
-    const struct report_answer *answer = &world->report.answer;
+    const struct report_answer *answer = &world->answer;
     size_t at = 0;
     for (size_t i = 0; i < count; i++) {
         meet(world, refusals[i]);
@@ -736,9 +737,11 @@ static bool report(struct world *world, int farm)
         return world->difference[0] == '\0';
     world->model.farms[farm].reported_ms = world->model.now_ms;
     touch(world, farm);
-    return SAME("accepted through", world->report.answer.accepted_through,
+    return worked(world,
+                  authority_answer(&world->authority, &world->report, &world->answer, &world->detail)) &&
+           SAME("accepted through", world->answer.accepted_through,
                 totals_of(&world->model.farms[farm]).accepted_through) &&
-           same_refusals(world, refusals, count) && says(world, world->report.answer.entitlement, farm);
+           same_refusals(world, refusals, count) && says(world, world->answer.entitlement, farm);
 }
 
 static bool release(struct world *world, int farm)

@@ -20,6 +20,7 @@ struct world {
     struct authority_activation activation;
     struct report_request request;
     struct authority_report report;
+    struct report_answer answer;
     struct authority_release release;
     char source[64];
     struct error_detail detail;
@@ -117,7 +118,10 @@ static bool report(struct world *world, const char *farm_id, const char *token, 
     assert_int_equal(authority_report(&world->authority, world->rows, &world->request, token, now_ms,
                                       &world->report, &world->detail),
                      0);
-    return world->report.access == AUTHORITY_KNOWN;
+    if (world->report.access != AUTHORITY_KNOWN)
+        return false;
+    assert_int_equal(authority_answer(&world->authority, &world->report, &world->answer, &world->detail), 0);
+    return true;
 }
 
 static void test_a_key_from_first_to_last(void **state)
@@ -149,8 +153,8 @@ static void test_a_key_from_first_to_last(void **state)
     /* the old installation is told so, and may still deliver */
     add_window(world, 1, START_MS - WINDOW_MS, 4);
     assert_true(report(world, farm_a, token_a, START_MS + 3));
-    assert_int_equal(world->report.answer.accepted_through, 1);
-    entitlement = verified(world, world->report.answer.entitlement);
+    assert_int_equal(world->answer.accepted_through, 1);
+    entitlement = verified(world, world->answer.entitlement);
     assert_int_equal(entitlement.status, ENTITLEMENT_REVOKES);
     assert_string_equal(entitlement.reason, "key moved");
     assert_string_equal(entitlement.farm_id, farm_a);
@@ -237,7 +241,7 @@ static void test_reports_are_kept_once(void **state)
     add_window(world, 3, START_MS - WINDOW_MS, 5);
     for (int i = 0; i < 3; i++) {
         assert_true(report(world, farm_id, token, START_MS + 1000 + i));
-        const struct report_answer *answer = &world->report.answer;
+        const struct report_answer *answer = &world->answer;
         assert_int_equal(answer->accepted_through, 3);
         assert_int_equal(answer->refused_count, 1);
         assert_int_equal(answer->refused[0].sequence, 2);
@@ -312,7 +316,7 @@ static void test_a_key_over_a_trial(void **state)
     assert_string_not_equal(world->activation.answer.farm_id, trial_id);
     assert_false(verified(world, world->activation.answer.entitlement).trial);
     assert_true(report(world, trial_id, trial_token, START_MS + DAY_MS));
-    entitlement = verified(world, world->report.answer.entitlement);
+    entitlement = verified(world, world->answer.entitlement);
     assert_int_equal(entitlement.status, ENTITLEMENT_REVOKES);
     assert_string_equal(entitlement.reason, "trial replaced by a key");
 
@@ -365,10 +369,9 @@ static void test_renewals_come_before_every_decision(void **state)
                      START_MS + 28 * DAY_MS);
 
     assert_true(report(world, farm_id, token, START_MS + 28 * DAY_MS - 1));
-    assert_int_equal(verified(world, world->report.answer.entitlement).expires_at_ms, START_MS + 28 * DAY_MS);
+    assert_int_equal(verified(world, world->answer.entitlement).expires_at_ms, START_MS + 28 * DAY_MS);
     assert_true(report(world, farm_id, token, START_MS + 28 * DAY_MS));
-    assert_int_equal(verified(world, world->report.answer.entitlement).expires_at_ms,
-                     START_MS + (28 + 31) * DAY_MS);
+    assert_int_equal(verified(world, world->answer.entitlement).expires_at_ms, START_MS + (28 + 31) * DAY_MS);
     /* two more months in which nobody asked; then another installation does */
     assert_int_equal(activate(world, of.primary.key, "B", true, START_MS + 100 * DAY_MS), ACTIVATION_GRANTED);
     assert_int_equal(verified(world, world->activation.answer.entitlement).expires_at_ms,
@@ -426,13 +429,12 @@ static void test_administrators_reasons_reach_the_farm(void **state)
     }
     assert_int_equal(authority_admin_deactivate(world->rows, &author, ids[0], &farm, &world->detail), 0);
     assert_true(report(world, ids[0], tokens[0], START_MS + 6));
-    assert_string_equal(verified(world, world->report.answer.entitlement).reason,
-                        "deactivated by administrator");
+    assert_string_equal(verified(world, world->answer.entitlement).reason, "deactivated by administrator");
     assert_int_equal(authority_admin_delete_key(world->rows, &author, keys[1], true, &key, &world->detail),
                      0);
     assert_int_equal(key.verdict, LEDGER_GRANTED);
     assert_true(report(world, ids[1], tokens[1], START_MS + 6));
-    assert_string_equal(verified(world, world->report.answer.entitlement).reason, "key deleted");
+    assert_string_equal(verified(world, world->answer.entitlement).reason, "key deleted");
     assert_int_equal(activate(world, keys[1], "B", false, START_MS + 7), ACTIVATION_KEY_DELETED);
 
     assert_int_equal(activate(world, keys[0], "A", false, START_MS + 7), ACTIVATION_GRANTED);
@@ -440,7 +442,7 @@ static void test_administrators_reasons_reach_the_farm(void **state)
     assert_int_equal(
         authority_admin_cancel(world->rows, &author, of.subscription.id, &cancelled, &world->detail), 0);
     assert_true(report(world, ids[0], tokens[0], START_MS + 8));
-    struct entitlement entitlement = verified(world, world->report.answer.entitlement);
+    struct entitlement entitlement = verified(world, world->answer.entitlement);
     assert_int_equal(entitlement.status, ENTITLEMENT_REVOKES);
     assert_string_equal(entitlement.reason, "subscription cancelled");
     assert_int_equal(activate(world, keys[0], "A", false, START_MS + 9), ACTIVATION_CANCELLED);
