@@ -50,7 +50,8 @@ static void end(struct excess *excess, uint32_t limit)
     level->last_above_until_ms = excess->now_ms;
     if (lasted_ms > level->longest_above_ms)
         level->longest_above_ms = lasted_ms;
-    if (lasted_ms >= USAGE_SETTLE_MS && level->settled_excesses++ == 0)
+    /* One that ends at the very instant has not settled: session events come before timers (RULES §3.5). */
+    if (lasted_ms > USAGE_SETTLE_MS && level->settled_excesses++ == 0)
         level->first_settled_at_ms = excess->since_ms[limit];
 }
 

@@ -62,7 +62,7 @@ struct sizing_level {
     uint64_t excesses;                           /* how often the limit was exceeded; if ever: */
     int64_t first_above_ms, last_above_until_ms; /* where the first begins and the last one ends */
     int64_t longest_above_ms;
-    uint64_t settled_excesses;   /* of these, how many lasted USAGE_SETTLE_MS or longer; if any: */
+    uint64_t settled_excesses;   /* of these, how many lasted longer than USAGE_SETTLE_MS; if any: */
     int64_t first_settled_at_ms; /* where the first of them begins */
 };
 
