@@ -1,0 +1,507 @@
+/* read_wtmp.c - wtmp and utmp files, record by record in the order of the file.
+ *
+ * A session is its line's (pids of log-ins and log-outs differ), and everything is as util-linux' `last` has
+ * it, so that both give the same answer: a record of a line ends the session before it there; a shutdown,
+ * boot, or run level 0 or 6 ends all, at its own stamp. That stamp may be ahead of the log-ins that follow it
+ * (the hardware's clock was read as local time): those it does not end, and the ends it made wait until the
+ * log's time gets there. A session never ends before it began.
+ *
+ * Sessions are numbered: a clock may step back over a log-out and the next log-in of its line, and only names
+ * of their own keep the two apart then. */
+#include "held_ends.h"
+#include "log_name.h"
+#include "reader.h"
+#include "utmp_layout.h"
+
+#include "agent/core/hash_index.h"
+#include "agent/core/keyed_hash.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+#define LINE_BYTES         32
+#define USER_TEXT_BYTES    129 /* 32 bytes, each written as \\xNN */
+#define SESSION_TEXT_BYTES 32
+
+/* A line somebody is logged in on, or where a getty waits. */
+struct line {
+    char name[LINE_BYTES]; /* padded with NUL, as in the record */
+    uint32_t hash;
+    uint32_t next_free;
+    bool used;
+    uint64_t session; /* 0: none */
+    int64_t began_ms;
+};
+
+struct reader {
+    struct reader_settings settings;
+    const char *file;
+    uint64_t offset; /* of the record being read */
+    uint64_t understood, sessions;
+
+    bool layout_known;
+    enum utmp_layout layout;
+    char *begun; /* of a record, or of a file whose layout is not known yet: READER_HEAD_BYTES */
+    size_t begun_bytes;
+
+    struct keyed_hash_keys keys;
+    struct hash_index index; /* of lines */
+    struct line *lines;
+    uint32_t line_count, line_room, line_free;
+    struct held_ends held;
+};
+
+/* ---- lines --------------------------------------------------------------------------------------------- */
+
+static uint32_t hash_line(const struct reader *reader, const struct utmp_field *name)
+{
+    struct keyed_hash hash = keyed_hash_begin(&reader->keys);
+    keyed_hash_text(&hash, name->text, name->bytes);
+    return keyed_hash_end(&reader->keys, hash);
+}
+
+static bool is_named(const struct line *line, const struct utmp_field *name)
+{
+    return memcmp(line->name, name->text, name->bytes) == 0 &&
+           (name->bytes == LINE_BYTES || line->name[name->bytes] == '\0');
+}
+
+/* NULL if nobody is on it. */
+static struct line *find_line(struct reader *reader, const struct utmp_field *name, uint32_t hash)
+{
+    uint32_t position = hash_index_home(&reader->index, hash), number;
+    while ((number = hash_index_candidate(&reader->index, hash, &position)) != HASH_INDEX_NONE)
+        if (is_named(&reader->lines[number], name))
+            return &reader->lines[number];
+    return NULL;
+}
+
+static bool reserve_line(struct reader *reader)
+{
+    if (!hash_index_reserve(&reader->index))
+        return false;
+    if (reader->line_free != HASH_INDEX_NONE || reader->line_count < reader->line_room)
+        return true;
+    uint32_t room = reader->line_room == 0 ? 64 : reader->line_room * 2;
+    struct line *lines = realloc(reader->lines, room * sizeof *lines);
+    if (lines == NULL)
+        return false;
+    reader->lines = lines;
+    reader->line_room = room;
+    return true;
+}
+
+/* NULL without memory. */
+static struct line *add_line(struct reader *reader, const struct utmp_field *name, uint32_t hash)
+{
+    if (!reserve_line(reader))
+        return NULL;
+    uint32_t number = reader->line_free;
+    if (number != HASH_INDEX_NONE)
+        reader->line_free = reader->lines[number].next_free;
+    else
+        number = reader->line_count++;
+    struct line *line = &reader->lines[number];
+    *line = (struct line){.hash = hash, .used = true};
+    memcpy(line->name, name->text, name->bytes);
+    hash_index_add(&reader->index, hash, number);
+    return line;
+}
+
+static void remove_line(struct reader *reader, struct line *line)
+{
+    uint32_t number = (uint32_t)(line - reader->lines);
+    hash_index_remove(&reader->index, line->hash, number);
+    line->used = false;
+    line->next_free = reader->line_free;
+    reader->line_free = number;
+}
+
+/* ---- events -------------------------------------------------------------------------------------------- */
+
+static void tell_repair(struct reader *reader, enum repair repair)
+{
+    repair_offset(reader->settings.sink.repairs, repair, reader->file, reader->offset, NULL);
+}
+
+static int give(struct reader *reader, uint64_t session, struct sizing_event *event)
+{
+    char text[SESSION_TEXT_BYTES];
+    (void)snprintf(text, sizeof text, "wtmp-%" PRIu64, session);
+    event->host = reader->settings.host;
+    event->session = text;
+    return reader->settings.sink.take(reader->settings.sink.data, event);
+}
+
+static int give_end(struct reader *reader, uint64_t session, int64_t at_ms)
+{
+    return give(reader, session, &(struct sizing_event){.at_ms = at_ms, .type = SIZING_LOGOFF});
+}
+
+/* Ends that were stamped ahead and whose time has come. */
+static int give_held(struct reader *reader, int64_t now_ms)
+{
+    struct held_end end;
+    int code = 0;
+    while (code == 0 && held_ends_due(&reader->held, now_ms, &end))
+        code = give_end(reader, end.session, end.at_ms);
+    return code;
+}
+
+/* A clock that was set back in between must not end a session before it began. */
+static int64_t end_of(struct reader *reader, const struct line *line, int64_t at_ms)
+{
+    if (at_ms >= line->began_ms)
+        return at_ms;
+    tell_repair(reader, REPAIR_CLOCK_BACK);
+    return line->began_ms;
+}
+
+static int end_session(struct reader *reader, struct line *line, int64_t at_ms)
+{
+    uint64_t session = line->session;
+    line->session = 0;
+    return give_end(reader, session, end_of(reader, line, at_ms));
+}
+
+/* ---- records ------------------------------------------------------------------------------------------- */
+
+/* "login screen", where a display manager waits, is no host. */
+static bool is_remote(const struct utmp_field *host)
+{
+    return host->bytes > 0 && host->text[0] != ':' && memchr(host->text, ' ', host->bytes) == NULL;
+}
+
+static bool begins_with(const struct utmp_field *field, const char *text)
+{
+    size_t bytes = strlen(text);
+    return field->bytes >= bytes && memcmp(field->text, text, bytes) == 0;
+}
+
+static enum connection_route route_of(const struct utmp_record *record)
+{
+    bool is_local = begins_with(&record->line, "tty") || begins_with(&record->line, ":") ||
+                    begins_with(&record->line, "console");
+    return is_local && !is_remote(&record->host) ? ROUTE_CONSOLE : ROUTE_SSH;
+}
+
+static int begin_session(struct reader *reader, struct line *line, const struct utmp_record *record)
+{
+    char user[USER_TEXT_BYTES];
+    bool escaped;
+    if (!log_name(record->user.text, record->user.bytes, user, sizeof user, &escaped)) {
+        tell_repair(reader, REPAIR_BAD_NAME);
+        return 0;
+    }
+    if (escaped)
+        tell_repair(reader, REPAIR_NAME_ESCAPED);
+    line->session = ++reader->sessions;
+    line->began_ms = record->at_ms;
+    return give(reader, line->session,
+                &(struct sizing_event){.at_ms = record->at_ms,
+                                       .type = SIZING_CONNECT,
+                                       .user = user,
+                                       .kind = KIND_DESKTOP,
+                                       .route = route_of(record),
+                                       .administrator = ADMINISTRATOR_UNKNOWN});
+}
+
+static int take_login(struct reader *reader, const struct utmp_record *record)
+{
+    uint32_t hash = hash_line(reader, &record->line);
+    struct line *line = find_line(reader, &record->line, hash);
+    int code = 0;
+    if (line == NULL)
+        line = add_line(reader, &record->line, hash);
+    if (line == NULL)
+        return ERROR_NO_MEMORY;
+    if (line->session != 0) {
+        tell_repair(reader, REPAIR_LINE_REUSED);
+        code = end_session(reader, line, record->at_ms);
+    }
+    return code == 0 ? begin_session(reader, line, record) : code;
+}
+
+static int take_logout(struct reader *reader, const struct utmp_record *record)
+{
+    struct line *line = find_line(reader, &record->line, hash_line(reader, &record->line));
+    if (line == NULL) {
+        tell_repair(reader, REPAIR_LOGOFF_UNKNOWN);
+        return 0;
+    }
+    int code = line->session == 0 ? 0 : end_session(reader, line, record->at_ms);
+    remove_line(reader, line);
+    return code;
+}
+
+/* A getty waits on the line: its end without a log-in is none that lacks one. Where init starts it (`frees`)
+ * nobody is logged in any longer. */
+static int take_getty(struct reader *reader, const struct utmp_record *record, bool frees)
+{
+    uint32_t hash = hash_line(reader, &record->line);
+    struct line *line = find_line(reader, &record->line, hash);
+    if (line == NULL)
+        return add_line(reader, &record->line, hash) == NULL ? ERROR_NO_MEMORY : 0;
+    return frees && line->session != 0 ? end_session(reader, line, record->at_ms) : 0;
+}
+
+static int take_down(struct reader *reader, const struct utmp_record *record)
+{
+    for (uint32_t i = 0; i < reader->line_count; i++) {
+        struct line *line = &reader->lines[i];
+        if (!line->used)
+            continue;
+        if (line->session != 0) {
+            tell_repair(reader, REPAIR_ENDED_BY_BOOT);
+            struct held_end end = {end_of(reader, line, record->at_ms), line->session};
+            if (!held_ends_add(&reader->held, end))
+                return ERROR_NO_MEMORY;
+        }
+        remove_line(reader, line);
+    }
+    return 0;
+}
+
+enum meaning { NOTHING, LOG_IN, LOG_OUT, GETTY_STARTS, GETTY_WAITS, DOWN, SENSELESS };
+
+static enum meaning level_meaning(const struct utmp_record *record)
+{
+    uint32_t level = record->pid & 0xff;
+    return level == '0' || level == '6' ? DOWN : NOTHING;
+}
+
+/* By the type alone, on the machine's own line "~" or without a line. */
+static enum meaning type_meaning(const struct utmp_record *record)
+{
+    switch (record->type) {
+    case UTMP_BOOT:
+    case UTMP_SHUTDOWN:
+        return DOWN;
+    case UTMP_RUN_LEVEL:
+        return level_meaning(record);
+    case UTMP_USER:
+        return record->line.bytes > 0 ? LOG_IN : SENSELESS;
+    case UTMP_DEAD:
+        return record->line.bytes > 0 ? LOG_OUT : NOTHING;
+    default:
+        return record->type < UTMP_TYPE_MAX ? NOTHING : SENSELESS;
+    }
+}
+
+static bool is_clock_change(const struct utmp_record *record)
+{
+    return begins_with(&record->user, "date") &&
+           (record->type == UTMP_NEW_TIME || record->type == UTMP_OLD_TIME ||
+            begins_with(&record->line, "|") || begins_with(&record->line, "{"));
+}
+
+/* Of a line that is not the machine's. Types are not to be trusted here: who writes a user and a line means a
+ * log-in, and who writes no user means that the line is free. */
+static enum meaning line_meaning(const struct utmp_record *record)
+{
+    if (record->type >= UTMP_TYPE_MAX && !utmp_record_is_text(record))
+        return SENSELESS;
+    if (record->user.bytes == 0)
+        return record->type == UTMP_INIT ? GETTY_STARTS : LOG_OUT;
+    if (record->type == UTMP_DEAD)
+        return LOG_OUT;
+    return begins_with(&record->user, "LOGIN") ? GETTY_WAITS : LOG_IN;
+}
+
+static enum meaning meaning_of(const struct utmp_record *record)
+{
+    bool is_machine = begins_with(&record->line, "~");
+    if (is_machine || record->type == UTMP_RUN_LEVEL || record->type == UTMP_BOOT) {
+        if (begins_with(&record->user, "shutdown") || begins_with(&record->user, "reboot"))
+            return DOWN;
+        if (begins_with(&record->user, "runlevel"))
+            return level_meaning(record);
+    }
+    if (is_clock_change(record))
+        return NOTHING;
+    if (!is_machine && record->line.bytes > 0)
+        return line_meaning(record);
+    if (record->line.bytes == 0 && record->user.bytes == 0)
+        return record->type < UTMP_TYPE_MAX ? NOTHING : SENSELESS;
+    return type_meaning(record);
+}
+
+static int take_meaning(struct reader *reader, const struct utmp_record *record, enum meaning meaning)
+{
+    switch (meaning) {
+    case LOG_IN:
+        if (record->type != UTMP_USER)
+            tell_repair(reader, REPAIR_TYPE_WRONG);
+        return take_login(reader, record);
+    case LOG_OUT:
+        return take_logout(reader, record);
+    case GETTY_STARTS:
+    case GETTY_WAITS:
+        return take_getty(reader, record, meaning == GETTY_STARTS);
+    case DOWN:
+        return take_down(reader, record);
+    default:
+        return 0;
+    }
+}
+
+static int take_record(struct reader *reader, const char *bytes)
+{
+    struct utmp_record record;
+    utmp_record_of(reader->layout, bytes, &record);
+    enum meaning meaning = record.at_ms < 0 ? SENSELESS : meaning_of(&record);
+    int code = 0;
+    if (meaning == SENSELESS)
+        tell_repair(reader, REPAIR_NOT_UNDERSTOOD);
+    else
+        reader->understood++;
+    /* a boot's own stamp is the one that may be ahead */
+    if (meaning != DOWN && meaning != SENSELESS)
+        code = give_held(reader, record.at_ms);
+    if (code == 0)
+        code = take_meaning(reader, &record, meaning);
+    reader->offset += utmp_record_bytes_of(reader->layout);
+    return code;
+}
+
+/* ---- the contract -------------------------------------------------------------------------------------- */
+
+static enum recognised recognise(const char *head, size_t bytes, bool whole)
+{
+    size_t sensible, senseless;
+    (void)whole;
+    (void)utmp_layout_guess(head, bytes, &sensible, &senseless);
+    if (sensible == 0)
+        return RECOGNISED_NO;
+    return senseless <= sensible ? RECOGNISED_YES : RECOGNISED_MAYBE;
+}
+
+static void destroy(struct reader *reader)
+{
+    if (reader == NULL)
+        return;
+    held_ends_finish(&reader->held);
+    free(reader->lines);
+    hash_index_finish(&reader->index);
+    free(reader->begun);
+    free(reader);
+}
+
+static struct reader *create(const struct reader_settings *settings)
+{
+    static const uint8_t seed[KEYED_HASH_SEED_BYTES] = {0}; /* nobody gains by lines that collide */
+    struct reader *reader = calloc(1, sizeof *reader);
+    if (reader == NULL)
+        return NULL;
+    reader->settings = *settings;
+    reader->line_free = HASH_INDEX_NONE;
+    keyed_hash_expand(seed, &reader->keys);
+    reader->begun = malloc(READER_HEAD_BYTES);
+    if (reader->begun != NULL)
+        return reader;
+    destroy(reader);
+    return NULL;
+}
+
+static int begin_file(struct reader *reader, const char *file)
+{
+    reader->file = file;
+    reader->offset = 0;
+    reader->begun_bytes = 0;
+    reader->layout_known = false;
+    return 0;
+}
+
+static int take_whole(struct reader *reader, const char *bytes, size_t count, size_t *ret_taken)
+{
+    size_t record_bytes = utmp_record_bytes_of(reader->layout), at = 0;
+    int code = 0;
+    for (; code == 0 && count - at >= record_bytes; at += record_bytes)
+        code = take_record(reader, bytes + at);
+    *ret_taken = at;
+    return code;
+}
+
+static size_t keep_begun(struct reader *reader, const char *bytes, size_t count, size_t up_to)
+{
+    size_t kept = up_to - reader->begun_bytes < count ? up_to - reader->begun_bytes : count;
+    memcpy(reader->begun + reader->begun_bytes, bytes, kept);
+    reader->begun_bytes += kept;
+    return kept;
+}
+
+/* What was kept is read as far as it is whole; its rest stays. */
+static int take_begun(struct reader *reader)
+{
+    size_t taken;
+    int code = take_whole(reader, reader->begun, reader->begun_bytes, &taken);
+    reader->begun_bytes -= taken;
+    memmove(reader->begun, reader->begun + taken, reader->begun_bytes);
+    return code;
+}
+
+static int know_layout(struct reader *reader)
+{
+    size_t sensible, senseless;
+    reader->layout = utmp_layout_guess(reader->begun, reader->begun_bytes, &sensible, &senseless);
+    reader->layout_known = true;
+    return take_begun(reader);
+}
+
+static int feed(struct reader *reader, const char *bytes, size_t count)
+{
+    size_t at = 0, taken;
+    int code = 0;
+    if (!reader->layout_known) {
+        at = keep_begun(reader, bytes, count, READER_HEAD_BYTES);
+        if (reader->begun_bytes < READER_HEAD_BYTES)
+            return 0;
+        code = know_layout(reader);
+    }
+    if (code == 0 && reader->begun_bytes > 0) {
+        at += keep_begun(reader, bytes + at, count - at, utmp_record_bytes_of(reader->layout));
+        code = take_begun(reader);
+    }
+    if (code != 0 || at == count)
+        return code;
+    code = take_whole(reader, bytes + at, count - at, &taken);
+    if (code == 0)
+        (void)keep_begun(reader, bytes + at + taken, count - at - taken, READER_HEAD_BYTES);
+    return code;
+}
+
+static int end_file(struct reader *reader)
+{
+    int code = reader->layout_known ? 0 : know_layout(reader);
+    if (code == 0 && reader->begun_bytes > 0)
+        tell_repair(reader, REPAIR_TORN);
+    return code;
+}
+
+static int end(struct reader *reader)
+{
+    return give_held(reader, INT64_MAX);
+}
+
+static uint64_t understood(const struct reader *reader)
+{
+    return reader->understood;
+}
+
+static uint64_t place(const struct reader *reader)
+{
+    return reader->offset;
+}
+
+const struct reader_format reader_wtmp = {
+    .name = "wtmp",
+    .recognise = recognise,
+    .create = create,
+    .begin_file = begin_file,
+    .feed = feed,
+    .end_file = end_file,
+    .end = end,
+    .destroy = destroy,
+    .understood = understood,
+    .place = place,
+};
