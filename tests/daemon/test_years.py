@@ -4,64 +4,22 @@ over within 60 to 80 minutes → reactivated → more licences bought; expiry �
 stale → reached again; a wall clock that jumps by years. Time passes by stopping both programs and starting them with boot time
 and wall clock ahead; what is to happen at an instant happens while they run, seconds after they were started.
      test_years.py BUILD"""
-import calendar
-import ctypes
 import json
 import os
-import sqlite3
 import sys
 import time
 
 from harness import Agent, Authority, Place, Tap, wait_until
+from years import DAY, HOUR, MINUTE, WINDOW, Years, boot_time_ahead, ms, phase, possible, wall_clock_ahead
 
 BUILD = sys.argv[1]
-FAKETIME = "/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1"
-CLONE_NEWTIME = 0x00000080
-LIBC = ctypes.CDLL(None, use_errno=True)
-MINUTE, HOUR, DAY = 60_000, 3_600_000, 86_400_000
-WINDOW = 20 * MINUTE
 tap = Tap()
-
-
-def ms(text):
-    """An instant of the API in Unix ms."""
-    return calendar.timegm(time.strptime(text[:19], "%Y-%m-%dT%H:%M:%S")) * 1000 + int(text[20:23])
-
-
-def phase(farm_id):
-    """RULES §3.3: FNV-1a of the farm id, modulo a window."""
-    value = 0xCBF29CE484222325
-    for byte in farm_id.encode():
-        value = (value ^ byte) * 0x100000001B3 % (1 << 64)
-    return value % WINDOW
-
-
-def ahead(milliseconds):
-    """The program starts with boot time so far ahead: so long it has not run."""
-    def prepare():
-        if LIBC.unshare(CLONE_NEWTIME) != 0:
-            raise OSError(ctypes.get_errno(), "unshare")
-        with open("/proc/self/timens_offsets", "w", encoding="ascii") as file:
-            file.write("boottime %d %d\n" % (milliseconds // 1000, milliseconds % 1000 * 1_000_000))
-    return prepare
-
-
-def possible():
-    child = os.fork()
-    if child == 0:
-        try:
-            ahead(1000)()
-            os._exit(0)
-        except OSError:
-            os._exit(1)
-    return os.waitpid(child, 0)[1] == 0 and os.path.exists(FAKETIME)
 
 
 class Farm:
     """An agent and its authority, and how far ahead of now they live."""
 
     def __init__(self, place, limit, term="3y"):
-        self.ahead_ms = 0
         self.cloud = Authority(place, BUILD).start()
         key = self.cloud.new_key(limit, term)
         self.agent = Agent(place, BUILD, self.cloud)
@@ -72,39 +30,23 @@ class Farm:
         answer = self.agent.activate(key)
         if answer.status != 200:
             raise RuntimeError(repr(answer))
-        self.cloud_lives = True
+        self.years = Years(self.cloud, self.agent)
 
     def now(self):
         return ms(self.agent.status()["now"])
 
     def jump(self, to, cloud=True, kill=False):
         """Both live on from this instant of licence time; without the authority only the agent does."""
-        self.agent.stop(9 if kill else 15)
-        self.cloud.stop()
-        self.ahead_ms += to - self.stopped_at
-        wall = {"LD_PRELOAD": FAKETIME, "FAKETIME_DONT_FAKE_MONOTONIC": "1", "FAKETIME": "%+.3fs" % (self.ahead_ms / 1000)}
-        self.cloud.env.update(wall)
-        self.agent.env.update(wall)
-        self.agent.prepare = ahead(self.ahead_ms)
-        if cloud:
-            self.cloud.start()
-        self.agent.start()
-
-    @property
-    def stopped_at(self):
-        """Licence time now, with both stopped: it runs with the real clock, so far ahead."""
-        return int(time.time() * 1000) + self.ahead_ms
+        self.years.jump(to, cloud, kill)
 
     def report(self):
         return self.agent.call("POST", "/v1/report").status
 
-    def ledger(self, statement, *values):
-        """What an order, a renewal or a change of quota leaves in the authority's ledger."""
-        self.cloud.stop()
-        with sqlite3.connect(os.path.join(self.cloud.state, "ledger.db")) as database:
-            database.execute(statement, values)
-        database.close()
-        self.cloud.start()
+    def order(self, *words):
+        """What the authority's administrator orders for the subscription."""
+        done = self.cloud.run("subscription", "order", "1", *words)
+        if done.returncode != 0:
+            raise RuntimeError(done.stderr)
 
     def put(self, *users):
         for user in users:
@@ -183,8 +125,7 @@ def overuse():
         tap.equal(farm.verdict()["usage"], "enforced", "§3.7 59 minutes are not 60")
         farm.jump(again + HOUR)
         tap.equal(farm.verdict()["usage"], "over", "§3.4 a start is a validation")
-        farm.ledger("UPDATE subscription SET licences = 3, purchases = purchases + 1")
-        farm.ledger("UPDATE licence SET quota = 3")
+        farm.order("--add", "1")
         tap.equal((farm.report(), farm.verdict()["usage"], farm.verdict()["open"]), (200, "within", True),
                   "§3.6 licences are bought: the gate opens without a validation, the grace is available again")
         tap.equal(len(farm.said("overuse_grace_renewed")), 1, "and that is said")
@@ -215,7 +156,7 @@ def expiry():
                   (ends + 30 * DAY, "expired", "expired"), "§3.10 at that instant")
         farm.jump(ends + 40 * DAY)
         tap.equal((farm.report(), farm.verdict()["reason"]), (200, "expired"), "§3.10 contact alone does not open it")
-        farm.ledger("UPDATE subscription SET expires_ms = ?", ends + 400 * DAY)
+        farm.order("--renew", "1y")
         tap.equal((farm.report(), farm.verdict()["term"], farm.gate("ann")), (200, "valid", "yes"),
                   "§3.10 a renewed entitlement does")
 
@@ -241,13 +182,13 @@ def wrong_clocks():
         before = farm.now()
         for years in (10, -10):
             farm.agent.stop()
-            farm.agent.env.update({"LD_PRELOAD": FAKETIME, "FAKETIME_DONT_FAKE_MONOTONIC": "1", "FAKETIME": "%+dy" % years})
+            farm.agent.env.update(wall_clock_ahead(years * 365 * DAY))
             farm.agent.start()
             tap.ok(0 <= farm.now() - before < MINUTE and farm.verdict()["open"],
                    "§3.1 a wall clock %+d years off changes nothing" % years, farm.now() - before)
         farm.agent.stop()
         farm.agent.env["FAKETIME"] = "+0"
-        farm.agent.prepare = ahead(3 * HOUR)
+        farm.agent.prepare = boot_time_ahead(3 * HOUR)
         farm.agent.start()
         tap.ok(abs(farm.now() - before - 3 * HOUR) < MINUTE, "§3.1 sleep is included: boot time goes on")
         validated = [event for event in farm.said("farm_over")]
