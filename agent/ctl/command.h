@@ -11,6 +11,7 @@ enum command_exit {
     COMMAND_DATA = 65, /* what was read is not as it should be */
     COMMAND_FORBIDDEN = 77,
     COMMAND_CONFIGURATION = 78,
+    COMMAND_INTERRUPTED = 130, /* by SIGINT; what was done until then is told */
 };
 
 struct command {

@@ -4,47 +4,65 @@
 
 #include "agent/core/peak.h"
 #include "agent/core/tally.h"
-#include "agent/ctl/sizing/gather.h"
-#include "agent/ctl/sizing/ndjson.h"
+#include "agent/ctl/sizing/admins.h"
+#include "agent/ctl/sizing/logs.h"
+#include "agent/ctl/sizing/progress.h"
 #include "agent/ctl/sizing/sizing.h"
 #include "common/json.h"
 #include "common/rfc3339.h"
 
-#include <errno.h>
-#include <fcntl.h>
+#include <assert.h>
 #include <getopt.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
-#include <unistd.h>
+#include <time.h>
 
-#define READ_BYTES 16384
-#define DATE_BYTES 10 /* of "2026-01-01" */
+#define DATE_BYTES   10 /* of "2026-01-01" */
+#define SERVICES_MAX 32
+#define YEAR_MIN     1970
+#define YEAR_MAX     9999
 
 static const char help[] =
-    "usage: farmgate size [--json] [--routes LIST] FILE...\n"
+    "usage: farmgate size [--json] [--routes LIST] [--admins LIST] [--service LIST] [--year YEAR]\n"
+    "                     [--sort] [NAME=]FILE...\n"
     "\n"
-    "Replays a log of sessions through the rules by which farmgated counts, and tells how many licences the "
+    "Replays logs of sessions through the rules by which farmgated counts, and tells how many licences the "
     "farm\n"
-    "would have needed. FILE holds one JSON object a line; '-' is the standard input; several files are one "
-    "log.\n"
+    "would have needed. Formats are recognised by what is in a file, gzip, xz and zstd are unpacked; '-' is "
+    "the\n"
+    "standard input. Files of several hosts and formats are put in one order of time; NAME gives the host of "
+    "a\n"
+    "log that does not tell it.\n"
     "\n"
+    "  one JSON object a line:\n"
     "  {\"ts\": Unix ms, \"event\": \"connect\"|\"disconnect\"|\"logoff\", \"host\": ..., \"session\": ...}\n"
     "  and on connect: \"user\": ..., \"admin\": true|false, \"kind\": \"desktop\"|\"application\",\n"
     "                  \"route\": \"broker\"|\"rdp\"|\"rdp-tunnel\"|\"console\"|\"ssh\"\n"
     "\n"
     "options:\n"
-    "  --json          one JSON object with the peak of every 20-minute window\n"
-    "  --routes LIST   the routes that count, separated by commas (broker,rdp,rdp-tunnel)\n"
-    "  --help          print this\n"
+    "  --json            one JSON object with the peak of every 20-minute window\n"
+    "  --routes LIST     the routes that count, separated by commas (broker,rdp,rdp-tunnel), or all\n"
+    "  --admins LIST     who is an administrator where the log does not tell: names, or @GROUP of this host\n"
+    "  --service LIST    the services of a system log that are read\n"
+    "  --year YEAR       of the first line of a log whose times have no year\n"
+    "  --sort            put events in order however late they are; holds all of them in memory\n"
+    "  --help            print this\n"
     "\n"
-    "exit codes: 0 done; 1 failed; 64 usage; 65 the log is not as it should be\n";
+    "exit codes: 0 done; 1 failed; 64 usage; 65 nothing could be read, or an event is too late for its "
+    "log;\n"
+    "            130 interrupted once: the answer is of what was read; twice: none\n";
 
 struct options {
-    bool json, help;
+    bool json, help, sort;
     unsigned routes;
+    int year;
+    const char *admins;
+    const char *services[SERVICES_MAX];
+    size_t service_count;
     char **files;
     int file_count;
 };
@@ -55,6 +73,10 @@ static bool parse_routes(const char *list, unsigned *ret_routes)
 {
     unsigned routes = 0;
     char word[16];
+    if (strcmp(list, "all") == 0) {
+        *ret_routes = ROUTE_BIT(ROUTE_MAX) - 1;
+        return true;
+    }
     for (const char *at = list;; at++) {
         size_t bytes = strcspn(at, ",");
         enum connection_route route;
@@ -74,36 +96,78 @@ static bool parse_routes(const char *list, unsigned *ret_routes)
     return true;
 }
 
+/* Cuts the list where its commas are. */
+static bool parse_services(char *list, struct options *options)
+{
+    for (char *at = list, *comma; at != NULL; at = comma == NULL ? NULL : comma + 1) {
+        comma = strchr(at, ',');
+        if (comma != NULL)
+            *comma = '\0';
+        if (*at == '\0' || options->service_count == SERVICES_MAX) {
+            fprintf(stderr, "farmgate size: --service: %s\n",
+                    *at == '\0' ? "a name is empty" : "too many names");
+            return false;
+        }
+        options->services[options->service_count++] = at;
+    }
+    return true;
+}
+
+static bool parse_year(const char *text, int *ret_year)
+{
+    char *end;
+    long year = strtol(text, &end, 10);
+    if (end == text || *end != '\0' || year < YEAR_MIN || year > YEAR_MAX) {
+        fprintf(stderr, "farmgate size: --year: '%s' is no year from %d to %d\n", text, YEAR_MIN, YEAR_MAX);
+        return false;
+    }
+    *ret_year = (int)year;
+    return true;
+}
+
+static bool take_option(int option, struct options *options, char **argv)
+{
+    switch (option) {
+    case 'j':
+        options->json = true;
+        return true;
+    case 'r':
+        return parse_routes(optarg, &options->routes);
+    case 'a':
+        options->admins = optarg;
+        return true;
+    case 's':
+        return parse_services(optarg, options);
+    case 'y':
+        return parse_year(optarg, &options->year);
+    case 'o':
+        options->sort = true;
+        return true;
+    case 'h':
+        options->help = true;
+        return true;
+    default:
+        fprintf(stderr, "farmgate size: '%s' is not understood; see farmgate size --help\n",
+                argv[optind - 1]);
+        return false;
+    }
+}
+
 static bool parse_options(int argc, char **argv, struct options *ret_options)
 {
     static const struct option long_options[] = {
-        {"json", no_argument, NULL, 'j'},
-        {"routes", required_argument, NULL, 'r'},
-        {"help", no_argument, NULL, 'h'},
-        {0},
+        {"json", no_argument, NULL, 'j'},         {"routes", required_argument, NULL, 'r'},
+        {"admins", required_argument, NULL, 'a'}, {"service", required_argument, NULL, 's'},
+        {"year", required_argument, NULL, 'y'},   {"sort", no_argument, NULL, 'o'},
+        {"help", no_argument, NULL, 'h'},         {0},
     };
     struct options options = {.routes = ROUTES_COUNTED_DEFAULT};
     int option;
     optind = 1;
     opterr = 0;
-    while ((option = getopt_long(argc, argv, "h", long_options, NULL)) != -1) {
-        switch (option) {
-        case 'j':
-            options.json = true;
-            break;
-        case 'r':
-            if (!parse_routes(optarg, &options.routes))
-                return false;
-            break;
-        case 'h':
-            options.help = true;
-            break;
-        default:
-            fprintf(stderr, "farmgate size: '%s' is not understood; see farmgate size --help\n",
-                    argv[optind - 1]);
+    while ((option = getopt_long(argc, argv, "h", long_options, NULL)) != -1)
+        if (!take_option(option, &options, argv))
             return false;
-        }
-    }
     options.files = argv + optind;
     options.file_count = argc - optind;
     if (options.file_count == 0 && !options.help) {
@@ -114,49 +178,22 @@ static bool parse_options(int argc, char **argv, struct options *ret_options)
     return true;
 }
 
-/* ---- reading ------------------------------------------------------------------------------------------- */
+/* ---- an interruption ----------------------------------------------------------------------------------- */
 
-static int read_open(int fd, const char *name, struct ndjson *ndjson)
+static volatile sig_atomic_t interrupted;
+
+static void on_interrupt(int number)
 {
-    char bytes[READ_BYTES];
-    struct error_detail detail;
-    int code = 0;
-    for (;;) {
-        ssize_t count = read(fd, bytes, sizeof bytes);
-        if (count < 0 && errno == EINTR)
-            continue;
-        if (count < 0) {
-            fprintf(stderr, "farmgate size: %s: %s\n", name, strerror(errno));
-            return COMMAND_FAILED;
-        }
-        code = count > 0 ? ndjson_feed(ndjson, bytes, (size_t)count, &detail) : ndjson_end(ndjson, &detail);
-        if (code < 0 || count == 0)
-            break;
-    }
-    if (code == 0)
-        return COMMAND_OK;
-    fprintf(stderr, "farmgate size: %s\n", detail.text);
-    return code == ERROR_NO_MEMORY ? COMMAND_FAILED : COMMAND_DATA;
+    (void)number;
+    interrupted = 1;
 }
 
-static int read_file(const char *path, struct gather *gather)
+/* The first ends the reading, the second the program. */
+static void catch_interrupt(void)
 {
-    bool standard_input = strcmp(path, "-") == 0;
-    int fd = standard_input ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0) {
-        fprintf(stderr, "farmgate size: %s: %s\n", path, strerror(errno));
-        return COMMAND_FAILED;
-    }
-    int code = COMMAND_FAILED;
-    struct ndjson *ndjson = ndjson_create(gather, path);
-    if (ndjson != NULL)
-        code = read_open(fd, path, ndjson);
-    else
-        fprintf(stderr, "farmgate size: %s\n", error_text(ERROR_NO_MEMORY));
-    ndjson_destroy(ndjson);
-    if (!standard_input)
-        close(fd);
-    return code;
+    struct sigaction action = {.sa_handler = on_interrupt, .sa_flags = (int)SA_RESETHAND};
+    interrupted = 0;
+    (void)sigaction(SIGINT, &action, NULL);
 }
 
 /* ---- telling ------------------------------------------------------------------------------------------- */
@@ -245,51 +282,186 @@ static int print_summary(const struct sizing_result *result)
     return 0;
 }
 
-static void report_oddities(const struct sizing_result *result)
+/* ---- reading ------------------------------------------------------------------------------------------- */
+
+struct run {
+    const struct options *options;
+    struct sizing *sizing;
+    struct admins admins;
+    struct repairs repairs;
+    struct progress progress;
+    struct logs *logs;
+    bool too_long;
+};
+
+static int64_t now_ms(void)
 {
-    if (result->repeated_connects > 0)
-        fprintf(stderr,
-                "farmgate size: %" PRIu64 " connects of sessions that were already live changed nothing\n",
-                result->repeated_connects);
-    if (result->unknown_sessions > 0)
-        fprintf(stderr,
-                "farmgate size: %" PRIu64 " disconnects or log-offs of unknown sessions were ignored\n",
-                result->unknown_sessions);
+    struct timespec now;
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+static int take_event(void *data, const struct sizing_event *event)
+{
+    struct run *run = data;
+    struct sizing_event told = *event;
+    if (event->type == SIZING_CONNECT && event->administrator == ADMINISTRATOR_UNKNOWN &&
+        run->options->admins != NULL)
+        told.administrator = admins_has(&run->admins, event->user) ? ADMINISTRATOR_YES : ADMINISTRATOR_NO;
+    int code = sizing_take(run->sizing, &told);
+    run->too_long = run->too_long || code == ERROR_TOO_LARGE;
+    return code;
+}
+
+static void tell(void *data, const char *sentence)
+{
+    struct run *run = data;
+    progress_end(&run->progress);
+    fprintf(stderr, "farmgate size: %s\n", sentence);
+}
+
+static bool go_on(void *data, uint64_t raw_bytes_read)
+{
+    struct run *run = data;
+    progress_at(&run->progress, raw_bytes_read, now_ms());
+    return interrupted == 0;
+}
+
+static int add_files(struct run *run, struct error_detail *ret_detail)
+{
+    for (int i = 0; i < run->options->file_count && interrupted == 0; i++) {
+        int code = logs_add(run->logs, run->options->files[i], ret_detail);
+        if (code == ERROR_CANCELLED)
+            break;
+        if (code < 0)
+            return code;
+    }
+    return 0;
+}
+
+static int read_logs(struct run *run)
+{
+    struct error_detail detail = {""};
+    int code = add_files(run, &detail);
+    if (code < 0) {
+        fprintf(stderr, "farmgate size: %s\n", code == ERROR_INVALID ? detail.text : error_text(code));
+        return code == ERROR_INVALID ? COMMAND_USAGE : COMMAND_FAILED;
+    }
+    progress_begin(&run->progress, stderr, logs_size_bytes(run->logs), now_ms());
+    code = logs_read(run->logs, &detail);
+    progress_end(&run->progress);
+    if (code == 0)
+        return COMMAND_OK;
+    if (run->too_long)
+        error_detail_set(&detail, "ts: first and last event are more than %d windows apart",
+                         SIZING_WINDOWS_MAX);
+    fprintf(stderr, "farmgate size: %s\n", detail.text);
+    return run->too_long || code == ERROR_INVALID ? COMMAND_DATA : COMMAND_FAILED;
 }
 
 /* ---- the command --------------------------------------------------------------------------------------- */
 
-static int replay(struct gather *gather, struct sizing *sizing, const struct options *options)
+static void tell_left_out(const struct sizing_result *result, unsigned routes)
+{
+    uint64_t count = 0;
+    for (int i = 0; i < ROUTE_MAX; i++)
+        count += (routes & ROUTE_BIT(i)) == 0 ? result->sessions[i] : 0;
+    if (count == 0)
+        return;
+    fprintf(stderr, "farmgate size: left out, for they do not count:");
+    const char *between = " ";
+    for (int i = 0; i < ROUTE_MAX; i++) {
+        if ((routes & ROUTE_BIT(i)) != 0 || result->sessions[i] == 0)
+            continue;
+        fprintf(stderr, "%s%" PRIu64 " %s", between, result->sessions[i],
+                connection_route_name((enum connection_route)i));
+        between = ", ";
+    }
+    fprintf(stderr, " %s (--routes all counts all)\n", count == 1 ? "session" : "sessions");
+}
+
+static void tell_interruption(const struct sizing_result *result)
+{
+    char at[RFC3339_BYTES];
+    if (result->events == 0) {
+        fprintf(stderr, "farmgate size: interrupted before the first event\n");
+        return;
+    }
+    rfc3339_format(result->last_at_ms, at);
+    fprintf(stderr, "farmgate size: interrupted: this is the answer of what was read, up to %s\n", at);
+}
+
+static int answer(struct run *run)
 {
     const struct sizing_result *result;
-    int code = gather_replay(gather, sizing);
-    if (code == ERROR_TOO_LARGE) {
-        fprintf(stderr, "farmgate size: ts: first and last event are more than %d windows apart\n",
-                SIZING_WINDOWS_MAX);
-        return COMMAND_DATA;
+    int code = sizing_finish(run->sizing, &result);
+    if (code == 0) {
+        repair_add(&run->repairs, REPAIR_CONNECT_REPEATED, result->repeated_connects);
+        repair_add(&run->repairs, REPAIR_LOGOFF_UNKNOWN, result->unknown_sessions);
+        repair_add(&run->repairs, REPAIR_OPEN_AT_END, result->open_at_end);
+        repair_add(&run->repairs, REPAIR_ENDED_BY_BOOT, result->ended_with_host);
+    }
+    repair_tell(&run->repairs, stderr);
+    if (code == 0 && interrupted == 0 && !logs_understood(run->logs))
+        return logs_failed_to_open(run->logs) ? COMMAND_FAILED : COMMAND_DATA;
+    if (code == 0) {
+        tell_left_out(result, run->options->routes);
+        if (interrupted != 0)
+            tell_interruption(result);
+        code = run->options->json ? print_json(result) : print_summary(result);
     }
     if (code == 0)
-        code = sizing_finish(sizing, &result);
-    if (code == 0)
-        report_oddities(result);
-    if (code == 0)
-        code = options->json ? print_json(result) : print_summary(result);
-    if (code == 0)
-        return COMMAND_OK;
+        return interrupted != 0 ? COMMAND_INTERRUPTED : COMMAND_OK;
     fprintf(stderr, "farmgate size: %s\n", error_text(code));
     return COMMAND_FAILED;
 }
 
-static int size_files(const struct options *options, struct gather *gather, struct sizing *sizing)
+static int size_logs(struct run *run, const struct tally_settings *settings)
 {
-    int code = COMMAND_OK;
-    if (gather == NULL || sizing == NULL) {
+    struct reader_services services = {run->options->services, run->options->service_count};
+    struct logs_settings logs = {
+        .sort = run->options->sort,
+        .year = run->options->year,
+        .services = &services,
+        .repairs = &run->repairs,
+        .take = take_event,
+        .tell = tell,
+        .go_on = go_on,
+        .data = run,
+    };
+    int code = COMMAND_FAILED;
+    run->sizing = sizing_create(settings, NULL);
+    run->logs = logs_create(&logs);
+    if (run->sizing != NULL && run->logs != NULL)
+        code = read_logs(run);
+    else
         fprintf(stderr, "farmgate size: %s\n", error_text(ERROR_NO_MEMORY));
+    if (code == COMMAND_OK)
+        code = answer(run);
+    logs_destroy(run->logs);
+    sizing_destroy(run->sizing);
+    return code;
+}
+
+static int size_with(const struct options *options)
+{
+    struct tally_settings settings = {.count_disconnected = true, .routes_counted = options->routes};
+    struct run run = {.options = options};
+    struct error_detail detail;
+    int code = COMMAND_USAGE;
+    if (getentropy(settings.seed, sizeof settings.seed) != 0) {
+        perror("farmgate size: getentropy");
         return COMMAND_FAILED;
     }
-    for (int i = 0; i < options->file_count && code == COMMAND_OK; i++)
-        code = read_file(options->files[i], gather);
-    return code == COMMAND_OK ? replay(gather, sizing, options) : code;
+    admins_init(&run.admins, settings.seed);
+    if (options->admins == NULL || admins_add(&run.admins, options->admins, &detail) == 0) {
+        catch_interrupt();
+        code = size_logs(&run, &settings);
+    } else {
+        fprintf(stderr, "farmgate size: --admins: %s\n", detail.text);
+    }
+    admins_finish(&run.admins);
+    return code;
 }
 
 int size_command(int argc, char **argv)
@@ -297,19 +469,8 @@ int size_command(int argc, char **argv)
     struct options options;
     if (!parse_options(argc, argv, &options))
         return COMMAND_USAGE;
-    if (options.help) {
-        fputs(help, stdout);
-        return COMMAND_OK;
-    }
-    struct tally_settings settings = {.count_disconnected = true, .routes_counted = options.routes};
-    if (getentropy(settings.seed, sizeof settings.seed) != 0) {
-        perror("farmgate size: getentropy");
-        return COMMAND_FAILED;
-    }
-    struct gather *gather = gather_create();
-    struct sizing *sizing = sizing_create(&settings, NULL);
-    int code = size_files(&options, gather, sizing);
-    sizing_destroy(sizing);
-    gather_destroy(gather);
-    return code;
+    if (!options.help)
+        return size_with(&options);
+    fputs(help, stdout);
+    return COMMAND_OK;
 }

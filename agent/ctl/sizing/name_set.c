@@ -42,11 +42,21 @@ static bool reserve(struct name_set *set)
     return true;
 }
 
-bool name_set_add(struct name_set *set, const char *name)
+static uint32_t hash_of(const struct name_set *set, const char *name)
 {
     struct keyed_hash state = keyed_hash_begin(&set->keys);
     keyed_hash_text(&state, name, strlen(name));
-    uint32_t hash = keyed_hash_end(&set->keys, state);
+    return keyed_hash_end(&set->keys, state);
+}
+
+bool name_set_has(const struct name_set *set, const char *name)
+{
+    return set->count > 0 && is_in(set, hash_of(set, name), name);
+}
+
+bool name_set_add(struct name_set *set, const char *name)
+{
+    uint32_t hash = hash_of(set, name);
     if (is_in(set, hash, name))
         return true;
     char *copy = reserve(set) ? strdup(name) : NULL;

@@ -16,5 +16,6 @@ void name_set_init(struct name_set *set, const uint8_t seed[KEYED_HASH_SEED_BYTE
 void name_set_finish(struct name_set *set);
 /* Adds a name of at most KEYED_HASH_BYTES_MAX bytes unless it is in. False without memory. */
 bool name_set_add(struct name_set *set, const char *name);
+bool name_set_has(const struct name_set *set, const char *name);
 
 #endif
