@@ -219,19 +219,15 @@ static int read_host(struct reading *reading, sqlite3_stmt *row)
 {
     struct core_saved *core = &reading->loaded->core;
     struct store_memory *memory = reading->loaded->memory;
-    size_t room = reading->room;
-    void *hosts = memory->hosts, *boot_ids = memory->boot_ids;
-    bool grown = grow(&hosts, &room, core->host_count, sizeof(*memory->hosts));
-    memory->hosts = hosts;
-    grown = grown && grow(&boot_ids, &reading->room, core->host_count, sizeof(*memory->boot_ids));
-    memory->boot_ids = boot_ids;
-    const char *host = keep_text(reading, row, 0), *boot_id = keep_text(reading, row, 1);
-    if (!grown || !host || !boot_id)
+    void *array = memory->hosts;
+    if (!grow(&array, &reading->room, core->host_count, sizeof(*memory->hosts)))
         return ERROR_NO_MEMORY;
-    memory->hosts[core->host_count] = host;
-    memory->boot_ids[core->host_count++] = boot_id;
+    memory->hosts = array;
+    struct core_host host = {.host = keep_text(reading, row, 0), .boot_id = keep_text(reading, row, 1)};
+    if (!host.host || !host.boot_id)
+        return ERROR_NO_MEMORY;
+    memory->hosts[core->host_count++] = host;
     core->hosts = memory->hosts;
-    core->boot_ids = memory->boot_ids;
     return 0;
 }
 

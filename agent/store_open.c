@@ -19,7 +19,6 @@ static void forget_rows(struct store_loaded *loaded)
     store_arena_free(&memory->arena);
     free(memory->connections);
     free(memory->hosts);
-    free(memory->boot_ids);
     free(memory->unsent);
     free(memory->farms);
     *memory = (struct store_memory){0};

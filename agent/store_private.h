@@ -89,7 +89,7 @@ struct store_farm {
 struct store_memory {
     struct store_arena arena;
     struct roster_change *connections;
-    const char **hosts, **boot_ids;
+    struct core_host *hosts;
     struct window *unsent;
     struct store_farm *farms;
     size_t farm_count;

@@ -100,7 +100,7 @@ int64_t core_phase_after(const struct core *core, int64_t at_ms)
 }
 
 /* What falls due, in the order that holds at equal instants (RULES §3.5). */
-enum due_kind { DUE_LEASE, DUE_RECLAIM, DUE_MACHINE, DUE_VALIDATION, DUE_NOTHING };
+enum due_kind { DUE_LEASE, DUE_HOST, DUE_RECLAIM, DUE_MACHINE, DUE_VALIDATION, DUE_NOTHING };
 
 struct due {
     enum due_kind kind;
@@ -131,9 +131,12 @@ static int64_t validation_due_ms(const struct core *core, int64_t until_ms, bool
 static struct due next_due(const struct core *core, int64_t until_ms, bool inclusive)
 {
     struct due due = {DUE_LEASE, lease_due_ms(core)};
+    int64_t host_ms = core_host_due_ms(core);
     int64_t reclaim_ms = core_reclaim_due_ms(core);
     int64_t machine_ms = standing_due_ms(&core->standing, core->clock_ms);
     int64_t validation_ms = validation_due_ms(core, until_ms, inclusive);
+    if (host_ms < due.at_ms)
+        due = (struct due){DUE_HOST, host_ms};
     if (reclaim_ms < due.at_ms)
         due = (struct due){DUE_RECLAIM, reclaim_ms};
     if (machine_ms < due.at_ms)
@@ -159,6 +162,11 @@ static void happen(struct core *core, enum due_kind kind)
     switch (kind) {
     case DUE_LEASE:
         roster_expire(core->roster, core->settings.api_lease_ms, core->now_ms);
+        observe(core);
+        core_judge(core);
+        return;
+    case DUE_HOST:
+        core_lose_hosts(core);
         observe(core);
         core_judge(core);
         return;
@@ -195,6 +203,7 @@ static void set_back(struct core *core, int64_t clock_ms)
     if (core->now_ms - clock_ms > CORE_AHEAD_MS)
         restart_time(core);
     core_set_back(core, before_ms);
+    core_hosts_set_back(core);
     core_reclaim_set_back(core);
     core->validation_due_ms = core_phase_after(core, clock_ms);
 }
@@ -332,6 +341,9 @@ static int apply(struct core *core, const struct core_event *event)
         return 0;
     case EVENT_HOST_BOOTED:
         return core_host_booted(core, event);
+    case EVENT_HOST_SILENT:
+    case EVENT_HOST_BACK:
+        return core_host_heard(core, event);
     case EVENT_HOST_SET:
     case EVENT_BROKER_PUT:
     case EVENT_BROKER_END:
@@ -384,6 +396,7 @@ int64_t core_due_ms(const struct core *core)
     if (core->unsaved)
         return core->clock_ms + CORE_UNSAVED_RETRY_MS;
     int64_t due_ms = least(reporter_due_ms(core->reporter), lease_due_ms(core));
+    due_ms = least(due_ms, core_host_due_ms(core));
     due_ms = least(due_ms, core_reclaim_due_ms(core));
     due_ms = least(due_ms, standing_due_ms(&core->standing, core->clock_ms));
     if (validates(core))
@@ -498,8 +511,7 @@ int core_snapshot(const struct core *core, struct core_actions *actions)
     copy(&copying, &clear);
     roster_each(core->roster, copy_connection, &copying);
     for (size_t i = 0; i < core->host_count; i++) {
-        struct persist host = {.type = PERSIST_HOST,
-                               .host = {.host = core->hosts[i].host, .boot_id = core->hosts[i].boot_id}};
+        struct persist host = {.type = PERSIST_HOST, .host = core_host_kept(&core->hosts[i])};
         copy(&copying, &host);
     }
     copy_windows(core, &copying);

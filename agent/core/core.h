@@ -35,8 +35,9 @@ struct core;
 
 struct core_settings {
     struct tally_settings tally;
-    int64_t api_lease_ms;      /* RULES §2.9; 0: never */
-    int64_t overuse_settle_ms; /* RULES §3.6; 0: the first instant */
+    int64_t api_lease_ms;       /* RULES §2.9; 0: never */
+    int64_t host_lost_after_ms; /* RULES §2.10; 0: never */
+    int64_t overuse_settle_ms;  /* RULES §3.6; 0: the first instant */
     struct usage_warnings limit_warnings;
     bool spare_grace;            /* RULES §4: licences run out at the limit already, the grace is kept */
     bool strict;                 /* RULES §4: see admission.h */
@@ -48,6 +49,8 @@ struct core_settings {
 enum core_event_type {
     EVENT_STARTED,     /* every source has enumerated once: the gate may be judged (RULES §3.4) */
     EVENT_HOST_BOOTED, /* the boot id of a host, told once at start; a changed one ends its connections */
+    EVENT_HOST_SILENT, /* a host of the farm is no longer heard of; CORE_UNKNOWN: none that has booted */
+    EVENT_HOST_BACK,   /* it is heard of again */
     EVENT_HOST_SET,    /* a host source's whole set, classified */
     EVENT_BROKER_PUT,  /* one record from the local API */
     EVENT_BROKER_END,
@@ -77,6 +80,7 @@ struct core_event {
         struct {
             const char *host, *boot_id;
         } booted;
+        const char *host; /* HOST_SILENT, HOST_BACK */
         struct {
             const char *host;
             const struct connection *connections;
@@ -123,7 +127,7 @@ enum persist_type {
     PERSIST_CLEAR,            /* forget all connections: a whole copy follows */
     PERSIST_CONNECTION,       /* insert or replace by (host, id) */
     PERSIST_CONNECTION_ENDED, /* delete by (host, id) */
-    PERSIST_HOST,             /* a host's boot id */
+    PERSIST_HOST,             /* a host's boot id, and since when it is silent */
     PERSIST_WINDOW,           /* a closed window, insert or replace by start_ms */
     PERSIST_RUNNING,          /* the running window and the marks of today and ever */
     PERSIST_ACKNOWLEDGED,     /* windows `first` through `sequence` are accepted */
@@ -133,13 +137,18 @@ enum persist_type {
     PERSIST_TYPE_MAX
 };
 
+/* A host of the farm, as it is kept. Alone it is never silent. */
+struct core_host {
+    const char *host, *boot_id;
+    int64_t silent_since_ms; /* licence time; 0: it is heard of */
+    bool lost;               /* its connections have ended for that */
+};
+
 struct persist {
     enum persist_type type;
     union {
         struct roster_change connection; /* CONNECTION, CONNECTION_ENDED (host and id only) */
-        struct {
-            const char *host, *boot_id;
-        } host;
+        struct core_host host;
         struct window window;
         struct {
             struct window window;
@@ -180,8 +189,7 @@ int core_actions_log(struct core_actions *actions, const struct log_event *event
 struct core_saved {
     const struct roster_change *connections; /* best by lease_at_ms: see roster_restore */
     size_t connection_count;
-    const char *const *hosts; /* with boot_ids, pairwise */
-    const char *const *boot_ids;
+    const struct core_host *hosts;
     size_t host_count;
     const struct window *unsent; /* by sequence */
     size_t unsent_count;

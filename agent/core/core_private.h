@@ -1,6 +1,6 @@
 /* core_private.h - what the core's own files share: core.c (the step), core_sessions.c (who is on),
- * core_reclaim.c (who is disconnected, since when), core_licence.c (what the authority says),
- * core_standing.c (what follows from it). */
+ * core_hosts.c (which hosts are up), core_reclaim.c (who is disconnected, since when), core_licence.c (what
+ * the authority says), core_standing.c (what follows from it). */
 #ifndef FARMGATE_CORE_CORE_PRIVATE_H
 #define FARMGATE_CORE_CORE_PRIVATE_H
 
@@ -8,10 +8,12 @@
 #include "core_actions.h"
 #include "disconnected.h"
 
-/* The boot id of a host; a small array, sorted by host. */
-struct booted_host {
+/* A host of the farm; a small array, sorted by name. */
+struct known_host {
     char *host;
     char boot_id[CORE_BOOT_ID_BYTES_MAX + 1];
+    int64_t silent_since_ms; /* licence time; 0: it is heard of */
+    bool lost;               /* its connections have ended for that */
 };
 
 struct core {
@@ -24,8 +26,9 @@ struct core {
     struct standing standing;
     char farm_id[GRANT_ID_BYTES_MAX + 1]; /* "" without one; kept through a release */
     char installation_id[GRANT_ID_BYTES_MAX + 1];
-    struct booted_host *hosts;
+    struct known_host *hosts;
     size_t host_count, host_room;
+    size_t hosts_silent; /* of them, and not yet lost */
 
     int64_t now_ms;   /* event time E: the later of licence time and the last event's (RULES §2.7) */
     int64_t clock_ms; /* licence time L as told last: an entitlement may have set it back */
@@ -58,10 +61,19 @@ struct verdict core_verdict(const struct core *core);
 
 /* core_sessions.c */
 roster_change_fn core_on_change;
+int core_session_event(struct core *core, const struct core_event *event);
+
+/* core_hosts.c */
 int core_host_booted(struct core *core, const struct core_event *event);
+int core_host_heard(struct core *core, const struct core_event *event); /* HOST_SILENT, HOST_BACK */
+/* When the next silent host is lost, licence time, not before now; INT64_MAX: none. core_lose_hosts ends the
+ * connections of all whose time has come. */
+int64_t core_host_due_ms(const struct core *core);
+void core_lose_hosts(struct core *core);
+void core_hosts_set_back(struct core *core);
+struct core_host core_host_kept(const struct known_host *host); /* as it is made durable */
 int core_restore_hosts(struct core *core, const struct core_saved *saved);
 void core_forget_hosts(struct core *core);
-int core_session_event(struct core *core, const struct core_event *event);
 
 /* core_reclaim.c */
 /* A connection was opened, has changed or ended. Returns since when it is disconnected; 0: it is not, or that

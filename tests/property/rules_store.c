@@ -139,7 +139,7 @@ uint64_t rules_store_next_sequence(struct rules_store *store, const char *farm_i
 struct core_saved rules_store_saved(struct rules_store *store, const char *installation_id)
 {
     static struct roster_change connections[RULES_STORED_MAX];
-    static const char *hosts[RULES_HOSTS_MAX], *boot_ids[RULES_HOSTS_MAX];
+    static struct core_host hosts[RULES_HOSTS_MAX];
     bool has_farm = *store->farm_id != '\0';
     for (size_t i = 0; i < store->connection_count; i++) {
         struct rules_stored_connection *stored = &store->connections[i];
@@ -149,15 +149,12 @@ struct core_saved rules_store_saved(struct rules_store *store, const char *insta
         connections[i].connection.user = stored->user;
         connections[i].broker_id = "";
     }
-    for (size_t i = 0; i < store->host_count; i++) {
-        hosts[i] = store->hosts[i];
-        boot_ids[i] = store->boot_ids[i];
-    }
+    for (size_t i = 0; i < store->host_count; i++)
+        hosts[i] = (struct core_host){.host = store->hosts[i], .boot_id = store->boot_ids[i]};
     return (struct core_saved){
         .connections = connections,
         .connection_count = store->connection_count,
         .hosts = hosts,
-        .boot_ids = boot_ids,
         .host_count = store->host_count,
         .unsent = store->unsent,
         .unsent_count = store->unsent_count,

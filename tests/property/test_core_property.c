@@ -591,7 +591,7 @@ static void licence_event(struct world *world, unsigned which)
 static void restart(struct world *world)
 {
     static struct window unsent[WINDOWS_MAX];
-    const char *host_names[HOSTS_MAX], *host_boots[HOSTS_MAX];
+    struct core_host stored_hosts[HOSTS_MAX];
     struct store_model *store = &world->store;
     struct connection set[ROSTER_MODEL_SESSIONS_MAX];
     struct core_event failed = {.type = EVENT_REPORT_FAILED, .failed = {.retry_after_ms = -1, .detail = ""}};
@@ -601,8 +601,7 @@ static void restart(struct world *world)
     world->in_flight = false;
     struct core_saved saved = {.connections = store->connections,
                                .connection_count = store->connection_count,
-                               .hosts = host_names,
-                               .boot_ids = host_boots,
+                               .hosts = stored_hosts,
                                .host_count = store->host_count,
                                .unsent = unsent,
                                .has_running = store->has_running,
@@ -612,10 +611,8 @@ static void restart(struct world *world)
                                .standing = store->standing,
                                .farm_id = *store->farm_id ? store->farm_id : NULL,
                                .installation_id = "inst"};
-    for (size_t i = 0; i < store->host_count; i++) {
-        host_names[i] = store->hosts[i];
-        host_boots[i] = store->boot_ids[i];
-    }
+    for (size_t i = 0; i < store->host_count; i++)
+        stored_hosts[i] = (struct core_host){.host = store->hosts[i], .boot_id = store->boot_ids[i]};
     saved.next_sequence = 1;
     for (size_t i = 0; i < store->window_count; i++) {
         const struct stored_window *stored = &store->windows[i];

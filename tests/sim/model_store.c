@@ -244,13 +244,11 @@ void model_store_load(const struct model_store *store, int64_t wall_ms, struct m
     const struct model_identity *identity = &store->identity;
     bool has_farm = identity->token != 0;
     load_connections(store, arrays);
-    arrays->host = store->host;
-    arrays->boot_id = store->boot_id;
+    arrays->host = (struct core_host){.host = store->host, .boot_id = store->boot_id};
     *ret = (struct core_saved){
         .connections = arrays->connections,
         .connection_count = store->connection_count,
         .hosts = &arrays->host,
-        .boot_ids = &arrays->boot_id,
         .host_count = store->host[0] != '\0',
         .unsent = NULL,
         .has_running = store->has_running,

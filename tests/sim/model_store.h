@@ -65,7 +65,7 @@ uint64_t model_store_next_sequence(const struct model_store *store, const char *
  * its identity and the database) goes on past every sequence that can have been used. */
 struct model_arrays {
     struct roster_change connections[PEOPLE_MAX];
-    const char *host, *boot_id;
+    struct core_host host;
     struct window *unsent; /* free() */
 };
 void model_store_load(const struct model_store *store, int64_t wall_ms, struct model_arrays *arrays,

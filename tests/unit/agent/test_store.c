@@ -343,8 +343,8 @@ static void test_everything_comes_back(void **state)
     assert_connection(&core->connections[0], &bob); /* by lease */
     assert_connection(&core->connections[1], &paired);
     assert_int_equal(core->host_count, 2);
-    assert_string_equal(core->hosts[1], "ts2");
-    assert_string_equal(core->boot_ids[1], "boot-2");
+    assert_string_equal(core->hosts[1].host, "ts2");
+    assert_string_equal(core->hosts[1].boot_id, "boot-2");
     assert_int_equal(core->unsent_count, 2);
     for (uint64_t i = 0; i < 2; i++) {
         struct window written = window_of(i + 1);

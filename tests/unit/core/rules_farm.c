@@ -14,6 +14,8 @@
 /* What a host's source sees. */
 struct seen_host {
     char name[NAME_BYTES], boot_id[NAME_BYTES];
+    int64_t silent_since_ms; /* as it is stored */
+    bool lost;
     struct connection sessions[SESSIONS_MAX];
     char ids[SESSIONS_MAX][NAME_BYTES], names[SESSIONS_MAX][NAME_BYTES];
     size_t count;
@@ -52,6 +54,17 @@ static struct farm {
 
 /* ---- the step ------------------------------------------------------------------------------------------ */
 
+static void keep_host(const struct core_host *kept)
+{
+    for (size_t i = 0; i < farm->host_count; i++) {
+        struct seen_host *host = &farm->hosts[i];
+        if (strcmp(host->name, kept->host) != 0)
+            continue;
+        host->silent_since_ms = kept->silent_since_ms;
+        host->lost = kept->lost;
+    }
+}
+
 static void store(const struct persist *persist)
 {
     struct stored *stored = &farm->stored;
@@ -74,10 +87,12 @@ static void store(const struct persist *persist)
         for (size_t i = 0; i < stored->window_count; i++)
             stored->sent[i] |= stored->windows[i].sequence <= persist->acknowledged.sequence;
         break;
+    case PERSIST_HOST:
+        keep_host(&persist->host);
+        break;
     case PERSIST_CONNECTION: /* of a copy; else the core is asked when it stops */
     case PERSIST_CONNECTION_ENDED:
     case PERSIST_CLEAR:
-    case PERSIST_HOST:
     case PERSIST_SET_ASIDE:
     case PERSIST_DAY:
     case PERSIST_TYPE_MAX:
@@ -133,6 +148,7 @@ static void open_farm(void)
     farm->settings = (struct core_settings){
         .tally = {.count_disconnected = true, .routes_counted = ROUTES_COUNTED_DEFAULT},
         .api_lease_ms = HOURS(24),
+        .host_lost_after_ms = MINUTES(5),
         .overuse_settle_ms = SECONDS(60),
         .seed = 3};
     farm->now_ms = START;
@@ -331,6 +347,22 @@ void boots(const char *name, const char *boot_id)
     assert_int_equal(step(&event), 0);
 }
 
+static int hears(const char *name, enum core_event_type type)
+{
+    struct core_event event = {.type = type, .host = name};
+    return step(&event);
+}
+
+int falls_silent(const char *name)
+{
+    return hears(name, EVENT_HOST_SILENT);
+}
+
+int comes_back(const char *name)
+{
+    return hears(name, EVENT_HOST_BACK);
+}
+
 void farm_broker_puts(struct connection session)
 {
     struct core_event event = {.type = EVENT_BROKER_PUT, .put = with_defaults(session)};
@@ -467,11 +499,10 @@ static void restore(void)
 {
     struct stored *stored = &farm->stored;
     static struct window unsent[WINDOWS_MAX];
-    const char *names[HOSTS_MAX], *boot_ids[HOSTS_MAX];
+    struct core_host hosts[HOSTS_MAX];
     struct core_saved saved = {.connections = stored->connections,
                                .connection_count = stored->connection_count,
-                               .hosts = names,
-                               .boot_ids = boot_ids,
+                               .hosts = hosts,
                                .unsent = unsent,
                                .next_sequence = next_sequence(),
                                .has_running = stored->has_running,
@@ -488,8 +519,10 @@ static void restore(void)
     for (size_t i = 0; i < farm->host_count; i++) {
         if (farm->hosts[i].boot_id[0] == '\0')
             continue;
-        names[saved.host_count] = farm->hosts[i].name;
-        boot_ids[saved.host_count++] = farm->hosts[i].boot_id;
+        hosts[saved.host_count++] = (struct core_host){.host = farm->hosts[i].name,
+                                                       .boot_id = farm->hosts[i].boot_id,
+                                                       .silent_since_ms = farm->hosts[i].silent_since_ms,
+                                                       .lost = farm->hosts[i].lost};
     }
     farm->core = core_create(&farm->settings);
     assert_non_null(farm->core);

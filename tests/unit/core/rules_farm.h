@@ -53,6 +53,9 @@ void leaves(const char *host, const char *id);
 void farm_tells(const char *host, const struct connection *sessions, size_t count);
 void tells_nobody(const char *host);
 void boots(const char *host, const char *boot_id);
+/* The farm hears nothing more of a host; hears of it again. 0, or CORE_UNKNOWN. */
+int falls_silent(const char *host);
+int comes_back(const char *host);
 
 /* What a broker tells, with the same defaults. */
 #define broker_puts(...) farm_broker_puts((struct connection){__VA_ARGS__})

@@ -745,10 +745,10 @@ static void stored_state_that_makes_no_sense_is_refused(void **state)
     struct roster_change bad = {
         .connection = connection("", "alice"), .reported_by = REPORTED_BY_HOST, .broker_id = ""};
     struct window twice[] = {{.sequence = 3}, {.sequence = 3}};
-    const char *host = "h", *boot_id = "";
+    const struct core_host host = {.host = "h", .boot_id = ""};
     struct core_saved rows[] = {
         {.connections = &bad, .connection_count = 1},
-        {.hosts = &host, .boot_ids = &boot_id, .host_count = 1},
+        {.hosts = &host, .host_count = 1},
         {.farm_id = "0123456789012345678901234567890123456789012345678901234567890123456789"},
         {.farm_id = "farm", .unsent = twice, .unsent_count = 2},
     };

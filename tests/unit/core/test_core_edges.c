@@ -120,6 +120,12 @@ RULE(of_a_set_that_does_not_fit_one_is_said)
     }
 }
 
+RULE(a_host_without_a_name_is_not_heard_of)
+{
+    assert_int_equal(falls_silent(""), CORE_INVALID);
+    assert_int_equal(comes_back("a\nb"), CORE_INVALID);
+}
+
 RULE(a_farm_has_as_many_hosts_as_it_may)
 {
     char host[16];
@@ -160,14 +166,14 @@ RULE(what_was_stored_and_makes_no_sense_is_refused)
 {
     const struct roster_change by_nobody = {.connection = {.host = "h1", .id = "1", .user = "a"},
                                             .broker_id = ""};
-    const char *const hosts[] = {"h1", "h1"}, *const boot_ids[] = {"one", "other"};
+    const struct core_host hosts[] = {{.host = "h1", .boot_id = "one"}, {.host = "h1", .boot_id = "other"}};
     const struct {
         struct core_saved saved;
         int code;
     } rows[] = {
         {{.connections = &by_nobody, .connection_count = 1}, CORE_INVALID},
         {{.farm_id = "farm", .installation_id = TOO_LONG_ID}, CORE_INVALID},
-        {{.hosts = hosts, .boot_ids = boot_ids, .host_count = 2}, 0}, /* the first is kept */
+        {{.hosts = hosts, .host_count = 2}, 0}, /* the first is kept */
     };
     for (size_t i = 0; i < COUNT(rows); i++) {
         struct core *restored = core_create(settings());
@@ -512,6 +518,7 @@ int main(void)
         RULE_TEST(a_set_for_no_host_is_refused),
         RULE_TEST(settings_that_the_live_set_does_not_fit_are_refused),
         RULE_TEST(of_a_set_that_does_not_fit_one_is_said),
+        RULE_TEST(a_host_without_a_name_is_not_heard_of),
         RULE_TEST(a_farm_has_as_many_hosts_as_it_may),
         RULE_TEST(what_was_stored_and_does_not_fit_is_refused),
         RULE_TEST(what_was_stored_and_makes_no_sense_is_refused),

@@ -295,12 +295,11 @@ static void what_cannot_be_restored_whole_is_not(void **state)
         {.connection = {NAMED("3", "carl"), .state = CONNECTION_DISCONNECTED},
          .reported_by = REPORTED_BY_HOST | REPORTED_BY_BROKER,
          .broker_id = "b3"}};
-    const char *const hosts[] = {"h"}, *const boot_ids[] = {"boot"};
+    const struct core_host hosts[] = {{.host = "h", .boot_id = "boot"}};
     const struct window unsent[] = {{.sequence = 1}};
     const struct core_saved saved = {.connections = stored,
                                      .connection_count = 3,
                                      .hosts = hosts,
-                                     .boot_ids = boot_ids,
                                      .host_count = 1,
                                      .unsent = unsent,
                                      .unsent_count = 1,

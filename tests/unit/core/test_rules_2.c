@@ -533,6 +533,136 @@ RULE(rule_2_10_what_ends_with_its_host_ends_when_that_is_noticed)
     assert_int_equal(window(1)->users_at_end, 0);
 }
 
+RULE(rule_2_10_a_lost_hosts_connections_end_five_minutes_after_its_loss_was_noticed)
+{
+    boots("h1", "boot-1");
+    boots("h2", "boot-1");
+    users(0);
+    tells("h1", {.user = "alice"}, {.user = "bob"});
+    tells("h2", {.user = "bob"});
+    after(MINUTES(1));
+    assert_int_equal(falls_silent("h1"), 0);
+    int64_t noticed = now();
+    assert_int_equal(said_at(LOG_host_silent), noticed);
+    after(MINUTES(5) - 1);
+    expect_users(2);
+    after(1);
+    expect_users(1); /* bob is on the other host still */
+    assert_int_equal(said_at(LOG_host_lost), noticed + MINUTES(5));
+    assert_int_equal(said_at(LOG_connection_ended), noticed + MINUTES(5));
+}
+
+RULE(rule_2_10_exempt_places_are_held_until_the_host_is_lost)
+{
+    boots("h1", "boot-1");
+    tells("h1", ADMINISTRATOR("ann", 1), ADMINISTRATOR("bea", 2), ADMINISTRATOR("cat", 3));
+    assert_int_equal(falls_silent("h1"), 0);
+    after(MINUTES(5) - 1);
+    assert_int_equal(reason_of("h1", "ann"), TALLY_EXEMPT_FIRST);
+    assert_int_equal(reason_of("h1", "cat"), TALLY_COUNTED);
+    expect_users(1);
+    after(1);
+    expect_users(0);
+}
+
+RULE(rule_2_10_a_host_that_is_back_in_time_loses_nothing)
+{
+    boots("h1", "boot-1");
+    tells("h1", {.user = "alice"});
+    assert_int_equal(falls_silent("h1"), 0);
+    assert_int_equal(falls_silent("h1"), 0); /* again: since the first */
+    after(MINUTES(4));
+    assert_int_equal(comes_back("h1"), 0);
+    assert_int_equal(said_at(LOG_host_back), now());
+    assert_int_equal(comes_back("h1"), 0);
+    after(DAYS(1));
+    expect_users(1);
+    assert_int_equal(said(LOG_host_lost), 0);
+    assert_int_equal(falls_silent("nobody"), CORE_UNKNOWN);
+}
+
+RULE(rule_2_10_a_lost_host_that_is_back_counts_again_from_then_on)
+{
+    boots("h1", "boot-1");
+    users(0);
+    tells("h1", {.user = "alice"});
+    assert_int_equal(falls_silent("h1"), 0);
+    after(MINUTES(6));
+    expect_users(0);
+    assert_int_equal(comes_back("h1"), 0);
+    tells("h1", {.user = "alice"});
+    expect_users(1);
+    assert_int_equal(falls_silent("h1"), 0); /* and is given up anew */
+    after(MINUTES(5));
+    expect_users(0);
+}
+
+RULE(rule_2_10_a_clock_that_is_put_right_never_lengthens_the_wait)
+{
+    boots("h1", "boot-1");
+    boots("h2", "boot-1"); /* is heard of all the while */
+    tells("h1", {.user = "alice"});
+    after(HOURS(2));
+    assert_int_equal(falls_silent("h1"), 0);
+    after(MINUTES(1));
+    assert_int_equal(entitled_at(now() - HOURS(1)), 0);
+    after(MINUTES(5) - 1);
+    expect_users(1);
+    after(1);
+    expect_users(0);
+}
+
+RULE(rule_2_10_a_setting_of_0_never_gives_a_host_up)
+{
+    settings()->host_lost_after_ms = 0;
+    reloads();
+    boots("h1", "boot-1");
+    tells("h1", {.user = "alice"});
+    assert_int_equal(falls_silent("h1"), 0);
+    assert_int_equal(said_number(LOG_host_silent, "lost_at"), 0);
+    after(DAYS(30));
+    expect_users(1);
+    settings()->host_lost_after_ms = MINUTES(5); /* and from this reload on it is long over */
+    reloads();
+    after(0);
+    expect_users(0);
+}
+
+RULE(rule_2_10_several_hosts_are_lost_each_at_its_own_instant)
+{
+    boots("h1", "boot-1");
+    boots("h2", "boot-1");
+    boots("h3", "boot-1");
+    tells("h1", {.user = "alice"});
+    tells("h2", {.user = "bob"});
+    assert_int_equal(falls_silent("h2"), 0);
+    after(MINUTES(2));
+    assert_int_equal(falls_silent("h3"), 0);
+    assert_int_equal(falls_silent("h1"), 0);
+    asleep(MINUTES(30)); /* however late that is noticed */
+    expect_users(0);
+    assert_int_equal(said_at(LOG_host_lost), now() - MINUTES(30) + MINUTES(5));
+    assert_int_equal(said(LOG_host_lost), 3);
+}
+
+RULE(rule_2_10_a_restart_neither_forgets_nor_repeats_the_loss)
+{
+    boots("h1", "boot-1");
+    boots("h2", "boot-1");
+    tells("h1", {.user = "alice"});
+    tells("h2", {.user = "bob"});
+    assert_int_equal(falls_silent("h1"), 0);
+    after(MINUTES(3));
+    restarts();
+    after(MINUTES(2) - 1);
+    expect_users(2);
+    after(1);
+    expect_users(1);
+    restarts();
+    after(DAYS(1));
+    assert_int_equal(said(LOG_host_lost), 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -573,6 +703,14 @@ int main(void)
         RULE_TEST(rule_2_9_a_brokers_and_a_sources_record_of_one_session_are_one_connection),
         RULE_TEST(rule_2_10_a_silent_hosts_connections_stay_counted_exempt_places_included),
         RULE_TEST(rule_2_10_what_ends_with_its_host_ends_when_that_is_noticed),
+        RULE_TEST(rule_2_10_a_lost_hosts_connections_end_five_minutes_after_its_loss_was_noticed),
+        RULE_TEST(rule_2_10_exempt_places_are_held_until_the_host_is_lost),
+        RULE_TEST(rule_2_10_a_host_that_is_back_in_time_loses_nothing),
+        RULE_TEST(rule_2_10_a_lost_host_that_is_back_counts_again_from_then_on),
+        RULE_TEST(rule_2_10_a_clock_that_is_put_right_never_lengthens_the_wait),
+        RULE_TEST(rule_2_10_a_setting_of_0_never_gives_a_host_up),
+        RULE_TEST(rule_2_10_several_hosts_are_lost_each_at_its_own_instant),
+        RULE_TEST(rule_2_10_a_restart_neither_forgets_nor_repeats_the_loss),
     };
     return cmocka_run_group_tests_name("what a connection consumes (RULES 2)", tests, NULL, NULL);
 }
