@@ -20,6 +20,8 @@ struct core *core_create(const struct core_settings *settings)
         core_destroy(core);
         return NULL;
     }
+    if (settings->by_files)
+        reporter_use_files(core->reporter);
     return core;
 }
 
@@ -551,6 +553,7 @@ void core_status(const struct core *core, struct core_status *ret_status)
         .deactivates_ms = core_deactivates_ms(core),
         .strict = core->settings.strict,
         .spare_grace = core->settings.spare_grace,
+        .by_files = reporter_uses_files(core->reporter),
         .outage = core->outage,
         .windows_queued = reporter_queued(core->reporter),
         .report_failures = reporter_failures(core->reporter),
@@ -581,4 +584,9 @@ int64_t core_lease_ends_ms(const struct core *core, uint32_t number)
 const struct window *core_report_batch(const struct core *core, size_t *ret_count)
 {
     return reporter_batch(core->reporter, ret_count);
+}
+
+const struct window *core_unsent(const struct core *core, size_t *ret_count)
+{
+    return reporter_unsent(core->reporter, ret_count);
 }

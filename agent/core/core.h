@@ -43,7 +43,8 @@ struct core_settings {
     bool strict;                 /* RULES §4: see admission.h */
     int64_t disconnected_for_ms; /* a session disconnected for so long may be ended: said as reclaim_due,
                                   * never of an administrator's; 0: never */
-    uint64_t seed;               /* for the reporter's jitter */
+    bool by_files; /* at creation only: a closed network, no report is ever due: files carry the windows */
+    uint64_t seed; /* for the reporter's jitter */
 };
 
 enum core_event_type {
@@ -60,7 +61,8 @@ enum core_event_type {
     EVENT_RELEASED,        /* the key was given back */
     EVENT_COPIED,          /* the machine id does not fit the identity */
     EVENT_ENTITLEMENT,     /* a verified entitlement came with a report */
-    EVENT_REPORT_ACCEPTED, /* the authority acknowledged windows; CORE_UNKNOWN if no report waits for it */
+    EVENT_REPORT_ACCEPTED, /* the authority acknowledged windows; CORE_UNKNOWN if no report waits for it and
+                            * no file carried them */
     EVENT_REPORT_FAILED,   /* unreachable, or refused without a signed entitlement; CORE_UNKNOWN likewise */
     EVENT_REPORT_NOW,      /* the administrator asks for a report */
     EVENT_SETTINGS,        /* new counting settings (a reload) */
@@ -76,6 +78,8 @@ struct core_refused_window {
 /* Texts and arrays belong to the caller and are copied where kept. */
 struct core_event {
     enum core_event_type type;
+    int64_t clock_ms; /* ACTIVATED, ENTITLEMENT: what licence time becomes, of an answer that was long on its
+                       * way; 0: the date of the grant (RULES §3.1) */
     union {
         struct {
             const char *host, *boot_id;
@@ -104,6 +108,8 @@ struct core_event {
             uint64_t through;
             const struct core_refused_window *refused;
             size_t refused_count;
+            uint64_t carried_through; /* 0: the answer to the report on its way; else to a file with the
+                                       * windows up to this one, refused ones rising */
         } accepted;
         struct {
             bool refused;           /* an answer without a signed entitlement; else unreachable */
@@ -241,6 +247,7 @@ struct core_status {
     int64_t next_validation_ms; /* by the farm's phase; INT64_MAX: none */
     int64_t deactivates_ms;     /* the validation that deactivates if nothing changes; INT64_MAX: none */
     bool strict, spare_grace;   /* settings: see admission.h, verdict.h */
+    bool by_files;              /* no report is ever due */
     enum outage outage;         /* how the last reports failed */
     size_t windows_queued;
     unsigned report_failures; /* in a row */
@@ -257,5 +264,7 @@ int64_t core_disconnected_since_ms(const struct core *core, uint32_t number);
  */
 int64_t core_lease_ends_ms(const struct core *core, uint32_t number);
 const struct window *core_report_batch(const struct core *core, size_t *ret_count);
+/* Every window that is not acknowledged yet, by sequence; valid until the next step. */
+const struct window *core_unsent(const struct core *core, size_t *ret_count);
 
 #endif

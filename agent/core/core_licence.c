@@ -90,16 +90,23 @@ static void after_grant(struct core *core)
         core_validate(core);
 }
 
-static int entitlement(struct core *core, const struct grant *grant)
+static int64_t clock_of(const struct core_event *event, const struct grant *grant)
 {
+    return event->clock_ms != 0 ? event->clock_ms : grant->issued_at_ms;
+}
+
+static int entitlement(struct core *core, const struct core_event *event)
+{
+    const struct grant *grant = event->grant;
+    int64_t clock_ms = clock_of(event, grant);
     if (!core_reports(core))
         return refuse(core, CORE_NOT_ACTIVE);
     int code = standing_check(&core->standing, core->farm_id, core->installation_id, grant);
     if (code < 0)
         return refuse(core, code);
-    if (!core_actions_clock(core->actions, grant->issued_at_ms))
+    if (!core_actions_clock(core->actions, clock_ms))
         return CORE_NO_MEMORY;
-    correct_clock(core, grant->issued_at_ms);
+    correct_clock(core, clock_ms);
     enum activation_state before = core->standing.activation;
     struct grant last = core->standing.grant;
     bool is_news = grant->serial != last.serial || before == ACTIVATION_NONE;
@@ -134,15 +141,16 @@ static int check_activation(const struct core *core, const struct core_event *ev
 int core_activated(struct core *core, const struct core_event *event, int64_t now_ms)
 {
     const struct grant *grant = event->activated.grant;
+    int64_t clock_ms = clock_of(event, grant);
     int code = check_activation(core, event);
-    if (code == 0 && !core_actions_clock(core->actions, grant->issued_at_ms))
+    if (code == 0 && !core_actions_clock(core->actions, clock_ms))
         code = CORE_NO_MEMORY;
     if (code == 0 && strcmp(core->farm_id, event->activated.farm_id) != 0)
         (void)reporter_start(core->reporter, NULL, 0, now_ms);
     core_move_time(core, now_ms, false);
     if (code < 0)
         return code == CORE_NO_MEMORY ? code : refuse(core, code);
-    correct_clock(core, grant->issued_at_ms);
+    correct_clock(core, clock_ms);
     (void)reporter_start(core->reporter, event->activated.farm_id, event->activated.next_sequence,
                          core->clock_ms); /* takes any id that fits */
     bool again = core->standing.activation == ACTIVATION_REVOKED &&
@@ -206,6 +214,20 @@ static void set_aside(struct core *core, uint64_t sequence, const char *reason)
     core_log(core, &event);
 }
 
+static void keep_acknowledged(struct core *core, uint64_t first, uint64_t last)
+{
+    struct persist persist = {.type = PERSIST_ACKNOWLEDGED,
+                              .acknowledged = {.sequence = last, .first = first}};
+    core_persist(core, &persist);
+}
+
+static void say_acknowledged(struct core *core, uint64_t last)
+{
+    struct log_event event = {.code = LOG_report_accepted};
+    log_event_number(&event, "sequence", (int64_t)last);
+    core_log(core, &event);
+}
+
 static void acknowledge(struct core *core, uint64_t through)
 {
     size_t count;
@@ -214,16 +236,53 @@ static void acknowledge(struct core *core, uint64_t through)
     uint64_t last = reporter_acknowledge(core->reporter, through);
     if (last == 0)
         return;
-    struct persist persist = {.type = PERSIST_ACKNOWLEDGED,
-                              .acknowledged = {.sequence = last, .first = first}};
-    struct log_event event = {.code = LOG_report_accepted};
-    core_persist(core, &persist);
-    log_event_number(&event, "sequence", (int64_t)last);
-    core_log(core, &event);
+    keep_acknowledged(core, first, last);
+    say_acknowledged(core, last);
+}
+
+/* The last one acknowledged; 0: none. */
+static uint64_t acknowledge_carried(struct core *core, uint64_t through)
+{
+    size_t count;
+    const struct window *unsent = reporter_unsent(core->reporter, &count);
+    uint64_t first = count > 0 ? unsent[0].sequence : 0;
+    uint64_t last = reporter_acknowledge_carried(core->reporter, through);
+    if (last != 0)
+        keep_acknowledged(core, first, last);
+    return last;
+}
+
+static uint64_t lesser(uint64_t left, uint64_t right)
+{
+    return left < right ? left : right;
+}
+
+/* A file's answer never acknowledges what the file did not carry. Windows leave a queue of a year at its
+ * front, one after another: those before a refused one are acknowledged first. */
+static int file_accepted(struct core *core, const struct core_event *event)
+{
+    uint64_t carried = event->accepted.carried_through, through = lesser(event->accepted.through, carried);
+    uint64_t last = 0, acknowledged;
+    for (size_t i = 0; i < event->accepted.refused_count; i++) {
+        const struct core_refused_window *refused = &event->accepted.refused[i];
+        if (refused->sequence == 0 || refused->sequence > carried)
+            continue;
+        acknowledged = acknowledge_carried(core, lesser(refused->sequence - 1, through));
+        last = acknowledged != 0 ? acknowledged : last;
+        if (reporter_set_aside_carried(core->reporter, refused->sequence))
+            set_aside(core, refused->sequence, refused->reason != NULL ? refused->reason : "");
+    }
+    acknowledged = acknowledge_carried(core, through);
+    last = acknowledged != 0 ? acknowledged : last;
+    if (last != 0)
+        say_acknowledged(core, last);
+    return 0;
 }
 
 static int report_accepted(struct core *core, const struct core_event *event)
 {
+    if (event->accepted.carried_through != 0)
+        return file_accepted(core, event);
     for (size_t i = 0; i < event->accepted.refused_count; i++) {
         const struct core_refused_window *refused = &event->accepted.refused[i];
         if (reporter_set_aside(core->reporter, refused->sequence))
@@ -269,7 +328,7 @@ int core_licence_event(struct core *core, const struct core_event *event)
 {
     switch (event->type) {
     case EVENT_ENTITLEMENT:
-        return entitlement(core, event->grant);
+        return entitlement(core, event);
     case EVENT_RELEASED:
         return released(core);
     case EVENT_COPIED:

@@ -23,6 +23,31 @@ static bool exceeds(const struct core_status *status)
     return status->standing.usage.exceeding_since_ms != 0;
 }
 
+/* How it is said where files are exchanged instead of reports. */
+static enum explain_code by_its_way(const struct core_status *status, enum explain_code code)
+{
+    static const struct {
+        enum explain_code reports, files;
+    } ways[] = {
+        {EXPLAIN_activation_lost, EXPLAIN_activation_lost_by_files},
+        {EXPLAIN_contact_fresh, EXPLAIN_contact_fresh_by_files},
+        {EXPLAIN_contact_stale, EXPLAIN_contact_stale_by_files},
+        {EXPLAIN_next_contact_closes, EXPLAIN_next_contact_closes_by_files},
+        {EXPLAIN_do_activate, EXPLAIN_do_activate_by_files},
+        {EXPLAIN_do_move, EXPLAIN_do_move_by_files},
+        {EXPLAIN_do_activate_anew, EXPLAIN_do_activate_anew_by_files},
+        {EXPLAIN_do_activate_over_trial, EXPLAIN_do_activate_over_trial_by_files},
+        {EXPLAIN_do_fetch, EXPLAIN_do_exchange},
+        {EXPLAIN_do_renew, EXPLAIN_do_renew_by_files},
+        {EXPLAIN_do_reach, EXPLAIN_do_exchange},
+        {EXPLAIN_do_buy, EXPLAIN_do_buy_by_files},
+    };
+    for (size_t i = 0; i < sizeof(ways) / sizeof(ways[0]) && status->by_files; i++)
+        if (ways[i].reports == code)
+            return ways[i].files;
+    return code;
+}
+
 /* With the numbers that most sentences have. */
 static struct explain_sentence *say_numbers(struct explain_why *why, enum explain_code code,
                                             const struct core_status *status)
@@ -124,7 +149,7 @@ static void say_activation(const struct core_status *status, struct explain_why 
     case ACTIVATION_STATE_MAX:
         break;
     }
-    explain_say(ret, not_activated(status));
+    explain_say(ret, by_its_way(status, not_activated(status)));
 }
 
 static void say_term(const struct core_status *status, struct explain_why *ret)
@@ -151,9 +176,9 @@ static void say_contact(const struct core_status *status, struct explain_why *re
     const struct standing *standing = &status->standing;
     bool endless = standing->grant.refresh_by_ms == 0;
     struct explain_sentence *sentence =
-        explain_say(ret, endless                              ? EXPLAIN_contact_endless
-                         : standing->contact == CONTACT_STALE ? EXPLAIN_contact_stale
-                                                              : EXPLAIN_contact_fresh);
+        explain_say(ret, by_its_way(status, endless                              ? EXPLAIN_contact_endless
+                                            : standing->contact == CONTACT_STALE ? EXPLAIN_contact_stale
+                                                                                 : EXPLAIN_contact_fresh));
     explain_number(sentence, "last_contact_at", standing->last_contact_ms);
     if (!endless)
         explain_number(sentence, "closes_at", contact_closes_ms(&standing->grant));
@@ -284,7 +309,7 @@ static void add_term_and_contact(const struct core_status *status, int64_t now_m
     add_step(ret, status, farm_clock_ms(status, CLOCK_EXPIRY_GRACE_ENDS), EXPLAIN_next_term_closes, true);
     int64_t stale_ms = farm_clock_ms(status, CLOCK_REFRESH_BY);
     if (standing->contact == CONTACT_FRESH)
-        add_step(ret, status, stale_ms, EXPLAIN_next_contact_closes,
+        add_step(ret, status, stale_ms, by_its_way(status, EXPLAIN_next_contact_closes),
                  status->report_failures > 0 || stale_ms - now_ms <= CONTACT_MATTERS_MS);
 }
 
@@ -334,11 +359,11 @@ static void say_next(const struct core_status *status, int64_t now_ms, struct ex
 static void say_activation_remedy(const struct core_status *status, struct explain_why *ret)
 {
     if (status->verdict.reason == VERDICT_COPIED)
-        explain_say(ret, EXPLAIN_do_move);
+        explain_say(ret, by_its_way(status, EXPLAIN_do_move));
     else if (status->verdict.reason == VERDICT_REVOKED)
-        explain_say(ret, EXPLAIN_do_activate_anew);
+        explain_say(ret, by_its_way(status, EXPLAIN_do_activate_anew));
     else if (status->verdict.reason == VERDICT_NOT_ACTIVATED)
-        explain_say(ret, is_lost(status) ? EXPLAIN_do_fetch : EXPLAIN_do_activate);
+        explain_say(ret, by_its_way(status, is_lost(status) ? EXPLAIN_do_fetch : EXPLAIN_do_activate));
 }
 
 static void say_usage_remedy(const struct core_status *status, struct explain_why *ret)
@@ -348,10 +373,10 @@ static void say_usage_remedy(const struct core_status *status, struct explain_wh
                        (int64_t)users_of(status) - limit_of(status));
     if (status->verdict.admission == ADMISSION_HOLDERS)
         explain_say(ret, EXPLAIN_do_free);
-    if (status->verdict.reason == VERDICT_OVER && !exceeds(status))
+    if (status->verdict.reason == VERDICT_OVER && !exceeds(status) && !status->by_files)
         explain_say(ret, EXPLAIN_do_validate);
     if (status->standing.usage.grace_started_ms != 0)
-        explain_say(ret, EXPLAIN_do_buy);
+        explain_say(ret, by_its_way(status, EXPLAIN_do_buy));
 }
 
 static void say_remedies(const struct core_status *status, struct explain_why *ret)
@@ -359,9 +384,10 @@ static void say_remedies(const struct core_status *status, struct explain_why *r
     const struct standing *standing = &status->standing;
     say_activation_remedy(status, ret);
     if (standing->activation == ACTIVATION_ACTIVE && standing->term != TERM_VALID)
-        explain_say(ret, standing->grant.trial ? EXPLAIN_do_activate_over_trial : EXPLAIN_do_renew);
+        explain_say(ret, by_its_way(status, standing->grant.trial ? EXPLAIN_do_activate_over_trial
+                                                                  : EXPLAIN_do_renew));
     if (standing->contact == CONTACT_STALE || status->outage != OUTAGE_NONE)
-        explain_say(ret, EXPLAIN_do_reach);
+        explain_say(ret, by_its_way(status, EXPLAIN_do_reach));
     if (standing->activation == ACTIVATION_ACTIVE)
         say_usage_remedy(status, ret);
 }

@@ -12,7 +12,7 @@
 
 struct reporter {
     char farm_id[GRANT_ID_BYTES_MAX + 1]; /* "" before the first start; kept while stopped */
-    bool running;
+    bool running, by_files;
     int64_t phase_ms, due_ms;
     int64_t last_tick_ms; /* the phase at or after which the last report went out; 0: none yet */
     uint64_t random;
@@ -63,6 +63,16 @@ void reporter_destroy(struct reporter *reporter)
         return;
     free(reporter->windows);
     free(reporter);
+}
+
+void reporter_use_files(struct reporter *reporter)
+{
+    reporter->by_files = true;
+}
+
+bool reporter_uses_files(const struct reporter *reporter)
+{
+    return reporter->by_files;
 }
 
 /* FNV-1a, 64 bits: spreads the farms over the cycle; nothing secret or hostile depends on it. */
@@ -199,22 +209,46 @@ uint64_t reporter_acknowledge(struct reporter *reporter, uint64_t through)
     return last;
 }
 
-bool reporter_set_aside(struct reporter *reporter, uint64_t sequence)
+/* Of the oldest `among` windows. */
+static bool set_aside(struct reporter *reporter, size_t among, uint64_t sequence)
 {
     struct window *windows = reporter->windows + reporter->first;
-    for (size_t i = 0; i < reporter->flight_count; i++) {
+    for (size_t i = 0; i < among && windows[i].sequence <= sequence; i++) {
         if (windows[i].sequence != sequence)
             continue;
+        size_t flight_count = reporter->flight_count;
         memmove(windows + 1, windows, i * sizeof(*windows)); /* of a long queue the shorter side */
         drop_oldest(reporter);
+        if (i >= flight_count)
+            reporter->flight_count = flight_count; /* it was none of those */
         return true;
     }
     return false;
 }
 
+bool reporter_set_aside(struct reporter *reporter, uint64_t sequence)
+{
+    return set_aside(reporter, reporter->flight_count, sequence);
+}
+
+uint64_t reporter_acknowledge_carried(struct reporter *reporter, uint64_t through)
+{
+    uint64_t last = 0;
+    while (reporter->count > 0 && reporter->windows[reporter->first].sequence <= through) {
+        last = reporter->windows[reporter->first].sequence;
+        drop_oldest(reporter);
+    }
+    return last;
+}
+
+bool reporter_set_aside_carried(struct reporter *reporter, uint64_t sequence)
+{
+    return set_aside(reporter, reporter->count, sequence);
+}
+
 int64_t reporter_due_ms(const struct reporter *reporter)
 {
-    return reporter->due_ms;
+    return reporter->by_files ? INT64_MAX : reporter->due_ms;
 }
 
 void reporter_sent(struct reporter *reporter, int64_t now_ms)

@@ -23,6 +23,10 @@ struct reporter;
 struct reporter *reporter_create(uint64_t seed);
 void reporter_destroy(struct reporter *reporter);
 
+/* From now on windows are carried by files, and no report is ever due. */
+void reporter_use_files(struct reporter *reporter);
+bool reporter_uses_files(const struct reporter *reporter);
+
 /* The farm's phase within WINDOW_MS, 0 ≤ phase < WINDOW_MS: FNV-1a (64 bits) of its id, modulo WINDOW_MS. */
 int64_t reporter_phase(const char *farm_id);
 
@@ -51,6 +55,11 @@ uint64_t reporter_acknowledge(struct reporter *reporter, uint64_t through);
 /* One window of the report on its way was refused: set aside, never blocks the queue. False: not one of
  * them. */
 bool reporter_set_aside(struct reporter *reporter, uint64_t sequence);
+
+/* The same of any window in the queue: a file has carried it, and its answer came. That may be while a report
+ * is on its way, and changes nothing about that but what of it is still to be acknowledged. */
+uint64_t reporter_acknowledge_carried(struct reporter *reporter, uint64_t through);
+bool reporter_set_aside_carried(struct reporter *reporter, uint64_t sequence);
 
 /* When the next report is due, licence time; INT64_MAX: none. */
 int64_t reporter_due_ms(const struct reporter *reporter);

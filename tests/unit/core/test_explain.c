@@ -587,6 +587,51 @@ static void the_farm(void **state)
     }
 }
 
+/* Where there is no network nobody is sent to it. */
+static void a_closed_network(void **state)
+{
+    (void)state;
+    static const struct {
+        void (*is)(struct core_status *);
+        const char *told;
+    } rows[] = {
+        {as_it_is,
+         "fresh: The last answer of the licensing authority came 2026-02-14T14:00:00Z; the next file must be "
+         "imported before 2026-03-16T14:00:00Z.\n"},
+        {as_it_is,
+         "- If no further answer of the licensing authority has been imported before, the gate is closed"},
+        {stale, "stale closes: The last answer of the licensing authority came "},
+        {stale, "the next file had to be imported before "},
+        {stale, ">! Exchange files: send the licensing authority what `farmgate activation request` writes"},
+        {in_grace, "> Add licences, then exchange files: "},
+        {over, "> Add licences, then exchange files: "},
+        {expired, ">! Renew the licence, then exchange files: "},
+        {trial_ended,
+         ">! Activate a licence key with files, beginning with `farmgate activation request --key KEY`."},
+        {revoked, ">! Activate this farm anew with files, "},
+        {never_activated, ">! Activate this farm with files: "},
+        {copied, ">! Move the licence to this server with files: "},
+        {lost, "the next answer file brings it back.\n"},
+        {lost, ">! Exchange files: "},
+    };
+    static const char *const never[] = {"farmgate report", "farmgate activate ", "reached again",
+                                        "next report", "reports to the"};
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        struct core_status status = farm_of_ten(4);
+        struct told told;
+        rows[i].is(&status);
+        status.by_files = true;
+        status.next_report_ms = INT64_MAX;
+        judge(&status);
+        tell_farm(&told, &status);
+        if (!strstr(told.text, rows[i].told))
+            fail_msg("not told: %s\n%s", rows[i].told, told.text);
+        for (size_t j = 0; j < COUNT(never); j++)
+            if (strstr(told.text, never[j]))
+                fail_msg("%s:\n%s", never[j], told.text);
+    }
+}
+
 static void where_nothing_is_told_nothing_matters(void **state)
 {
     (void)state;
@@ -951,6 +996,7 @@ int main(void)
         cmocka_unit_test(texts_and_fields_fit),
         cmocka_unit_test(no_sentence_is_written_twice),
         cmocka_unit_test(the_farm),
+        cmocka_unit_test(a_closed_network),
         cmocka_unit_test(where_nothing_is_told_nothing_matters),
         cmocka_unit_test(every_clock),
         cmocka_unit_test(connections),

@@ -332,6 +332,30 @@ static void a_full_queue_drops_the_oldest(void **state)
     reporter_destroy(reporter);
 }
 
+static void a_file_is_answered_while_a_report_is_on_its_way(void **state)
+{
+    (void)state;
+    uint64_t first;
+    struct reporter *reporter = reporter_for("farm", T0);
+    queue(reporter, 5);
+    reporter_sent(reporter, T0);
+    queue(reporter, 5);
+    assert_true(reporter_set_aside_carried(reporter, 7));  /* it was not sent */
+    assert_false(reporter_set_aside_carried(reporter, 7)); /* it is gone */
+    assert_int_equal(batch_of(reporter, &first), 5);
+    assert_true(reporter_set_aside_carried(reporter, 2));
+    assert_int_equal(batch_of(reporter, &first), 4);
+    assert_int_equal(reporter_acknowledge_carried(reporter, 4), 4);
+    assert_int_equal(batch_of(reporter, &first), 1);
+    assert_int_equal(first, 5);
+    assert_int_equal(reporter_acknowledge(reporter, 99), 5);
+    assert_int_equal(reporter_acknowledge_carried(reporter, 5), 0);
+    assert_true(reporter_succeeded(reporter, T0));
+    assert_int_equal(reporter_acknowledge_carried(reporter, 99), 10);
+    assert_int_equal(reporter_queued(reporter), 0);
+    reporter_destroy(reporter);
+}
+
 static void restored_windows_come_first(void **state)
 {
     (void)state;
@@ -367,6 +391,7 @@ int main(void)
         cmocka_unit_test(the_same_farm_goes_on_and_another_begins_anew),
         cmocka_unit_test(an_answer_for_the_old_farm_says_nothing),
         cmocka_unit_test(a_full_queue_drops_the_oldest),
+        cmocka_unit_test(a_file_is_answered_while_a_report_is_on_its_way),
         cmocka_unit_test(restored_windows_come_first),
     };
     return cmocka_run_group_tests_name("reporter (RULES 3.3)", tests, NULL, NULL);
