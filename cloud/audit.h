@@ -25,7 +25,8 @@
     X(AUDIT_FARM_TRIAL, "farm.trial")                     \
     X(AUDIT_FARM_RELEASE, "farm.release")                 \
     X(AUDIT_FARM_DEACTIVATE, "farm.deactivate")           \
-    X(AUDIT_FARM_NOTE, "farm.note")
+    X(AUDIT_FARM_NOTE, "farm.note")                       \
+    X(AUDIT_FARM_EXCHANGE, "farm.exchange") /* of files */
 
 #define AUDIT_CHANGE_ENUM(name, text) name,
 enum audit_change { AUDIT_CHANGES(AUDIT_CHANGE_ENUM) AUDIT_CHANGE_MAX };

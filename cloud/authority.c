@@ -1,5 +1,6 @@
 #include "cloud/authority.h"
 
+#include "cloud/authority_internal.h"
 #include "cloud/bookkeeping.h"
 #include "cloud/ledger/calendar.h"
 #include "cloud/ledger/standing.h"
@@ -61,16 +62,22 @@ static int give_token(const struct authority *authority, struct rows *rows, cons
     return rows_tokens_put(rows, farm_id, &tokens, ret_detail);
 }
 
-/* Whether the token is the farm's own. The first use of the newest one ends the one before. */
-static int check_token(struct rows *rows, struct rows_contact *contact, const char *token, bool *ret_fits,
-                       struct error_detail *ret_detail)
+/* The token itself, as it comes over the network. */
+static bool is_token(const void *proof, const unsigned char hash[ROWS_TOKEN_HASH_BYTES])
+{
+    unsigned char given[ROWS_TOKEN_HASH_BYTES];
+    hash_token(proof, given);
+    return sodium_memcmp(given, hash, sizeof given) == 0;
+}
+
+/* Whether who asks has the farm's token. The first use of the newest one ends the one before. */
+static int check_token(struct rows *rows, struct rows_contact *contact, authority_fits_fn *fits,
+                       const void *proof, bool *ret_fits, struct error_detail *ret_detail)
 {
     struct rows_tokens *tokens = &contact->tokens;
-    unsigned char hash[ROWS_TOKEN_HASH_BYTES];
 
-    hash_token(token, hash);
-    bool newest = sodium_memcmp(hash, tokens->newest, sizeof hash) == 0;
-    *ret_fits = newest || sodium_memcmp(hash, tokens->former, sizeof hash) == 0;
+    bool newest = fits(proof, tokens->newest);
+    *ret_fits = newest || fits(proof, tokens->former);
     if (!newest || sodium_is_zero(tokens->former, sizeof tokens->former))
         return 0;
     memset(tokens->former, 0, sizeof tokens->former);
@@ -82,20 +89,19 @@ static bool is_forgotten(const struct farm *farm, int64_t now_ms)
     return farm->status == FARM_DEACTIVATED && now_ms - farm->deactivated_ms >= AUTHORITY_FORGETS_MS;
 }
 
-/* The farm, set only if it may come in; with its usage unless that is NULL. */
-static int find_farm(struct rows *rows, const char *farm_id, const char *token, int64_t now_ms,
-                     struct farm *ret_farm, struct usage *ret_usage, enum authority_access *ret_access,
-                     struct error_detail *ret_detail)
+int authority_find_farm(struct rows *rows, const char *farm_id, authority_fits_fn *fits, const void *proof,
+                        int64_t now_ms, struct farm *ret_farm, struct usage *ret_usage,
+                        enum authority_access *ret_access, struct error_detail *ret_detail)
 {
     struct rows_contact contact;
-    bool fits = false;
+    bool may = false;
     *ret_access = AUTHORITY_STRANGER;
     int error = rows_contact(rows, farm_id, &contact, ret_usage, ret_detail);
     if (error == ERROR_NOT_FOUND)
         return 0;
     if (error == 0)
-        error = check_token(rows, &contact, token, &fits, ret_detail);
-    if (error != 0 || !fits)
+        error = check_token(rows, &contact, fits, proof, &may, ret_detail);
+    if (error != 0 || !may)
         return error;
     *ret_farm = contact.farm;
     *ret_access = is_forgotten(ret_farm, now_ms) ? AUTHORITY_FORGOTTEN : AUTHORITY_KNOWN;
@@ -154,9 +160,8 @@ static int make_entitlement(const struct authority *authority, struct rows *rows
     return 0;
 }
 
-/* Issues the farm's next entitlement and stores the farm with it. */
-static int issue(const struct authority *authority, struct rows *rows, struct farm *farm, int64_t now_ms,
-                 char ret[ENTITLEMENT_BYTES_MAX + 1], struct error_detail *ret_detail)
+int authority_issue(const struct authority *authority, struct rows *rows, struct farm *farm, int64_t now_ms,
+                    char ret[ENTITLEMENT_BYTES_MAX + 1], struct error_detail *ret_detail)
 {
     struct entitlement entitlement;
     int error = make_entitlement(authority, rows, farm, now_ms, &entitlement, ret_detail);
@@ -344,12 +349,19 @@ static int complete_activation(const struct authority *authority, struct rows *r
         copy(farm->name, sizeof farm->name, request->farm_name);
     copy(farm->app_version, sizeof farm->app_version, request->app_version);
     copy(ret->farm_id, sizeof ret->farm_id, farm->id);
-    int error = issue(authority, rows, farm, now_ms, ret->entitlement, ret_detail);
+    int error = authority_issue(authority, rows, farm, now_ms, ret->entitlement, ret_detail);
     if (error == 0)
         error = audit_activation(rows, &author, decision, ret_detail);
     if (error == 0 && farm->licence_id != 0)
         error = replace_trial(rows, &author, request->installation_id, ret_detail);
     return error != 0 ? error : give_token(authority, rows, farm->id, ret->farm_token, ret_detail);
+}
+
+bool authority_takes_id(const char *installation_id)
+{
+    return installation_id[strspn(installation_id,
+                                  "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._:-")] ==
+           '\0';
 }
 
 int authority_activate(const struct authority *authority, struct rows *rows,
@@ -375,18 +387,19 @@ int authority_release(const struct authority *authority, struct rows *rows, cons
     char who[AUDIT_WHO_BYTES_MAX + 1];
     const struct audit_author author = {who, now_ms};
 
-    int error = find_farm(rows, farm_id, token, now_ms, &farm, NULL, &ret->access, ret_detail);
+    int error =
+        authority_find_farm(rows, farm_id, is_token, token, now_ms, &farm, NULL, &ret->access, ret_detail);
     if (error != 0 || ret->access != AUTHORITY_KNOWN)
         return error;
     (void)snprintf(who, sizeof who, "farm %s", farm.id);
     error =
         bookkeeping_close_farm(rows, &author, &farm, AUDIT_FARM_RELEASE, FARM_REASON_RELEASED, ret_detail);
-    return error != 0 ? error : issue(authority, rows, &farm, now_ms, ret->entitlement, ret_detail);
+    return error != 0 ? error : authority_issue(authority, rows, &farm, now_ms, ret->entitlement, ret_detail);
 }
 
 /* --- reports -------------------------------------------------------------------------------------------- */
 
-static struct usage_window window_of(const struct report_window *reported)
+struct usage_window authority_window(const struct report_window *reported)
 {
     return (struct usage_window){
         .sequence = reported->sequence,
@@ -423,7 +436,7 @@ static int take_windows(struct rows *rows, const struct farm *farm, const struct
                         struct error_detail *ret_detail)
 {
     for (size_t i = 0; i < request->window_count; i++)
-        intake->windows[i] = window_of(&request->windows[i]);
+        intake->windows[i] = authority_window(&request->windows[i]);
     usage_report(&intake->usage, intake->windows, request->window_count, now_ms);
     note_refusals(intake, request->window_count, ret);
     return rows_report_put(rows, farm, &intake->usage, ret_detail);
@@ -434,8 +447,8 @@ static int take_report(const struct authority *authority, struct rows *rows,
                        struct intake *intake, struct authority_report *ret, struct error_detail *ret_detail)
 {
     struct farm farm;
-    int error =
-        find_farm(rows, request->farm_id, token, now_ms, &farm, &intake->usage, &ret->access, ret_detail);
+    int error = authority_find_farm(rows, request->farm_id, is_token, token, now_ms, &farm, &intake->usage,
+                                    &ret->access, ret_detail);
     if (error != 0 || ret->access != AUTHORITY_KNOWN)
         return error;
     if (request->app_version[0] != '\0')

@@ -25,6 +25,8 @@ struct authority_activation {
     unsigned moves_left; /* with ACTIVATION_KEY_IN_USE and ACTIVATION_MOVES_EXHAUSTED */
     struct activation_answer answer;
 };
+/* Letters, digits and . _ : - only. */
+bool authority_takes_id(const char *installation_id);
 /* `request->license_key` is canonical, or "" for a trial. `source` is the address that it comes from, for the
  * daily cap on trials ("": it has none). */
 int authority_activate(const struct authority *authority, struct rows *rows,

@@ -281,6 +281,7 @@ int serve_run(const struct settings *settings)
     serve.context.authority.trials_per_day = settings->trials_per_day;
     serve.context.authority.trials_per_day_and_source = settings->trials_per_day_and_source;
     serve.context.authority.refresh_ms = settings->refresh_ms;
+    serve.context.offline_refresh_ms = settings->offline_refresh_ms;
     begin_log(&serve);
 
     int error = start(&serve, &detail);

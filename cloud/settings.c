@@ -1,6 +1,7 @@
 #include "cloud/settings.h"
 
 #include "cloud/ledger/ledger.h"
+#include "common/offline.h"
 
 #define AT(member) offsetof(struct settings, member)
 #define MINUTE_MS  INT64_C(60000)
@@ -107,6 +108,14 @@ static const struct config_setting settings_list[] = {
      .max = 400 * DAY_MS,
      .default_text = "\"30d\"",
      .what = "How long a farm may go on without reaching the authority."},
+    {.path = "entitlement.offline_refresh",
+     .type = CONFIG_DURATION,
+     .offset = AT(offline_refresh_ms),
+     .min = DAY_MS,
+     .max = OFFLINE_DAYS_MAX * DAY_MS,
+     .default_text = "\"400d\"",
+     .what = "How long a farm without a network may go on before the next files must have been exchanged; "
+             "`farmgate-cloud activate-offline --days` overrides it."},
     {.path = "log.format",
      .type = CONFIG_CHOICE,
      .offset = AT(log_format),

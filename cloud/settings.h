@@ -26,7 +26,7 @@ struct settings {
     struct source_network trusted[SETTINGS_PROXIES_MAX]; /* the same, understood */
     int64_t activations_per_minute, activations_burst;
     int64_t trial_limit, trials_per_day, trials_per_day_and_source;
-    int64_t refresh_ms;
+    int64_t refresh_ms, offline_refresh_ms;
     int log_format;
     int log_severity; /* index into choices: "error" 0 … */
 };

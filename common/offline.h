@@ -91,7 +91,8 @@ struct offline_answer {
     int64_t accepted_through;
     const struct offline_refused *refused; /* rising */
     size_t refused_count;
-    int64_t made_ms; /* by the authority's clock */
+    int64_t made_ms;       /* by the authority's clock */
+    int64_t refresh_by_ms; /* as the entitlement has it, for people; 0: not told */
     /* what reading it adds: */
     char seal[ENTITLEMENT_SEAL_BYTES];
     unsigned char digest[OFFLINE_DIGEST_BYTES];

@@ -44,6 +44,8 @@ char *offline_answer_encode(const struct offline_answer *answer, const struct en
     for (size_t i = 0; i < answer->key_count; i++)
         offline_write(writer, "key", "%s", answer->keys[i]);
     offline_write(writer, "entitlement", "%s", answer->entitlement);
+    if (answer->refresh_by_ms != 0)
+        offline_write(writer, "refresh-by", "%s", rfc3339_format(answer->refresh_by_ms, made));
     write_windows(writer, answer);
     offline_writer_digest(writer, digest);
     if (entitlement_seal(SEAL_CONTEXT, digest, key, seal) != 0) {
@@ -112,6 +114,11 @@ static bool take_entitlement(void *of, const char *value)
     return offline_text(value, answer->entitlement, sizeof(answer->entitlement));
 }
 
+static bool take_refresh_by(void *of, const char *value)
+{
+    return rfc3339_parse(value, strlen(value), &((struct offline_answer *)of)->refresh_by_ms);
+}
+
 static bool take_sent_through(void *of, const char *value)
 {
     return offline_number(&value, '\0', 1, INT64_MAX, &((struct offline_answer *)of)->sent_through);
@@ -156,6 +163,7 @@ static enum offline_fault take_words(struct offline_answer *answer, struct error
         {.word = "farm-token", .take = take_farm_token},
         {.word = "key", .take = take_key, .repeated = true},
         {.word = "entitlement", .take = take_entitlement, .required = true},
+        {.word = "refresh-by", .take = take_refresh_by},
         {.word = "sent-through", .take = take_sent_through},
         {.word = "accepted-through", .take = take_accepted_through},
         {.word = "refused", .take = take_refused, .repeated = true},

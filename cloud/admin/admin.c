@@ -11,8 +11,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define WORDS_BYTES  64
-#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+#define WORDS_BYTES   64
+#define OUTPUT_LETTER 'o' /* the one option that has a short form */
+#define COUNT(array)  (sizeof(array) / sizeof((array)[0]))
 
 /* --- what there is -------------------------------------------------------------------------------------- */
 
@@ -62,6 +63,12 @@ static const struct {
      "      --csv              comma-separated values (RFC 4180), every column\n"},
     {'d', "days", OPTION_NUMBER, AT(days),
      "      --days N           of the last N days (default 30, at most 400)\n"},
+    {'D', "days", OPTION_NUMBER, AT(days),
+     "      --days N           the farm must import the next answer within N days, 1 to 400 (default as in "
+     "the\n"
+     "                         configuration: entitlement.offline_refresh)\n"},
+    {'o', "output", OPTION_TEXT, AT(output),
+     "  -o, --output FILE      write the answer there (mode 0600) instead of to standard output\n"},
     {'j', "json", OPTION_FLAG, AT(json), "      --json             print JSON\n"},
     {'s', "socket", OPTION_TEXT, AT(socket_path),
      "      --socket PATH      the authority's admin socket (default " ADMIN_SOCKET ")\n"},
@@ -172,6 +179,13 @@ static const struct command commands[] = {
      1,
      "Draws the daily peaks of a farm, with its limit marked.",
      command_report_history},
+    {{"activate-offline", NULL},
+     "Dos",
+     "REQUEST-FILE",
+     1,
+     1,
+     "Answers the request file of a farm without a network: activates it, or takes its windows in.",
+     command_activate_offline},
     {{"audit", NULL}, "bikjs", NULL, 0, 0, "Lists who changed what, and when.", command_audit},
     {{"token", "make"},
      "j",
@@ -323,6 +337,16 @@ static int take_arguments(const struct command *command, int argc, char **argv, 
 
 static_assert(COUNT(all_options) < 'h', "an option's index is not taken for --help");
 
+/* What -o stands for; -1: the command has no such option. */
+static int find_output(const struct command *command)
+{
+    for (size_t i = 0; i < COUNT(all_options) && strchr(command->options, OUTPUT_LETTER) != NULL; i++) {
+        if (all_options[i].letter == OUTPUT_LETTER)
+            return (int)i;
+    }
+    return -1;
+}
+
 /* -1: go on; else the exit code. */
 static int parse_options(const struct command *command, int argc, char **argv,
                          struct admin_options *ret_options)
@@ -335,12 +359,15 @@ static int parse_options(const struct command *command, int argc, char **argv,
                                     .quota = -1,
                                     .subscription = -1,
                                     .days = -1};
+    int output = find_output(command);
     fill_getopt(command, table);
-    for (int option; (option = getopt_long(argc, argv, "h", table, NULL)) != -1;) {
+    for (int option; (option = getopt_long(argc, argv, output >= 0 ? "ho:" : "h", table, NULL)) != -1;) {
         if (option == 'h') {
             print_help(command);
             return ADMIN_OK;
         }
+        if (option == OUTPUT_LETTER)
+            option = output;
         if (option == '?' || !take_option((size_t)option, optarg, &options))
             return usage(command);
     }

@@ -23,7 +23,7 @@ enum {
 struct admin_options {
     const char *socket_path;
     const char *term, *name, *plan, *channel, *contract, *automatic, *expires;
-    const char *status, *columns, *subject, *since, *key;
+    const char *status, *columns, *subject, *since, *key, *output;
     int64_t limit, licences, add, quota, subscription, days;
     bool json, csv, renew, reset_moves, confirm;
     const char *const *arguments; /* what is no option; as many as the command takes */

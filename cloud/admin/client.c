@@ -38,20 +38,12 @@ static int tell_problem(const struct local_client_answer *answer, const char *wo
     return answer->status == 400 ? ADMIN_DATA : ADMIN_FAILED;
 }
 
-int client_change(const char *socket_path, const char *method, const char *target, const char *body,
-                  const char *would, struct local_client_answer *ret_answer)
+static int ask(const struct local_client_request *request, const char *would,
+               struct local_client_answer *ret_answer)
 {
     struct local_client_answer answer;
     struct error_detail detail = {""};
-    struct local_client_request request = {
-        .socket_path = socket_path,
-        .method = method,
-        .target = target,
-        .content_type = body != NULL ? "application/json" : NULL,
-        .body = body,
-        .body_bytes = body != NULL ? strlen(body) : 0,
-    };
-    int error = local_client_request(&request, &answer, &detail);
+    int error = local_client_request(request, &answer, &detail);
     if (error != 0) {
         (void)fprintf(stderr, "farmgate-cloud: %s\n", detail.text);
         return exit_code_of(error);
@@ -63,6 +55,34 @@ int client_change(const char *socket_path, const char *method, const char *targe
     }
     *ret_answer = answer;
     return ADMIN_OK;
+}
+
+int client_change(const char *socket_path, const char *method, const char *target, const char *body,
+                  const char *would, struct local_client_answer *ret_answer)
+{
+    const struct local_client_request request = {
+        .socket_path = socket_path,
+        .method = method,
+        .target = target,
+        .content_type = body != NULL ? "application/json" : NULL,
+        .body = body,
+        .body_bytes = body != NULL ? strlen(body) : 0,
+    };
+    return ask(&request, would, ret_answer);
+}
+
+int client_send_text(const char *socket_path, const char *target, const char *text, size_t bytes,
+                     struct local_client_answer *ret_answer)
+{
+    const struct local_client_request request = {
+        .socket_path = socket_path,
+        .method = "POST",
+        .target = target,
+        .content_type = "text/plain; charset=utf-8",
+        .body = text,
+        .body_bytes = bytes,
+    };
+    return ask(&request, NULL, ret_answer);
 }
 
 int client_call(const char *socket_path, const char *method, const char *target, const char *body,

@@ -12,6 +12,10 @@
 int client_call(const char *socket_path, const char *method, const char *target, const char *body,
                 struct local_client_answer *ret_answer);
 
+/* The same with a body of another type than JSON. */
+int client_send_text(const char *socket_path, const char *target, const char *text, size_t bytes,
+                     struct local_client_answer *ret_answer);
+
 /* The same for a change that may need a confirmation: `would` says what would happen; NULL: it never
  * needs one. */
 int client_change(const char *socket_path, const char *method, const char *target, const char *body,

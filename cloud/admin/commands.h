@@ -23,6 +23,7 @@ int command_farm_show(const struct admin_options *options);
 int command_farm_note(const struct admin_options *options);
 int command_farm_deactivate(const struct admin_options *options);
 int command_report_history(const struct admin_options *options);
+int command_activate_offline(const struct admin_options *options);
 int command_audit(const struct admin_options *options);
 int command_token_make(const struct admin_options *options);
 int command_public_key(const struct admin_options *options);

@@ -3,6 +3,7 @@
 #include "cloud/api/admin_audit.h"
 #include "cloud/api/admin_farms.h"
 #include "cloud/api/admin_keys.h"
+#include "cloud/api/admin_offline.h"
 #include "cloud/api/admin_subscriptions.h"
 
 #include <stdlib.h>
@@ -57,6 +58,7 @@ static const struct {
     {{"GET", "/v1/admin/farms/", "/history"}, &admin_farm_history},
     {{"GET", "/v1/admin/audit", NULL}, &admin_audit_list},
     {{"GET", "/v1/admin/public-key", NULL}, &public_key_show},
+    {{"POST", "/v1/admin/offline", NULL}, &admin_offline_exchange},
 };
 
 /* The call of a request; NULL: none, and that was answered. */
@@ -137,8 +139,8 @@ struct admin_api *admin_api_create(uv_loop_t *loop, struct api_context *context)
     if (api == NULL)
         return NULL;
     api->context = context;
-    api->server =
-        http_server_create(loop, &(struct http_handlers){.on_request = on_request, .data = api}, NULL);
+    api->server = http_server_create(loop, &(struct http_handlers){.on_request = on_request, .data = api},
+                                     &(struct http_limits){.body_bytes_max = ADMIN_API_BODY_BYTES_MAX});
     if (api->server == NULL) {
         free(api);
         return NULL;

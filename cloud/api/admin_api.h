@@ -4,8 +4,13 @@
 #define FARMGATE_CLOUD_API_ADMIN_API_H
 
 #include "cloud/api/api.h"
+#include "common/offline.h"
 
 #define ADMIN_WHO_SOCKET "socket" /* who asks on the socket, in the audit log */
+
+#define ADMIN_API_BODY_BYTES_MAX                                              \
+    OFFLINE_REQUEST_BYTES_MAX /* on the socket; the largest are request files \
+                               */
 
 struct admin_api;
 

@@ -17,6 +17,9 @@
 
 static void destroy(struct admin_call *call)
 {
+    if (call->finish != NULL)
+        call->finish(call);
+    free(call->file);
     json_writer_destroy(call->answer);
     free(call);
 }
@@ -97,6 +100,39 @@ static void answer_refusal(const struct admin_call *call)
     free(body);
 }
 
+static void answer_other_refusal(const struct admin_call *call)
+{
+    const struct admin_refusal *refusal = &call->refusal;
+    char detail[DETAIL_BYTES];
+    if (refusal->moves_left >= 0)
+        (void)snprintf(detail, sizeof detail, "%s (moves left: %d)", refusal->text, refusal->moves_left);
+    else
+        (void)snprintf(detail, sizeof detail, "%s", refusal->text);
+    http_problem(call->exchange, refusal->status, refusal->code, detail,
+                 refusal->field[0] != '\0' ? refusal->field : NULL);
+}
+
+static void answer_file(const struct admin_call *call)
+{
+    http_respond(call->exchange, &(struct http_reply){.status = call->status,
+                                                      .content_type = "text/plain; charset=utf-8",
+                                                      .body = call->file,
+                                                      .body_bytes = strlen(call->file),
+                                                      .extra_headers = "Cache-Control: no-store\r\n"});
+}
+
+static void answer_success(struct admin_call *call)
+{
+    if (call->note[0] != '\0')
+        log_line(&call->context->log, 5, "%s (by %s)", call->note, call->who);
+    if (call->file != NULL) {
+        answer_file(call);
+        return;
+    }
+    api_answer_json(call->exchange, call->status, json_writer_take(call->answer));
+    call->answer = NULL;
+}
+
 static void finish(struct store_job *job, int error, const char *detail)
 {
     struct admin_call *call = (struct admin_call *)job;
@@ -104,11 +140,10 @@ static void finish(struct store_job *job, int error, const char *detail)
         api_store_failed(call->context, call->exchange, error, detail);
     } else if (call->verdict != LEDGER_GRANTED) {
         answer_refusal(call);
+    } else if (call->refusal.status != 0) {
+        answer_other_refusal(call);
     } else {
-        if (call->note[0] != '\0')
-            log_line(&call->context->log, 5, "%s (by %s)", call->note, call->who);
-        api_answer_json(call->exchange, call->status, json_writer_take(call->answer));
-        call->answer = NULL;
+        answer_success(call);
     }
     destroy(call);
 }

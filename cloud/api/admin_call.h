@@ -31,19 +31,29 @@ struct admin_numbers {
     char farm_id[LEDGER_ID_BYTES_MAX + 1];
 };
 
+/* A refusal that is none of the ledger's verdicts. */
+struct admin_refusal {
+    int status;                      /* 0: none */
+    const char *code, *text, *field; /* static; field "": none */
+    int moves_left;                  /* of a key; -1: not told */
+};
+
 struct admin_call {
     struct store_job job; /* first: the store hands it back */
     const struct admin_action *action;
     const struct api_context *context;
     struct http_exchange *exchange;
     char who[AUDIT_WHO_BYTES_MAX + 1];
-    char name[API_NAME_BYTES_MAX + 1]; /* that the path holds */
-    struct audit_author author;        /* who, and since run() when */
+    char name[API_NAME_BYTES_MAX + 1];       /* that the path holds */
+    struct audit_author author;              /* who, and since run() when */
+    void (*finish)(struct admin_call *call); /* frees what read() made; NULL: nothing */
     /* what run() makes of it */
     enum ledger_verdict verdict;
     struct admin_numbers numbers;
+    struct admin_refusal refusal;
     int status; /* of success; 200 unless it says otherwise */
     struct json_writer *answer;
+    char *file;                  /* a text that is answered instead, freed here; NULL: none */
     char note[ADMIN_NOTE_BYTES]; /* for the log, once it is done; "": none */
 };
 

@@ -13,6 +13,7 @@
 struct api_context {
     struct store *store;
     struct authority authority;
+    int64_t offline_refresh_ms; /* as authority.refresh_ms, of what is answered by file */
     struct log log;
     struct tokens tokens; /* of the administrators on TCP */
     bool stopping;        /* new calls are answered 503 */

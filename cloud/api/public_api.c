@@ -157,11 +157,6 @@ static void finish_activation(struct store_job *job, int error, const char *deta
     free(call);
 }
 
-static bool id_is_good(const char *id)
-{
-    return id[strspn(id, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._:-")] == '\0';
-}
-
 /* False: answered. */
 static bool read_activation(struct http_exchange *exchange, const struct http_request *request,
                             struct activation_request *ret)
@@ -172,7 +167,7 @@ static bool read_activation(struct http_exchange *exchange, const struct http_re
         http_problem(exchange, 400, "invalid", detail.text, field[0] != '\0' ? field : NULL);
         return false;
     }
-    if (!id_is_good(ret->installation_id)) {
+    if (!authority_takes_id(ret->installation_id)) {
         http_problem(exchange, 400, "invalid", "installation_id: letters, digits and . _ : - only",
                      "installation_id");
         return false;

@@ -16,6 +16,7 @@ import sys
 import termios
 import time
 
+import offline_files
 from harness import Authority, Place, Tap, request, wait_until
 
 BUILD = os.path.abspath(sys.argv[1])
@@ -532,8 +533,126 @@ def doors():
             tap.equal(spoken(where, "GET", "/healthz").status, 200, "health")
             tap.equal(spoken(where, "GET", "/v1/version").json()["program"], "farmgate-cloud", "version")
         tap.equal(cloud.ask("HEAD", "subscriptions").body, b"", "HEAD has no body")
-        big = cloud.ask("POST", "subscriptions", "x" * (1024 * 1024 + 1))
+        big = cloud.ask("POST", "subscriptions", "x" * (4 * 1024 * 1024 + 1))
         refused(big, 413, "body_too_large", None, "too much is too much")
+
+
+class Closed:
+    """Farms of a closed network at the authority: what becomes of their files."""
+
+    def __init__(self, cloud):
+        self.cloud = cloud
+
+    def hand_in(self, text, query=""):
+        return self.cloud.ask("POST", "offline" + query, text.encode(), headers={"Content-Type": "text/plain"})
+
+    def activate(self, installation, key=None, move=False, query=""):
+        return self.hand_in(offline_files.activation(installation, key, move), query)
+
+    def farm(self, installation, key=None, **rest):
+        return offline_files.read(self.activate(installation, key, **rest).body)
+
+
+def closed_networks():
+    with Place() as place:
+        cloud = Cloud(place, BUILD, settings="trial: { per_day = 1; };").start()
+        closed = Closed(cloud)
+        key = cloud.buy(10, "1y", renews=False)["primary_key"]
+        answer = closed.activate("inst-a", key)
+        tap.equal((answer.status, answer.headers["content-type"]), (200, "text/plain; charset=utf-8"), "a file is answered by a file")
+        first = offline_files.read(answer.body)
+        tap.equal((first["installation-id"], "farm-token" in first, "sent-through" in first), ("inst-a", True, False),
+                  "which activates the farm")
+        days = (offline_files.seconds(first["refresh-by"]) - time.time()) / DAY
+        tap.ok(399.9 < days <= 400, "for 400 days", first)
+        farm = first["farm-id"]
+        tap.equal(closed.farm("inst-a", key)["farm-id"], farm, "the same again is the same farm")
+        first = closed.farm("inst-a", key, query="?days=7")
+        tap.ok(6.9 < (offline_files.seconds(first["refresh-by"]) - time.time()) / DAY <= 7, "or for as long as is asked for", first)
+        listed = cloud.made("GET", "farms/" + farm)
+        tap.equal((listed["status"], listed["name"], listed["key"]), ("active", "Closed", key), "it is listed like any other")
+        tap.equal([(line["who"], line["what"]) for line in cloud.audit(farm)],
+                  [("farm " + farm, "farm.activate")] + 3 * [("socket", "farm.exchange")], "and each file has its line")
+
+        windows = [(n, int(time.time()) // WINDOW * WINDOW - (1000 - n) * WINDOW, n % 9) for n in range(1, 1001)]
+        text = offline_files.report("inst-a", farm, first["farm-token"], windows)
+        reported = offline_files.read(closed.hand_in(text).body)
+        tap.equal((reported["sent-through"], reported["accepted-through"], "farm-token" in reported), ("1000", "1000", False),
+                  "a thousand windows go at once")
+        for _ in range(2):
+            shown = cloud.made("GET", "farms/" + farm)
+            tap.equal((shown["windows_counted"], shown["windows_missing"], shown["peak_users"], len(shown["windows"])),
+                      (1000, 0, 8, 216), "they are counted, once")
+            closed.hand_in(text)
+        tap.equal(cloud.audit(farm)[-1]["after"]["windows"], 1000, "the audit log says how many came")
+        bad_files(cloud, closed, key, farm, first["farm-token"])
+        command(place, cloud, text)
+
+
+def bad_files(cloud, closed, key, farm, token):
+    good = offline_files.activation("inst-a", key)
+    for text, code, name in (("", "not_an_offline_file", "nothing"), ("x", "not_an_offline_file", "something else"),
+                             (good.replace("request-1", "answer-1"), "wrong_offline_file", "an answer"),
+                             (good.replace("request-1", "request-2"), "newer_offline_file", "a newer one"),
+                             (good[:-40], "truncated_file", "half of one"), (good.replace("Closed", "Open"), "damaged_file", "another"),
+                             (offline_files.sealed("request", ["trial"]), "invalid_file", "an empty one")):
+        refused(closed.hand_in(text), 400, code, None, "a request that is " + name)
+    refused(closed.activate("inst-a", key[:-1] + ("0" if key[-1] != "0" else "1")), 400, "invalid_key", "license-key", "a typing error")
+    for days in ("0", "401", "x", "-1"):
+        refused(closed.activate("inst-a", key, query="?days=" + days), 400, "invalid", "days", "%s days" % days)
+    refused(closed.activate("inst a", key), 400, "invalid_file", "installation-id", "an id with a blank")
+    refused(closed.hand_in(offline_files.report("inst-a", farm, "guessed", [])), 403, "not_proved", "proof", "a report of a stranger's")
+    refused(closed.hand_in(offline_files.report("inst-a", "f-none", token, [])), 403, "not_proved", "proof", "of no farm's")
+    with Place() as elsewhere:
+        stranger = Authority(elsewhere, BUILD).start().new_key(1)
+    refused(closed.activate("inst-b", stranger), 404, "unknown_key", None, "another authority's key")
+    problem = refused(closed.activate("inst-b", key), 409, "key_in_use", None, "a key in use")
+    tap.ok("moves left: 3" in problem["detail"], "with the moves that are left", problem)
+    for installation in ("inst-b", "inst-a", "inst-b"):
+        closed.activate(installation, key, move=True)
+    refused(closed.activate("inst-a", key, move=True), 409, "moves_exhausted", None, "a fourth move")
+    tap.equal(closed.activate("inst-t").status, 200, "a trial")
+    refused(closed.activate("inst-u"), 429, "trial_cap", None, "another on the same day")
+    sub = cloud.made("POST", "subscriptions/1/keys", {"quota": 1})["key"]
+    cloud.ask("DELETE", "keys/" + sub)
+    refused(closed.activate("inst-s", sub), 410, "key_deleted", None, "a deleted key")
+    cloud.stop()
+    with contextlib.closing(sqlite3.connect(os.path.join(cloud.state, "ledger.db"))) as ledger, ledger:
+        ledger.execute("UPDATE subscription SET activated_ms = activated_ms - ?1, expires_ms = expires_ms - ?1", (500 * DAY * 1000,))
+        ledger.execute("UPDATE farm SET trial_ends_ms = 1 WHERE licence_id IS NULL OR licence_id = 0")
+        ledger.execute("UPDATE farm SET deactivated_ms = 1 WHERE id = ?", (farm,))
+    cloud.start()
+    refused(closed.activate("inst-b", key), 403, "expired", None, "a term that is over")
+    refused(closed.activate("inst-t"), 403, "trial_used", None, "a trial that is over")
+    refused(closed.hand_in(offline_files.report("inst-a", farm, token, [])), 404, "unknown_farm", "farm-id", "a farm of long ago")
+    second = cloud.buy(1)
+    cloud.made("POST", "subscriptions/%d/orders" % second["id"], {"kind": "cancel"})
+    refused(closed.activate("inst-c", second["primary_key"]), 403, "subscription_cancelled", None, "a cancelled subscription")
+
+
+def command(place, cloud, report):
+    key = cloud.buy(3, "1y")["primary_key"]
+    path, out = place.write("request.txt", offline_files.activation("inst-z", key)), place.join("answer.txt")
+    for words in (["-o", out], ["--output", out]):
+        done = cloud.run("activate-offline", path, "--days", "30", *words)
+        with open(out, encoding="utf-8") as file:
+            answer = offline_files.read(file.read())
+        tap.ok(done.returncode == 0 and done.stdout == "" and answer["farm-id"] in done.stderr and answer["refresh-by"] in done.stderr,
+               "activate-offline writes the answer, and says what it is", done)
+        tap.equal(os.stat(out).st_mode & 0o777, 0o600, "which is nobody else's")
+    done = cloud.run("activate-offline", path)
+    tap.equal((done.returncode, offline_files.read(done.stdout)["installation-id"]), (0, "inst-z"), "or to standard output")
+    path = place.write("request.txt", offline_files.report("inst-z", answer["farm-id"], answer["farm-token"],
+                                                           [(1, int(time.time()) - 2 * WINDOW, 2), (2, int(time.time()) + 2 * DAY, 2)]))
+    done = cloud.run("activate-offline", path, "-o", out)
+    tap.ok("windows up to 1 taken in, 1 refused" in done.stderr, "it tells what became of the windows", done)
+    for name, text, code in (("an old farm's", report, 1), ("a torn one", report[:200], 65)):
+        done = cloud.run("activate-offline", place.write("request.txt", text), "-o", out)
+        tap.ok(done.returncode == code and done.stderr.startswith("farmgate-cloud: "), "%s is refused in words" % name, done)
+    done = cloud.run("activate-offline", place.join("nothing"))
+    tap.ok(done.returncode == 65 and "nothing" in done.stderr, "a file that is not there", done)
+    path = place.write("request.txt", offline_files.activation("inst-z", key))
+    tap.equal(cloud.run("activate-offline", path, "-o", place.join("no", "where")).returncode, 1, "a place that is not there")
 
 
 def refused_with(answer, status):
@@ -728,6 +847,8 @@ def manual():
         cloud.report(farm, [1])
         script = "farmgate-cloud() { %s \"$@\" --socket %s; }\nsystemctl() { :; }\n" % (cloud.binary, cloud.socket)
         for block in blocks:
+            with open(place.join("request.txt"), "w", encoding="utf-8") as file:
+                file.write(offline_files.activation("inst-o"))
             block = block.replace("\\e", "\\").replace("f-73061ef12788b13dddf3cbf7", farm["farm_id"])
             block = block.replace("farmgate-cloud token make", cloud.binary + " token make")  # asks nobody, takes no socket
             done = subprocess.run(["bash", "-e", "-o", "pipefail", "-c", script + block], capture_output=True, text=True,
@@ -763,7 +884,7 @@ def described():
 
 
 if __name__ == "__main__":
-    for story in (subscriptions, expired, keys, bad_input, farms, paging, tokens, doors, commands, chart, manual, described):
+    for story in (subscriptions, expired, keys, bad_input, farms, paging, tokens, doors, commands, chart, closed_networks, manual, described):
         try:
             story()
         except Exception as error:  # pylint: disable=broad-except

@@ -96,6 +96,7 @@ static void test_defaults(void **state)
     assert_string_equal(settings.admin_socket, "/run/farmgate-cloud/admin.sock");
     assert_string_equal(settings.state_directory, "/var/lib/farmgate-cloud");
     assert_int_equal(settings.refresh_ms, INT64_C(30) * 86400000);
+    assert_int_equal(settings.offline_refresh_ms, INT64_C(400) * 86400000);
     assert_int_equal(settings.trusted_proxy_count, 0);
 }
 
@@ -124,6 +125,8 @@ static void test_what_is_wrong_is_named(void **state)
         {"trusted_proxies = (\"10.0.0.0/33\");", "10.0.0.0/33"},
         {"activations: { per_minute = 0; };", "activations.per_minute"},
         {"entitlement: { refresh = \"1s\"; };", "entitlement.refresh"},
+        {"entitlement: { offline_refresh = \"401d\"; };", "entitlement.offline_refresh"},
+        {"entitlement: { offline_refresh = \"23h\"; };", "entitlement.offline_refresh"},
         {"listne = \"127.0.0.1:1\";", "listen"},
         {"log: { severity = \"loud\"; };", "log.severity"},
     };

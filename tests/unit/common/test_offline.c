@@ -173,6 +173,7 @@ static struct offline_answer *answer_of(bool activation)
     memset(answer->entitlement, 'e', 700);
     answer->request_made_ms = T0;
     answer->made_ms = T0 + 5;
+    answer->refresh_by_ms = T0 + 400 * INT64_C(86400000);
     if (activation) {
         strcpy(answer->farm_token, TOKEN);
         return answer;
@@ -195,6 +196,7 @@ static void same_answer(const struct offline_answer *back, const struct offline_
     assert_int_equal(back->request_made_ms, answer->request_made_ms);
     assert_int_equal(back->request_serial, answer->request_serial);
     assert_int_equal(back->made_ms, answer->made_ms);
+    assert_int_equal(back->refresh_by_ms, answer->refresh_by_ms);
     assert_int_equal(back->sent_through, answer->sent_through);
     assert_int_equal(back->accepted_through, answer->accepted_through);
     assert_int_equal(back->key_count, answer->key_count);
@@ -517,6 +519,7 @@ static void an_answer_says_what_it_must(void **state)
         {"signature s\n", "made: missing"},
         {ANSWER "key a\nkey b\nkey c\nkey d\nkey e\nsignature s\n", "key: not what"},
         {ANSWER "request-serial -1\nsignature s\n", "request-serial: not what"},
+        {ANSWER "refresh-by never\nsignature s\n", "refresh-by: not what"},
         {ANSWER "sent-through 0\nsignature s\n", "sent-through: not what"},
         {ANSWER "accepted-through x\nsignature s\n", "accepted-through: not what"},
         {ANSWER "refused 2-1 a\nsignature s\n", "refused: not what"},

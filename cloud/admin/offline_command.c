@@ -1,0 +1,86 @@
+#include "cloud/admin/client.h"
+#include "cloud/admin/commands.h"
+#include "common/file.h"
+#include "common/offline.h"
+#include "common/rfc3339.h"
+
+#include <inttypes.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define FILE_MODE 0600 /* it may hold a farm's token */
+
+static int64_t count_refused(const struct offline_answer *answer)
+{
+    int64_t count = 0;
+    for (size_t i = 0; i < answer->refused_count; i++)
+        count += answer->refused[i].last - answer->refused[i].first + 1;
+    return count;
+}
+
+/* For the administrator, beside the file: on stderr, for the file may go to stdout. */
+static void tell_answer(const char *text, size_t bytes)
+{
+    struct offline_answer *answer = malloc(sizeof *answer);
+    char until[RFC3339_BYTES];
+    if (answer == NULL || offline_answer_decode(text, bytes, answer, NULL) != OFFLINE_GOOD) {
+        free(answer);
+        return; /* it is the daemon's own */
+    }
+    (void)fprintf(stderr, "farm %s %s; the next files are to be exchanged before %s\n", answer->farm_id,
+                  answer->farm_token[0] != '\0' ? "is activated" : "has reported",
+                  rfc3339_format(answer->refresh_by_ms, until));
+    if (answer->sent_through > 0)
+        (void)fprintf(stderr, "windows up to %" PRId64 " taken in, %" PRId64 " refused\n",
+                      answer->accepted_through, count_refused(answer));
+    offline_answer_finish(answer);
+    free(answer);
+}
+
+static int put_answer(const struct admin_options *options, const char *text, size_t bytes)
+{
+    struct error_detail detail = {""};
+    int error = 0;
+    if (options->output != NULL)
+        error = file_replace(options->output, text, bytes, FILE_MODE, true, &detail);
+    else if (fwrite(text, 1, bytes, stdout) != bytes || fflush(stdout) != 0)
+        error = ERROR_IO;
+    if (error == 0)
+        return ADMIN_OK;
+    (void)fprintf(stderr, "farmgate-cloud: the answer cannot be written: %s; run the command again\n",
+                  detail.text[0] != '\0' ? detail.text : error_text(error));
+    return ADMIN_FAILED;
+}
+
+static int read_request(const char *path, char **ret_text, size_t *ret_bytes)
+{
+    struct error_detail detail = {""};
+    if (file_read(path, OFFLINE_REQUEST_BYTES_MAX, ret_text, ret_bytes, &detail) == 0)
+        return ADMIN_OK;
+    (void)fprintf(stderr, "farmgate-cloud: %s\n", detail.text);
+    return ADMIN_DATA;
+}
+
+int command_activate_offline(const struct admin_options *options)
+{
+    char target[CLIENT_TARGET_BYTES] = "/v1/admin/offline", *request;
+    struct local_client_answer answer;
+    size_t bytes;
+    if (options->days >= 0)
+        (void)snprintf(target, sizeof target, "/v1/admin/offline?days=%" PRId64, options->days);
+    int code = read_request(options->arguments[0], &request, &bytes);
+    if (code != ADMIN_OK)
+        return code;
+    code = client_send_text(options->socket_path, target, request, bytes, &answer);
+    sodium_memzero(request, bytes);
+    free(request);
+    if (code != ADMIN_OK)
+        return code;
+    code = put_answer(options, answer.body, answer.body_bytes);
+    if (code == ADMIN_OK)
+        tell_answer(answer.body, answer.body_bytes);
+    local_client_answer_finish(&answer);
+    return code;
+}
