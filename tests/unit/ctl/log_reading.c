@@ -9,7 +9,7 @@
 static struct repairs repairs;
 static uint64_t understood;
 
-static int write_event(void *data, const struct sizing_event *event)
+int write_event(void *data, const struct sizing_event *event)
 {
     FILE *file = data;
     static const char *const types[] = {"connect", "disconnect", "logoff", "host_end"};
@@ -20,7 +20,9 @@ static int write_event(void *data, const struct sizing_event *event)
     if (event->type != SIZING_HOST_END)
         fprintf(file, " %s", event->session);
     if (event->type == SIZING_CONNECT) {
-        fprintf(file, " %s %s", event->user, connection_route_name(event->route));
+        static const char *const administrators[] = {" no-admin", " admin", ""};
+        fprintf(file, " %s %s%s", event->user, connection_route_name(event->route),
+                administrators[event->administrator]);
         assert_true(connection_text_valid(event->user, CONNECTION_USER_BYTES_MAX));
         assert_true(connection_text_valid(event->session, CONNECTION_ID_BYTES_MAX));
     }
@@ -28,7 +30,7 @@ static int write_event(void *data, const struct sizing_event *event)
     return 0;
 }
 
-static void write_repairs(FILE *file)
+void write_repairs(const struct repairs *told, FILE *file)
 {
 #define REPAIR(name, words) #name,
     static const char *const names[] = {
@@ -36,8 +38,8 @@ static void write_repairs(FILE *file)
     };
 #undef REPAIR
     for (int i = 0; i < REPAIR_MAX; i++)
-        if (repairs.of[i].count > 0)
-            fprintf(file, "! %s %" PRIu64 "\n", names[i], repairs.of[i].count);
+        if (told->of[i].count > 0)
+            fprintf(file, "! %s %" PRIu64 "\n", names[i], told->of[i].count);
 }
 
 static char *read_files(const struct reader_format *format, const struct reader_settings *settings,
@@ -70,7 +72,7 @@ static char *read_files(const struct reader_format *format, const struct reader_
     assert_int_equal(format->end(reader), 0);
     understood = format->understood(reader);
     format->destroy(reader);
-    write_repairs(file);
+    write_repairs(&repairs, file);
     (void)fclose(file);
     return text;
 }

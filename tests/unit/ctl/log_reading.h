@@ -1,6 +1,6 @@
 /* log_reading.h - what a reader makes of a log, as text: a line an event, "1000 connect HOST SESSION USER
- * ROUTE", "1000.250 logoff HOST SESSION", "1000 disconnect HOST SESSION", "1000 host_end HOST", and then one
- * a kind of repair: "! LINE_REUSED 2". Times are Unix seconds. */
+ * ROUTE[ admin| no-admin]", "1000.250 logoff HOST SESSION", "1000 disconnect HOST SESSION", "1000 host_end
+ * HOST", and then one a kind of repair: "! LINE_REUSED 2". Times are Unix seconds. */
 #ifndef FARMGATE_TESTS_LOG_READING_H
 #define FARMGATE_TESTS_LOG_READING_H
 
@@ -21,6 +21,10 @@ void expect_text(const struct reader_format *format, const struct reader_setting
                  const char *expected);
 /* A file of the tests' data. */
 void expect_data(const struct reader_format *format, const char *name, const char *expected);
+
+/* For what is no reader: a sink's take, whose data is the FILE, and the repairs behind it. */
+int write_event(void *data, const struct sizing_event *event);
+void write_repairs(const struct repairs *repairs, FILE *file);
 
 /* Where the first repair of a kind was, and how many records were understood, of what was read last. */
 const char *first_place(enum repair repair);
