@@ -305,8 +305,8 @@ static int on_headers_complete(llhttp_t *parser)
 {
     struct http_connection *connection = parser->data;
     connection->phase = HTTP_PHASE_BODY;
-    connection->body_moved = true;
-    parser->upgrade = 0; /* never done: what follows is HTTP/1 */
+    connection->body_moved = connection->server->limits.pace_bytes; /* its time begins */
+    parser->upgrade = 0;                                            /* never done: what follows is HTTP/1 */
     return has_body(parser) ? HPE_PAUSED : 0;
 }
 
@@ -318,7 +318,7 @@ static int on_body(llhttp_t *parser, const char *at, size_t bytes)
     struct http_exchange *exchange = connection->exchange;
     if (connection->phase != HTTP_PHASE_BODY)
         return -1;
-    connection->body_moved = true;
+    connection->body_moved += bytes;
     if (exchange && exchange->lines && !exchange->lines_dropped)
         return take_lines(connection, at, bytes);
     if (exchange && !exchange->lines) {
@@ -583,8 +583,9 @@ static void set_deadline_of_phase(struct http_connection *connection)
     if (connection->phase == HTTP_PHASE_HEAD && !connection->head_timed) {
         connection->head_timed = true;
         http_connection_deadline(connection, connection->server->limits.request_ms);
-    } else if (connection->phase == HTTP_PHASE_BODY && connection->body_moved) {
-        connection->body_moved = false;
+    } else if (connection->phase == HTTP_PHASE_BODY &&
+               connection->body_moved >= connection->server->limits.pace_bytes) {
+        connection->body_moved = 0;
         http_connection_deadline(connection, connection->server->limits.idle_ms);
     } else if (connection->phase == HTTP_PHASE_HANDLER || connection->phase == HTTP_PHASE_STREAM) {
         http_connection_deadline(connection, HTTP_NEVER);
@@ -722,7 +723,7 @@ void http_lines_resume(struct http_exchange *exchange)
 void http_connection_expire(struct http_connection *connection)
 {
     size_t unsent = http_connection_unsent(connection);
-    if (unsent > 0 && unsent < connection->unsent_at_deadline)
+    if (unsent > 0 && unsent + connection->server->limits.pace_bytes <= connection->unsent_at_deadline)
         http_connection_deadline(connection, connection->server->limits.idle_ms);
     else if (unsent > 0)
         http_connection_close(connection);

@@ -97,7 +97,6 @@ struct http_connection {
     bool input_unread; /* bytes of the client may remain unread at the last answer */
     bool shut;         /* uv_shutdown was called */
     bool head_timed;   /* the deadline is this request head's */
-    bool body_moved;   /* body bytes came since the deadline was set */
     bool body_paused;  /* the handler has asked for no more lines yet */
     bool complete;     /* the parser has seen the request's end */
     int refusal;       /* status the parser's callbacks want, 0 none */
@@ -108,6 +107,7 @@ struct http_connection {
     uint64_t deadline_ms;      /* loop time; HTTP_NEVER */
     size_t unsent_at_deadline; /* what was unsent when the deadline was set: less by then is progress */
     size_t head_bytes;         /* of this request's head so far */
+    size_t body_moved;         /* body bytes that came since the deadline was set */
     size_t body_left;          /* of a dropped body that is still read to keep the connection */
     char *pending;             /* input that waits for the answer before it */
     size_t pending_bytes;

@@ -349,6 +349,8 @@ static struct http_limits limits_with_defaults(const struct http_limits *limits)
         all.clients_max = HTTP_CLIENTS_MAX;
     if (!all.idle_ms)
         all.idle_ms = HTTP_IDLE_MS;
+    if (!all.pace_bytes)
+        all.pace_bytes = HTTP_PACE_BYTES;
     if (!all.request_ms)
         all.request_ms = HTTP_REQUEST_MS;
     return all;

@@ -18,6 +18,7 @@
 #define HTTP_CLIENTS_MAX      256   /* all listeners of a server together; past it the newcomer gets 503 */
 #define HTTP_IDLE_MS          60000 /* without a byte on a kept-alive connection or in a stalled answer */
 #define HTTP_REQUEST_MS       10000 /* from a request's first byte to its header's end; a stalled body: idle */
+#define HTTP_PACE_BYTES       1     /* that a body, or an answer, has to move on in idle_ms to be no stall */
 #define HTTP_STREAM_BYTES_MAX \
     (256 * 1024) /* unsent bytes of a streamed answer; past it the client is dropped */
 
@@ -26,6 +27,7 @@ struct http_exchange;
 
 struct http_limits { /* 0: the default above */
     size_t header_bytes_max, body_bytes_max, line_bytes_max, stream_bytes_max;
+    size_t pace_bytes;
     unsigned clients_max;
     unsigned idle_ms, request_ms;
 };

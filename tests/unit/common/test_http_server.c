@@ -722,6 +722,35 @@ static void slow_reader_is_not_dropped(void **state)
     stop(fixture);
 }
 
+/* Moving is not enough where a pace is asked for: a byte now and then would hold a connection for ever. */
+static void trickles_are_stalls(void **state)
+{
+    (void)state;
+    struct http_limits quick = {.idle_ms = 150, .pace_bytes = 64};
+    struct fixture *fixture = start(&quick);
+    int trickle = connect_client(fixture), steady = connect_client(fixture), reader = connect_client(fixture);
+    char piece[41], room[256];
+    memset(piece, 'x', sizeof piece - 1);
+    piece[sizeof piece - 1] = '\0';
+    send_text(fixture, trickle, "POST / HTTP/1.1\r\n" HOST "Content-Length: 4000\r\n\r\n");
+    send_text(fixture, steady, "POST / HTTP/1.1\r\n" HOST "Content-Length: 400\r\n\r\n");
+    send_text(fixture, reader, "GET /huge HTTP/1.1\r\n" HOST "\r\n");
+    for (int i = 0; i < 10; i++) {
+        (void)send(trickle, "x", 1, MSG_NOSIGNAL);
+        send_text(fixture, steady, piece);
+        turns_ms(fixture, 40);
+        (void)recv(reader, room, 1, 0);
+    }
+    expect(fixture, steady, NULL, "HTTP/1.1 200 ");
+    expect(fixture, trickle, NULL, "HTTP/1.1 408 ");
+    (void)close(trickle);
+    (void)close(steady);
+    turns_ms(fixture, 300);
+    assert_int_equal(http_server_clients(fixture->server), 0);
+    (void)close(reader);
+    stop(fixture);
+}
+
 /* --- clients that leave --- */
 
 static void answer_to_one_who_left_is_dropped(void **state)
@@ -1173,6 +1202,7 @@ int main(void)
         cmocka_unit_test(head_has_the_length_and_no_body),
         cmocka_unit_test(unread_answers_hold_requests_back),
         cmocka_unit_test(stalled_reader_is_dropped),
+        cmocka_unit_test(trickles_are_stalls),
         cmocka_unit_test(slow_reader_is_not_dropped),
         cmocka_unit_test(answer_to_one_who_left_is_dropped),
         cmocka_unit_test(reset_in_the_middle_of_an_answer),
