@@ -17,9 +17,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 #define GRACE_MS        300 /* for answers in flight when stopping */
+#define FILES_BESIDE    64  /* descriptors for all but the farms' connections */
 #define KEY_NOTE        "public_key"
 #define KEY_NOTE_BYTES  96
 #define ADMIN_MODE      0600
@@ -30,6 +32,7 @@ struct serve {
     uv_loop_t loop;
     uv_signal_t terminate, interrupt, reload;
     struct api_context context;
+    struct backlog backlog;
     struct public_api *public_api;
     struct admin_api *admin_api;
     struct sweep sweep;
@@ -234,6 +237,19 @@ static void begin_log(struct serve *serve)
         log->format = LOG_FORMAT_JSON;
 }
 
+/* Every client is a descriptor, and a process may begin with fewer than it may have. */
+static void allow_files(const struct serve *serve)
+{
+    struct rlimit limit;
+    rlim_t wanted = (rlim_t)serve->settings->clients_max + HTTP_CLIENTS_MAX + FILES_BESIDE;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= wanted)
+        return;
+    limit.rlim_cur = wanted < limit.rlim_max ? wanted : limit.rlim_max;
+    if (setrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur < wanted)
+        log_line(&serve->context.log, 4, "clients_max is %lld, but only %llu files may be open",
+                 (long long)serve->settings->clients_max, (unsigned long long)limit.rlim_cur);
+}
+
 static int start(struct serve *serve, struct error_detail *ret_detail)
 {
     /* Nothing that is made here is for others to read. A peer that hangs up and a full disk are errors to be
@@ -241,6 +257,7 @@ static int start(struct serve *serve, struct error_detail *ret_detail)
     (void)umask(077);
     (void)signal(SIGPIPE, SIG_IGN);
     (void)signal(SIGXFSZ, SIG_IGN);
+    allow_files(serve);
 
     int error = uv_reserve_install();
     if (error == 0)
@@ -277,6 +294,7 @@ int serve_run(const struct settings *settings)
 {
     struct serve serve = {.settings = settings};
     struct error_detail detail = {""};
+    serve.context.backlog = &serve.backlog;
     serve.context.authority.trial_limit = (uint32_t)settings->trial_limit;
     serve.context.authority.trials_per_day = settings->trials_per_day;
     serve.context.authority.trials_per_day_and_source = settings->trials_per_day_and_source;

@@ -25,6 +25,8 @@ struct settings {
     size_t trusted_proxy_count;
     struct source_network trusted[SETTINGS_PROXIES_MAX]; /* the same, understood */
     int64_t activations_per_minute, activations_burst;
+    int64_t reports_per_minute, reports_burst;           /* of one token */
+    int64_t wrong_tokens_per_minute, wrong_tokens_burst; /* of one source */
     int64_t trial_limit, trials_per_day, trials_per_day_and_source;
     int64_t refresh_ms, offline_refresh_ms;
     int log_format;

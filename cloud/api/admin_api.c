@@ -107,19 +107,39 @@ static void answer_unauthorized(struct http_exchange *exchange)
                                                 .extra_headers = "WWW-Authenticate: Bearer\r\n"});
 }
 
-bool admin_api_take(struct api_context *context, struct http_exchange *exchange,
+static void answer_wrong(const struct api_context *context, struct visitors *visitors,
+                         const struct source_address *source, struct http_exchange *exchange, int64_t now_ms)
+{
+    char text[SOURCE_TEXT_BYTES];
+    struct throttle_key key = throttle_key_of_source(source);
+    visitors_wrong(visitors, &key, now_ms);
+    log_line(&context->log, 4, "a wrong administrator's token from %s", source_format(source, text));
+    answer_unauthorized(exchange);
+}
+
+bool admin_api_is_asked(const struct http_request *request)
+{
+    return is_admin_path(request->path);
+}
+
+void admin_api_take(struct api_context *context, struct visitors *visitors,
+                    const struct source_address *source, struct http_exchange *exchange,
                     const struct http_request *request)
 {
-    if (!is_admin_path(request->path) || context->stopping)
-        return false;
-    const struct token *token = tokens_find(&context->tokens, exchange);
-    if (token == NULL)
+    struct http_text header;
+    struct throttle_key key = throttle_key_of_source(source);
+    int64_t now_ms = api_now_ms(), wait_ms = visitors_guess_wait(visitors, &key, now_ms);
+    const struct token *token = wait_ms == 0 ? tokens_find(&context->tokens, exchange) : NULL;
+    if (!http_header(exchange, "authorization", &header))
         answer_unauthorized(exchange);
+    else if (wait_ms > 0)
+        api_answer_wait(exchange, 429, API_WRONG_TOKENS_CODE, API_WRONG_TOKENS_TEXT, wait_ms);
+    else if (token == NULL)
+        answer_wrong(context, visitors, source, exchange, now_ms);
     else if (token->scope != TOKENS_WRITE && !only_reads(request))
         http_problem(exchange, 403, "read_only", "this token may read only", NULL);
     else
         begin(context, token->name, exchange, request);
-    return true;
 }
 
 /* --- the socket ----------------------------------------------------------------------------------------- */

@@ -4,6 +4,7 @@
 #define FARMGATE_CLOUD_API_ADMIN_API_H
 
 #include "cloud/api/api.h"
+#include "cloud/api/visitors.h"
 #include "common/offline.h"
 
 #define ADMIN_WHO_SOCKET "socket" /* who asks on the socket, in the audit log */
@@ -20,8 +21,11 @@ int admin_api_listen(struct admin_api *api, int fd);
 /* As public_api_close. */
 void admin_api_close(struct admin_api *api, unsigned grace_ms, void (*closed)(void *data), void *data);
 
-/* A request on the farms' door: whether it is the administrator's, and has been answered or begun. */
-bool admin_api_take(struct api_context *context, struct http_exchange *exchange,
+/* A request on the farms' door: whether it is the administrator's; and answers or begins it, unless too many
+ * wrong tokens came from `source`. */
+bool admin_api_is_asked(const struct http_request *request);
+void admin_api_take(struct api_context *context, struct visitors *visitors,
+                    const struct source_address *source, struct http_exchange *exchange,
                     const struct http_request *request);
 
 #endif

@@ -4,9 +4,15 @@
 #include "common/json.h"
 #include "version.h"
 
+#include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+int64_t api_now_ms(void)
+{
+    return (int64_t)(uv_hrtime() / 1000000);
+}
 
 /* Whether the path is the route's, and what stands for its name. */
 static bool match(const struct api_path *route, const char *path, char ret_name[API_NAME_BYTES_MAX + 1])
@@ -134,12 +140,48 @@ void api_answer_no_path(struct http_exchange *exchange, const char *allowed)
         http_problem(exchange, 404, "not_found", "there is nothing at this path", NULL);
 }
 
+void api_answer_wait(struct http_exchange *exchange, int status, const char *code, const char *detail,
+                     int64_t wait_ms)
+{
+    char retry[48];
+    struct json_writer *writer = json_writer_create(false);
+    if (writer != NULL) {
+        json_open_object(writer, NULL);
+        json_text(writer, "type", "about:blank");
+        json_text(writer, "title", status == 429 ? "Too Many Requests" : "Service Unavailable");
+        json_integer(writer, "status", status);
+        json_text(writer, "code", code);
+        json_text(writer, "detail", detail);
+        json_close_object(writer);
+    }
+    char *body = json_writer_take(writer);
+    if (body == NULL) {
+        http_problem(exchange, status, code, detail, NULL);
+        return;
+    }
+    (void)snprintf(retry, sizeof retry, "Retry-After: %lld\r\n", (long long)(wait_ms + 999) / 1000);
+    http_respond(exchange, &(struct http_reply){.status = status,
+                                                .content_type = "application/problem+json",
+                                                .body = body,
+                                                .body_bytes = strlen(body),
+                                                .extra_headers = retry});
+    free(body);
+}
+
+/* To one who did nothing wrong: when to come back differs, that not all who hear it come at once again. */
+static void send_away(const struct api_context *context, struct http_exchange *exchange, const char *code,
+                      const char *detail)
+{
+    unsigned seconds = backlog_send_away(context->backlog, randombytes_random(), api_now_ms());
+    api_answer_wait(exchange, 503, code, detail, (int64_t)seconds * 1000);
+}
+
 void api_dispatch(struct api_context *context, const struct api_route *routes, size_t count, void *door,
                   struct http_exchange *exchange, const struct http_request *request)
 {
     char allowed[API_METHODS_BYTES_MAX] = "";
     if (context->stopping)
-        http_problem(exchange, 503, "stopping", "the authority is stopping; try again", NULL);
+        send_away(context, exchange, "stopping", "the authority is stopping; try again");
     else if (!try_routes(routes, count, door, exchange, request, allowed) &&
              !try_routes(shared_routes, sizeof shared_routes / sizeof shared_routes[0], context, exchange,
                          request, allowed))
@@ -150,7 +192,7 @@ bool api_submit(const struct api_context *context, struct store_job *job, struct
 {
     if (store_submit(context->store, job) == 0)
         return true;
-    http_problem(exchange, 503, "busy", "too many requests are waiting; try again", NULL);
+    send_away(context, exchange, "busy", "too many requests are waiting; try again");
     return false;
 }
 
@@ -159,8 +201,7 @@ void api_store_failed(const struct api_context *context, struct http_exchange *e
 {
     log_line(&context->log, 3, "the ledger cannot be used: %s%s%s", error_text(error),
              detail[0] != '\0' ? ": " : "", detail);
-    http_problem(exchange, 503, "store_unavailable", "the ledger cannot be used at the moment; try again",
-                 NULL);
+    send_away(context, exchange, "store_unavailable", "the ledger cannot be used at the moment; try again");
 }
 
 void api_answer_json(struct http_exchange *exchange, int status, char *json)

@@ -3,6 +3,7 @@
 #ifndef FARMGATE_CLOUD_API_API_H
 #define FARMGATE_CLOUD_API_API_H
 
+#include "cloud/api/backlog.h"
 #include "cloud/authority.h"
 #include "cloud/store/store.h"
 #include "common/http_server.h"
@@ -12,6 +13,7 @@
 /* Outlives both doors. */
 struct api_context {
     struct store *store;
+    struct backlog *backlog;
     struct authority authority;
     int64_t offline_refresh_ms; /* as authority.refresh_ms, of what is answered by file */
     struct log log;
@@ -22,6 +24,12 @@ struct api_context {
 #define API_NAME_BYTES_MAX    255
 #define API_METHODS_BYTES_MAX 64
 #define API_ADMIN_PREFIX      "/v1/admin/"
+
+#define API_WRONG_TOKENS_CODE "too_many_wrong_tokens"
+#define API_WRONG_TOKENS_TEXT "too many wrong tokens from this address; try again later"
+
+/* The clock of everything that waits: monotonic. */
+int64_t api_now_ms(void);
 
 /* A method on a path. */
 struct api_path {
@@ -52,10 +60,15 @@ struct api_route {
 void api_dispatch(struct api_context *context, const struct api_route *routes, size_t count, void *door,
                   struct http_exchange *exchange, const struct http_request *request);
 
-/* Hands the job to the store; too many waiting: answers 503 and returns false (done is not called then). */
+/* Hands the job to the store; too many waiting: answers 503 with Retry-After and returns false (done is not
+ * called then). */
 bool api_submit(const struct api_context *context, struct store_job *job, struct http_exchange *exchange);
 
-/* Answers a failed job: 503 store_unavailable, logged once. */
+/* Answers 429 or 503 with Retry-After. */
+void api_answer_wait(struct http_exchange *exchange, int status, const char *code, const char *detail,
+                     int64_t wait_ms);
+
+/* Answers a failed job: 503 store_unavailable with Retry-After, logged once. */
 void api_store_failed(const struct api_context *context, struct http_exchange *exchange, int error,
                       const char *detail);
 

@@ -1,7 +1,7 @@
 #include "cloud/api/public_api.h"
 
 #include "cloud/api/admin_api.h"
-#include "cloud/api/throttle.h"
+#include "cloud/api/visitors.h"
 #include "cloud/ledger/calendar.h"
 #include "cloud/wall_clock.h"
 #include "common/json.h"
@@ -12,11 +12,11 @@
 #include <string.h>
 
 struct public_api {
-    uv_loop_t *loop;
     struct api_context *context;
     const struct settings *settings;
     struct http_server *server;
-    struct throttle *throttle;
+    struct throttle *activations;
+    struct visitors *visitors;
     void (*closed)(void *data);
     void *closed_data;
 };
@@ -182,21 +182,6 @@ static bool read_activation(struct http_exchange *exchange, const struct http_re
     return true;
 }
 
-static void answer_wait(struct http_exchange *exchange, int64_t wait_ms)
-{
-    static const char body[] =
-        "{\"type\":\"about:blank\",\"title\":\"Too Many Requests\",\"status\":429,"
-        "\"code\":\"too_many_activations\",\"detail\":\"too many activations from this "
-        "address; try again later\"}";
-    char retry[48];
-    (void)snprintf(retry, sizeof retry, "Retry-After: %lld\r\n", (long long)(wait_ms + 999) / 1000);
-    http_respond(exchange, &(struct http_reply){.status = 429,
-                                                .content_type = "application/problem+json",
-                                                .body = body,
-                                                .body_bytes = sizeof body - 1,
-                                                .extra_headers = retry});
-}
-
 static void post_activation(void *door, struct http_exchange *exchange, const struct http_request *request,
                             const char *rest)
 {
@@ -204,9 +189,11 @@ static void post_activation(void *door, struct http_exchange *exchange, const st
     struct source_address source = find_source(api, exchange);
     (void)rest;
 
-    int64_t wait_ms = throttle_take(api->throttle, &source, (int64_t)uv_now(api->loop));
+    struct throttle_key key = throttle_key_of_source(&source);
+    int64_t wait_ms = throttle_take(api->activations, &key, api_now_ms());
     if (wait_ms > 0) {
-        answer_wait(exchange, wait_ms);
+        api_answer_wait(exchange, 429, "too_many_activations",
+                        "too many activations from this address; try again later", wait_ms);
         return;
     }
     struct activation_call *call = calloc(1, sizeof *call);
@@ -225,11 +212,42 @@ static void post_activation(void *door, struct http_exchange *exchange, const st
         free(call);
 }
 
+/* --- what farms ask with their tokens ------------------------------------------------------------------- */
+
+/* False: answered. */
+static bool enter(const struct public_api *api, struct http_exchange *exchange, const char *token,
+                  struct visitor *ret)
+{
+    struct source_address source = find_source(api, exchange);
+    struct visitor visitor = visitor_of(&source, token);
+    int64_t wait_ms = 0;
+    enum visitors_verdict verdict = visitors_enter(api->visitors, &visitor, api_now_ms(), &wait_ms);
+    if (verdict == VISITORS_TOO_MANY_WRONG)
+        api_answer_wait(exchange, 429, API_WRONG_TOKENS_CODE, API_WRONG_TOKENS_TEXT, wait_ms);
+    else if (verdict == VISITORS_TOO_MANY_CALLS)
+        api_answer_wait(exchange, 429, "too_many_reports", "too many reports of this farm; try again later",
+                        wait_ms);
+    *ret = visitor;
+    return verdict == VISITORS_WELCOME;
+}
+
+/* What the ledger knew of the visitor's token. */
+static void remember(const struct public_api *api, const struct visitor *visitor,
+                     enum authority_access access)
+{
+    if (access == AUTHORITY_KNOWN)
+        visitors_right(api->visitors, visitor, api_now_ms());
+    else if (access == AUTHORITY_STRANGER)
+        visitors_wrong(api->visitors, &visitor->source, api_now_ms());
+}
+
 /* --- the key handed back -------------------------------------------------------------------------------- */
 
 struct release_call {
     struct store_job job;
+    const struct public_api *api;
     const struct api_context *context;
+    struct visitor visitor;
     struct http_exchange *exchange;
     char farm_id[LEDGER_ID_BYTES_MAX + 1];
     char token[MESSAGE_TOKEN_BYTES_MAX + 1];
@@ -258,6 +276,8 @@ static char *release_answer_encode(const struct release_call *call)
 static void finish_release(struct store_job *job, int error, const char *detail)
 {
     struct release_call *call = (struct release_call *)job;
+    if (error == 0)
+        remember(call->api, &call->visitor, call->outcome.access);
     if (error != 0) {
         api_store_failed(call->context, call->exchange, error, detail);
     } else if (call->outcome.access != AUTHORITY_KNOWN) {
@@ -275,17 +295,22 @@ static void delete_activation(void *door, struct http_exchange *exchange, const 
 {
     struct public_api *api = door;
     char token[MESSAGE_TOKEN_BYTES_MAX + 1];
+    struct visitor visitor;
     (void)request;
     if (strlen(rest) > LEDGER_ID_BYTES_MAX || !find_token(exchange, token)) {
         answer_stranger(exchange, AUTHORITY_STRANGER);
         return;
     }
+    if (!enter(api, exchange, token, &visitor))
+        return;
     struct release_call *call = calloc(1, sizeof *call);
     if (call == NULL) {
         api_answer_json(exchange, 503, NULL);
         return;
     }
     call->job = (struct store_job){.run = run_release, .done = finish_release};
+    call->api = api;
+    call->visitor = visitor;
     call->context = api->context;
     call->exchange = exchange;
     memcpy(call->farm_id, rest, strlen(rest) + 1);
@@ -298,7 +323,9 @@ static void delete_activation(void *door, struct http_exchange *exchange, const 
 
 struct report_call {
     struct store_job job;
+    const struct public_api *api;
     const struct api_context *context;
+    struct visitor visitor;
     struct http_exchange *exchange;
     char token[MESSAGE_TOKEN_BYTES_MAX + 1];
     struct report_request request;
@@ -328,6 +355,8 @@ static void answer_report(const struct report_call *call)
 static void finish_report(struct store_job *job, int error, const char *detail)
 {
     struct report_call *call = (struct report_call *)job;
+    if (error == 0)
+        remember(call->api, &call->visitor, call->outcome.access);
     if (error != 0) {
         api_store_failed(call->context, call->exchange, error, detail);
     } else if (call->outcome.access != AUTHORITY_KNOWN) {
@@ -347,18 +376,23 @@ static void post_report(void *door, struct http_exchange *exchange, const struct
     struct public_api *api = door;
     struct error_detail detail = {""};
     char field[JSON_PATH_BYTES] = "", token[MESSAGE_TOKEN_BYTES_MAX + 1];
+    struct visitor visitor;
     (void)rest;
 
     if (!find_token(exchange, token)) {
         answer_stranger(exchange, AUTHORITY_STRANGER);
         return;
     }
+    if (!enter(api, exchange, token, &visitor))
+        return;
     struct report_call *call = calloc(1, sizeof *call);
     if (call == NULL) {
         api_answer_json(exchange, 503, NULL);
         return;
     }
     call->job = (struct store_job){.run = run_report, .done = finish_report};
+    call->api = api;
+    call->visitor = visitor;
     call->context = api->context;
     call->exchange = exchange;
     memcpy(call->token, token, sizeof token);
@@ -380,9 +414,26 @@ static void on_request(void *data, struct http_exchange *exchange, const struct 
         {{"POST", "/v1/reports", NULL}, post_report},
     };
     struct public_api *api = data;
-    if (admin_api_take(api->context, exchange, request))
+    if (admin_api_is_asked(request) && !api->context->stopping) {
+        struct source_address source = find_source(api, exchange);
+        admin_api_take(api->context, api->visitors, &source, exchange, request);
         return;
+    }
     api_dispatch(api->context, routes, sizeof routes / sizeof routes[0], api, exchange, request);
+}
+
+static bool make_throttles(struct public_api *api, const struct settings *settings)
+{
+    const struct visitors_limits limits = {.calls_per_minute = (unsigned)settings->reports_per_minute,
+                                           .calls_burst = (unsigned)settings->reports_burst,
+                                           .wrong_per_minute = (unsigned)settings->wrong_tokens_per_minute,
+                                           .wrong_burst = (unsigned)settings->wrong_tokens_burst};
+    uint64_t seed;
+    randombytes_buf(&seed, sizeof seed);
+    api->activations = throttle_create((unsigned)settings->activations_per_minute,
+                                       (unsigned)settings->activations_burst, THROTTLE_SOURCES_MAX, seed);
+    api->visitors = visitors_create(&limits, seed);
+    return api->activations != NULL && api->visitors != NULL;
 }
 
 struct public_api *public_api_create(uv_loop_t *loop, struct api_context *context,
@@ -391,17 +442,13 @@ struct public_api *public_api_create(uv_loop_t *loop, struct api_context *contex
     struct public_api *api = calloc(1, sizeof *api);
     if (api == NULL)
         return NULL;
-    uint64_t seed;
-    randombytes_buf(&seed, sizeof seed);
-    api->loop = loop;
     api->context = context;
     api->settings = settings;
-    api->throttle = throttle_create((unsigned)settings->activations_per_minute,
-                                    (unsigned)settings->activations_burst, seed);
     api->server = http_server_create(loop, &(struct http_handlers){.on_request = on_request, .data = api},
                                      &(struct http_limits){.body_bytes_max = PUBLIC_API_BODY_BYTES_MAX,
+                                                           .pace_bytes = PUBLIC_API_PACE_BYTES,
                                                            .clients_max = (unsigned)settings->clients_max});
-    if (api->throttle == NULL || api->server == NULL) {
+    if (api->server == NULL || !make_throttles(api, settings)) {
         public_api_close(api, 0, NULL, NULL);
         return NULL;
     }
@@ -418,7 +465,8 @@ static void on_server_closed(void *data)
     struct public_api *api = data;
     void (*closed)(void *data) = api->closed;
     void *closed_data = api->closed_data;
-    throttle_destroy(api->throttle);
+    visitors_destroy(api->visitors);
+    throttle_destroy(api->activations);
     free(api);
     if (closed != NULL)
         closed(closed_data);

@@ -6,6 +6,7 @@
 #include "cloud/settings.h"
 
 #define PUBLIC_API_BODY_BYTES_MAX (128 * 1024) /* a report of MESSAGE_WINDOWS_MAX windows is about 60 KiB */
+#define PUBLIC_API_PACE_BYTES     4096 /* of a body or an answer, in HTTP_IDLE_MS, unless it ends before */
 
 struct public_api;
 

@@ -1,10 +1,10 @@
 #include "cloud/api/throttle.h"
 
+#include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define ROW_BUCKETS 8
-#define ROWS        (THROTTLE_SOURCES_MAX / ROW_BUCKETS)
 
 /* A bucket is kept as the instant at which it will be full again: no arithmetic on turns, no rounding. */
 struct bucket {
@@ -15,17 +15,35 @@ struct bucket {
 struct throttle {
     int64_t turn_ms, burst_ms;
     uint64_t seed;
-    struct bucket buckets[ROWS][ROW_BUCKETS];
+    size_t rows;
+    struct bucket buckets[];
 };
 
-struct throttle *throttle_create(unsigned per_minute, unsigned burst, uint64_t seed)
+struct throttle_key throttle_key_of_source(const struct source_address *source)
 {
-    struct throttle *throttle = calloc(1, sizeof *throttle);
+    struct throttle_key key;
+    struct source_address whole = source_of(source);
+    memcpy(key.bytes, whole.bytes, sizeof key.bytes);
+    return key;
+}
+
+struct throttle_key throttle_key_of_token(const char *token)
+{
+    struct throttle_key key;
+    (void)crypto_generichash(key.bytes, sizeof key.bytes, (const unsigned char *)token, strlen(token), NULL,
+                             0);
+    return key;
+}
+
+struct throttle *throttle_create(unsigned per_minute, unsigned burst, size_t keys_max, uint64_t seed)
+{
+    struct throttle *throttle = calloc(1, sizeof *throttle + keys_max * sizeof throttle->buckets[0]);
     if (throttle == NULL)
         return NULL;
     throttle->turn_ms = 60000 / per_minute;
     throttle->burst_ms = throttle->turn_ms * burst;
     throttle->seed = seed;
+    throttle->rows = keys_max / ROW_BUCKETS;
     return throttle;
 }
 
@@ -42,19 +60,34 @@ static uint64_t mix(uint64_t value)
 }
 
 /* Never 0. */
-static uint64_t who_is(const struct throttle *throttle, const struct source_address *address)
+static uint64_t who_is(const struct throttle *throttle, const struct throttle_key *key)
 {
-    struct source_address source = source_of(address);
     uint64_t upper, lower;
-    memcpy(&upper, source.bytes, sizeof upper);
-    memcpy(&lower, source.bytes + 8, sizeof lower);
+    memcpy(&upper, key->bytes, sizeof upper);
+    memcpy(&lower, key->bytes + 8, sizeof lower);
     uint64_t who = mix(mix(upper ^ throttle->seed) ^ lower);
     return who != 0 ? who : 1;
 }
 
+static size_t row_of(const struct throttle *throttle, uint64_t who)
+{
+    return who % throttle->rows * ROW_BUCKETS;
+}
+
+static const struct bucket *look_up(const struct throttle *throttle, const struct throttle_key *key)
+{
+    uint64_t who = who_is(throttle, key);
+    const struct bucket *row = &throttle->buckets[row_of(throttle, who)];
+    for (int i = 0; i < ROW_BUCKETS; i++)
+        if (row[i].who == who)
+            return &row[i];
+    return NULL;
+}
+
+/* The key's bucket, which the least recent of its row makes room for. */
 static struct bucket *find_bucket(struct throttle *throttle, uint64_t who)
 {
-    struct bucket *row = throttle->buckets[who % ROWS], *oldest = row;
+    struct bucket *row = &throttle->buckets[row_of(throttle, who)], *oldest = row;
     for (int i = 0; i < ROW_BUCKETS; i++) {
         if (row[i].who == who)
             return &row[i];
@@ -65,12 +98,29 @@ static struct bucket *find_bucket(struct throttle *throttle, uint64_t who)
     return oldest;
 }
 
-int64_t throttle_take(struct throttle *throttle, const struct source_address *source, int64_t now_ms)
+static int64_t full_after(const struct throttle *throttle, int64_t full_ms, int64_t now_ms)
 {
-    struct bucket *bucket = find_bucket(throttle, who_is(throttle, source));
-    int64_t full_ms = (bucket->full_ms > now_ms ? bucket->full_ms : now_ms) + throttle->turn_ms;
+    return (full_ms > now_ms ? full_ms : now_ms) + throttle->turn_ms;
+}
+
+int64_t throttle_take(struct throttle *throttle, const struct throttle_key *key, int64_t now_ms)
+{
+    struct bucket *bucket = find_bucket(throttle, who_is(throttle, key));
+    int64_t full_ms = full_after(throttle, bucket->full_ms, now_ms);
     if (full_ms - now_ms > throttle->burst_ms)
         return full_ms - now_ms - throttle->burst_ms;
     bucket->full_ms = full_ms;
     return 0;
+}
+
+int64_t throttle_wait(const struct throttle *throttle, const struct throttle_key *key, int64_t now_ms)
+{
+    const struct bucket *bucket = look_up(throttle, key);
+    int64_t full_ms = full_after(throttle, bucket != NULL ? bucket->full_ms : 0, now_ms);
+    return full_ms - now_ms > throttle->burst_ms ? full_ms - now_ms - throttle->burst_ms : 0;
+}
+
+bool throttle_remembers(const struct throttle *throttle, const struct throttle_key *key)
+{
+    return look_up(throttle, key) != NULL;
 }

@@ -176,7 +176,7 @@ class Program:
 class Authority(Program):
     """farmgate-cloud on a free loopback port."""
 
-    def __init__(self, place, build, name="cloud", settings="", state=None):
+    def __init__(self, place, build, name="cloud", settings="", state=None, env=None):
         self.binary = os.path.join(build, "cloud", "farmgate-cloud")
         self.port = free_port()
         self.url = "http://127.0.0.1:%d" % self.port
@@ -189,7 +189,7 @@ admin_socket = "%s";
 state_directory = "%s";
 %s
 """ % (self.port, self.socket, self.state, settings))
-        super().__init__(place, name, [self.binary, "serve", "--config", conf])
+        super().__init__(place, name, [self.binary, "serve", "--config", conf], env)
 
     def start(self, seconds=10.0):
         super().start()

@@ -1,6 +1,5 @@
 /* Where a request comes from, and how often it may. */
 #include "cloud/api/source.h"
-#include "cloud/api/throttle.h"
 #include "tests/unit/unit.h"
 
 #include <stdio.h>
@@ -108,62 +107,12 @@ static void test_finding(void **state)
     assert_string_equal(source_format(&source, text), "127.0.0.1");
 }
 
-static void test_turns(void **state)
-{
-    struct throttle *throttle = throttle_create(60, 3, 1); /* a turn a second */
-    struct source_address one = address("192.0.2.1"), two = address("192.0.2.2");
-    (void)state;
-    assert_non_null(throttle);
-    for (int i = 0; i < 3; i++)
-        assert_int_equal(throttle_take(throttle, &one, 1000), 0);
-    assert_int_equal(throttle_take(throttle, &one, 1000), 1000);
-    assert_int_equal(throttle_take(throttle, &one, 1400), 600);
-    assert_int_equal(throttle_take(throttle, &two, 1400), 0);
-    assert_int_equal(throttle_take(throttle, &one, 2000), 0);
-    assert_int_equal(throttle_take(throttle, &one, 2000), 1000);
-    /* after a long rest no more than the burst */
-    for (int i = 0; i < 3; i++)
-        assert_int_equal(throttle_take(throttle, &one, 100000), 0);
-    assert_int_equal(throttle_take(throttle, &one, 100000), 1000);
-    throttle_destroy(throttle);
-}
-
-static void test_an_ipv6_network_is_one_source(void **state)
-{
-    struct throttle *throttle = throttle_create(1, 1, 7);
-    struct source_address one = address("2001:db8::1"), same = address("2001:db8::ffff:1"),
-                          other = address("2001:db8:0:1::1");
-    (void)state;
-    assert_non_null(throttle);
-    assert_int_equal(throttle_take(throttle, &one, 0), 0);
-    assert_int_equal(throttle_take(throttle, &same, 0), 60000);
-    assert_int_equal(throttle_take(throttle, &other, 0), 0);
-    throttle_destroy(throttle);
-}
-
-/* More sources than there is room for: everything goes on, and each source alone is still limited. */
-static void test_a_crowd(void **state)
-{
-    struct throttle *throttle = throttle_create(60, 2, 99);
-    (void)state;
-    assert_non_null(throttle);
-    for (int i = 0; i < 4 * THROTTLE_SOURCES_MAX; i++) {
-        char text[SOURCE_TEXT_BYTES];
-        (void)snprintf(text, sizeof text, "10.%d.%d.%d", i >> 16, (i >> 8) & 255, i & 255);
-        struct source_address source = address(text);
-        assert_int_equal(throttle_take(throttle, &source, i), 0);
-        assert_int_equal(throttle_take(throttle, &source, i), 0);
-        assert_true(throttle_take(throttle, &source, i) > 0);
-    }
-    throttle_destroy(throttle);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_texts),   cmocka_unit_test(test_networks),
-        cmocka_unit_test(test_finding), cmocka_unit_test(test_turns),
-        cmocka_unit_test(test_a_crowd), cmocka_unit_test(test_an_ipv6_network_is_one_source),
+        cmocka_unit_test(test_texts),
+        cmocka_unit_test(test_networks),
+        cmocka_unit_test(test_finding),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
