@@ -9,6 +9,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#define CLOCK_SET_MS INT64_C(978307200000) /* 2001-01-01: clocks that were never set begin before */
+
 /* ---- made of an argument ------------------------------------------------------------------------------- */
 
 static char *this_host(void)
@@ -121,20 +123,16 @@ static int take_first(void *data, const struct sizing_event *event)
     return 0;
 }
 
-static int by_value(const void *one, const void *other)
+/* The earliest of the first few, but for those of a clock that was never set; of a strict log the first,
+ * whose times are as they are. */
+static int64_t first_of(const struct firsts *firsts)
 {
-    int64_t a = *(const int64_t *)one, b = *(const int64_t *)other;
-    return (a > b) - (a < b);
-}
-
-/* The middle one of the first few; of a strict log the first, whose times are as they are. */
-static int64_t first_of(struct firsts *firsts)
-{
-    if (firsts->count == 0)
-        return ORDER_UNKNOWN_MS;
-    if (!firsts->file->format->strict_order)
-        qsort(firsts->at_ms, firsts->count, sizeof *firsts->at_ms, by_value);
-    return firsts->at_ms[firsts->file->format->strict_order ? 0 : (firsts->count - 1) / 2];
+    int64_t first_ms = firsts->count == 0 ? ORDER_UNKNOWN_MS : firsts->at_ms[0];
+    for (size_t i = 1; i < firsts->count && !firsts->file->format->strict_order; i++)
+        if (first_ms < CLOCK_SET_MS ? firsts->at_ms[i] > first_ms
+                                    : firsts->at_ms[i] >= CLOCK_SET_MS && firsts->at_ms[i] < first_ms)
+            first_ms = firsts->at_ms[i];
+    return first_ms;
 }
 
 static int feed_head(struct log_file *file, struct reader *reader)

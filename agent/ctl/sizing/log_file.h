@@ -5,7 +5,7 @@
 
 #include "reader.h"
 
-#define LOG_FILE_FIRST_EVENTS 5 /* by which the beginning is judged: the first may be stamped wrongly */
+#define LOG_FILE_FIRST_EVENTS 5 /* by which the beginning is judged: one may be stamped wrongly */
 
 struct input;
 struct input_pool;

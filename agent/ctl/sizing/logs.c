@@ -212,6 +212,12 @@ static bool is_awaited(const struct run *run)
     return false;
 }
 
+static bool is_over_before(const struct run *run, const struct log_file *file)
+{
+    return file->first_ms == ORDER_UNKNOWN_MS ||
+           order_latest_ms(run->stream) <= file->first_ms + LOGS_OVERLAP_MS;
+}
+
 /* The run that has ended where this file goes on: one of the same name rather than another of its host, and
  * the one that ended last. */
 static struct run *ended_before(struct logs *logs, const struct log_file *file)
@@ -219,7 +225,7 @@ static struct run *ended_before(struct logs *logs, const struct log_file *file)
     struct run *best = NULL;
     bool best_is_named_so = false;
     for (struct run *run = logs->runs; run != NULL; run = run->next) {
-        if (run->reading || !may_go_on(run, file))
+        if (run->reading || !may_go_on(run, file) || !is_over_before(run, file))
             continue;
         bool is_named_so = log_file_same_name(run->file, file);
         if (best == NULL || is_named_so > best_is_named_so ||
@@ -237,7 +243,7 @@ static struct run *may_end_before(struct logs *logs, const struct log_file *file
 {
     for (struct run *run = logs->runs; run != NULL; run = run->next)
         if (run->reading && may_go_on(run, file) && file->first_ms != ORDER_UNKNOWN_MS &&
-            order_latest_ms(run->stream) < file->first_ms + LOGS_OVERLAP_MS)
+            is_over_before(run, file))
             return run;
     return NULL;
 }

@@ -89,7 +89,8 @@ static void too_long(void *data)
 
 /* ---- the contract -------------------------------------------------------------------------------------- */
 
-/* A line that reads well makes it sure; objects of any kind may be events whose fields are wrong. */
+/* A line that reads well makes it sure; where an object comes first, it may be an event whose fields are
+ * wrong. */
 static enum recognised ndjson_recognise(const char *head, size_t bytes, bool whole)
 {
     struct json_reader *json = json_reader_create();
@@ -97,16 +98,21 @@ static enum recognised ndjson_recognise(const char *head, size_t bytes, bool who
     struct sizing_event event;
     const char *end = head + bytes, *newline;
     enum recognised sure = RECOGNISED_NO;
+    bool is_first = true;
     skip_mark(1, &head, &bytes);
     for (; json != NULL && head < end && sure != RECOGNISED_YES; head = newline + 1) {
         newline = memchr(head, '\n', (size_t)(end - head));
         bool begins = *head == '{', is_cut = newline == NULL && !whole;
         newline = newline == NULL ? end : newline;
-        if (!begins)
+        if (!begins) {
+            is_first = is_first && is_blank(head, (size_t)(newline - head));
             continue;
-        sure = RECOGNISED_MAYBE;
+        }
+        if (is_first)
+            sure = RECOGNISED_MAYBE;
         if (!is_cut && read_line(json, head, (size_t)(newline - head), &line, &event, NULL) == 0)
             sure = RECOGNISED_YES;
+        is_first = false;
     }
     json_reader_destroy(json);
     return sure;

@@ -22,12 +22,17 @@ static const struct {
     {"ustar", "is a tar archive, which is not unpacked here", 257, 5},
 };
 
-static const char *why_not(const char *head, size_t bytes)
+static const char *wrapped_how(const char *head, size_t bytes)
 {
     for (size_t i = 0; i < sizeof wrappings / sizeof *wrappings; i++)
         if (bytes >= wrappings[i].at + wrappings[i].bytes &&
             memcmp(head + wrappings[i].at, wrappings[i].head, wrappings[i].bytes) == 0)
             return wrappings[i].why;
+    return NULL;
+}
+
+static const char *why_not(const char *head, size_t bytes)
+{
     size_t controls = 0;
     for (size_t i = 0; i < bytes; i++)
         controls += (unsigned char)head[i] < 0x20 && strchr("\t\n\v\f\r\033", head[i]) == NULL;
@@ -47,9 +52,11 @@ const struct reader_format *recognise(const char *head, size_t bytes, bool whole
         surest = formats[i];
         how_sure = sure;
     }
-    if (surest == NULL)
-        *ret_why = why_not(head, bytes);
-    return surest;
+    const char *wrapped = how_sure == RECOGNISED_YES ? NULL : wrapped_how(head, bytes);
+    if (surest != NULL && wrapped == NULL)
+        return surest;
+    *ret_why = wrapped != NULL ? wrapped : why_not(head, bytes);
+    return NULL;
 }
 
 bool recognise_blank(const char *head, size_t bytes, bool whole)
