@@ -5,6 +5,7 @@
 /* Of equally sure ones the first. */
 static const struct reader_format *const formats[] = {
     &reader_wtmp,
+    &reader_syslog,
     &reader_windows_json,
     &reader_ndjson,
 };

@@ -104,7 +104,8 @@ bool utmp_record_is_text(const struct utmp_record *record)
 /* A log-in at the very beginning of time is the half of a wider number. */
 static bool makes_sense(const struct layout *layout, const char *bytes, const struct utmp_record *record)
 {
-    return (record->type < UTMP_TYPE_MAX || record->type == UTMP_SHUTDOWN) && record->at_ms >= (record->type == UTMP_USER ? 1000 : 0) &&
+    return (record->type < UTMP_TYPE_MAX || record->type == UTMP_SHUTDOWN) &&
+           record->at_ms >= (record->type == UTMP_USER ? 1000 : 0) &&
            time_at(layout, bytes + layout->microseconds_at) < MICROSECONDS && utmp_record_is_text(record);
 }
 

@@ -1,0 +1,268 @@
+#include "service_line.h"
+
+#include <string.h>
+
+static const struct {
+    const char *name;
+    enum connection_route route;
+} services[] = {
+    {"sshd", ROUTE_SSH},
+    {"xrdp-sesman", ROUTE_RDP},
+    {"login", ROUTE_CONSOLE},
+    {"remote", ROUTE_SSH},
+    {"gdm", ROUTE_CONSOLE},
+    {"gdm-password", ROUTE_CONSOLE},
+    {"gdm-autologin", ROUTE_CONSOLE},
+    {"gdm-fingerprint", ROUTE_CONSOLE},
+    {"gdm-smartcard", ROUTE_CONSOLE},
+    {"lightdm", ROUTE_CONSOLE},
+    {"lightdm-autologin", ROUTE_CONSOLE},
+    {"sddm", ROUTE_CONSOLE},
+    {"sddm-autologin", ROUTE_CONSOLE},
+    {"kde", ROUTE_CONSOLE},
+    {"kdm", ROUTE_CONSOLE},
+    {"lxdm", ROUTE_CONSOLE},
+    {"slim", ROUTE_CONSOLE},
+    {"wdm", ROUTE_CONSOLE},
+    {"xdm", ROUTE_CONSOLE},
+    {"greetd", ROUTE_CONSOLE},
+};
+#define SERVICE_COUNT (sizeof services / sizeof *services)
+
+bool log_span_is(struct log_span span, const char *text)
+{
+    return strlen(text) == span.bytes && memcmp(span.text, text, span.bytes) == 0;
+}
+
+bool service_is_default(struct log_span service)
+{
+    for (size_t i = 0; i < SERVICE_COUNT; i++)
+        if (log_span_is(service, services[i].name))
+            return true;
+    return false;
+}
+
+enum connection_route service_route(struct log_span service)
+{
+    for (size_t i = 0; i < SERVICE_COUNT; i++)
+        if (log_span_is(service, services[i].name))
+            return services[i].route;
+    return ROUTE_SSH;
+}
+
+bool service_user_is_greeter(struct log_span user)
+{
+    static const char *const greeters[] = {"gdm",  "Debian-gdm", "gdm-greeter", "gnome-initial-setup",
+                                           "sddm", "lightdm",    "greeter",     "_greetd",
+                                           "lxdm", "xdm",        "kdm"};
+    for (size_t i = 0; i < sizeof greeters / sizeof *greeters; i++)
+        if (log_span_is(user, greeters[i]))
+            return true;
+    return false;
+}
+
+/* ---- pieces -------------------------------------------------------------------------------------------- */
+
+/* Whether `span` begins with `text`; if so it is taken off. */
+static bool skip(struct log_span *span, const char *text)
+{
+    size_t bytes = strlen(text);
+    if (span->bytes < bytes || memcmp(span->text, text, bytes) != 0)
+        return false;
+    span->text += bytes;
+    span->bytes -= bytes;
+    return true;
+}
+
+/* Takes off everything up to and including the first `text`. */
+static bool skip_past(struct log_span *span, const char *text)
+{
+    const char *found = memmem(span->text, span->bytes, text, strlen(text));
+    if (found == NULL)
+        return false;
+    span->bytes -= (size_t)(found - span->text);
+    span->text = found;
+    return skip(span, text);
+}
+
+/* What stands before the first `text`; all if it is not there. */
+static struct log_span before(struct log_span span, const char *text)
+{
+    const char *found = memmem(span.text, span.bytes, text, strlen(text));
+    if (found != NULL)
+        span.bytes = (size_t)(found - span.text);
+    return span;
+}
+
+static struct log_span trimmed(struct log_span span)
+{
+    while (span.bytes > 0 && (span.text[span.bytes - 1] == ' ' || span.text[span.bytes - 1] == '\r'))
+        span.bytes--;
+    while (span.bytes > 0 && *span.text == ' ') {
+        span.text++;
+        span.bytes--;
+    }
+    return span;
+}
+
+/* A word, or what stands in quotes: "12", "'12'". Taken off. */
+static struct log_span skip_word(struct log_span *span)
+{
+    bool quoted = skip(span, "'");
+    struct log_span word = *span;
+    for (word.bytes = 0; word.bytes < span->bytes; word.bytes++)
+        if (quoted ? span->text[word.bytes] == '\'' : span->text[word.bytes] == ' ')
+            break;
+    span->text += word.bytes;
+    span->bytes -= word.bytes;
+    if (quoted)
+        (void)skip(span, "'");
+    return word;
+}
+
+/* The dot at the end of a sentence. */
+static struct log_span without_dot(struct log_span span)
+{
+    span = trimmed(span);
+    if (span.bytes > 0 && span.text[span.bytes - 1] == '.')
+        span.bytes--;
+    return span;
+}
+
+/* ---- services ------------------------------------------------------------------------------------------ */
+
+/* "alice(uid=1000)": who it is. */
+static struct log_span user_of(struct log_span text)
+{
+    return trimmed(before(text, "(uid="));
+}
+
+/* "pam_unix(sshd:session): session opened for user alice(uid=1000) by (uid=0)", nothing before it: other
+ * lines repeat names that strangers have chosen. */
+static void read_pam(struct log_span message, struct service_line *ret)
+{
+    if (!skip(&message, "pam_unix("))
+        return;
+    ret->service = before(message, ":");
+    if (!skip_past(&message, ":session): session "))
+        return;
+    if (skip(&message, "opened for user ")) {
+        ret->user = user_of(before(message, " by "));
+        ret->says = SAYS_PAM_OPENED;
+    } else if (skip(&message, "closed for user ")) {
+        ret->user = user_of(message);
+        ret->says = SAYS_PAM_CLOSED;
+    }
+}
+
+/* "New session 12 of user alice.", "New session '12' of user 'alice' with class 'user' and type 'tty'." */
+static void read_logind_new(struct log_span message, struct service_line *ret)
+{
+    ret->session = skip_word(&message);
+    if (!skip(&message, " of user "))
+        return;
+    ret->says = SAYS_LOGIND_NEW;
+    if (message.bytes > 0 && *message.text == '\'')
+        ret->user = skip_word(&message);
+    else
+        ret->user = without_dot(before(message, " with class '"));
+    ret->is_user_class = !skip_past(&message, " with class '") || skip(&message, "user");
+}
+
+static void read_logind(struct log_span message, struct service_line *ret)
+{
+    if (skip(&message, "New session ")) {
+        read_logind_new(message, ret);
+    } else if (skip(&message, "Removed session ")) {
+        ret->session = skip_word(&message);
+        ret->session = without_dot(ret->session);
+        ret->says = SAYS_LOGIND_GONE;
+    } else if (skip(&message, "Session ")) {
+        ret->session = skip_word(&message);
+        ret->says = skip(&message, " logged out") ? SAYS_LOGIND_LEFT : SAYS_NOTHING;
+    } else if (skip(&message, "New seat ")) {
+        ret->says = SAYS_LOGIND_STARTS;
+    } else if (skip(&message, "System is ")) {
+        if (skip(&message, "rebooting") || skip(&message, "powering ") || skip(&message, "halting"))
+            ret->says = SAYS_GOES_DOWN;
+    }
+}
+
+/* "session_pid 2302, ": the number. */
+static struct log_span number_after(struct log_span message, const char *words)
+{
+    if (!skip_past(&message, words))
+        return (struct log_span){"", 0};
+    struct log_span number = {message.text, 0};
+    while (number.bytes < message.bytes && message.text[number.bytes] >= '0' &&
+           message.text[number.bytes] <= '9')
+        number.bytes++;
+    return number;
+}
+
+static struct log_span xrdp_user(struct log_span message, const char *words)
+{
+    if (!skip_past(&message, words))
+        return (struct log_span){"", 0};
+    return trimmed(before(message, ","));
+}
+
+/* "(2302)(140145709626688)[INFO ] " */
+static struct log_span without_xrdp_level(struct log_span message)
+{
+    while (message.bytes > 0 && *message.text == '(')
+        if (!skip_past(&message, ")"))
+            break;
+    if (message.bytes > 0 && *message.text == '[')
+        (void)skip_past(&message, "] ");
+    return trimmed(message);
+}
+
+static void read_xrdp(struct log_span message, struct service_line *ret)
+{
+    message = without_xrdp_level(message);
+    ret->service = (struct log_span){"xrdp-sesman", strlen("xrdp-sesman")};
+    if (skip(&message, "++ created session")) {
+        ret->user = xrdp_user(message, ": username ");
+        ret->says = SAYS_XRDP_CREATED;
+    } else if (skip(&message, "++ terminated session")) {
+        ret->user = xrdp_user(message, " username ");
+        ret->session = number_after(message, "session_pid ");
+        ret->says = SAYS_XRDP_ENDED;
+    } else if (skip(&message, "Starting session: session_pid ")) {
+        ret->session = before(message, ",");
+        ret->user = xrdp_user(message, "user name ");
+        ret->says = SAYS_XRDP_STARTS;
+    }
+}
+
+static void read_kernel(struct log_span message, struct service_line *ret)
+{
+    if (skip(&message, "["))
+        (void)skip_past(&message, "] ");
+    if (skip(&message, "Linux version "))
+        ret->says = SAYS_BOOTS;
+}
+
+void service_line_read(struct log_span name, struct log_span message, struct service_line *ret)
+{
+    const struct log_span none = {"", 0};
+    *ret = (struct service_line){.service = none, .user = none, .session = none};
+    if (log_span_is(name, "systemd-logind") || log_span_is(name, "elogind-daemon") ||
+        log_span_is(name, "elogind")) {
+        read_logind(message, ret);
+    } else if (log_span_is(name, "kernel")) {
+        read_kernel(message, ret);
+    } else {
+        read_pam(message, ret);
+        if (ret->says == SAYS_NOTHING && log_span_is(name, "xrdp-sesman"))
+            read_xrdp(message, ret);
+    }
+}
+
+enum service_says service_line_by_id(struct log_span message_id)
+{
+    if (log_span_is(message_id, "8d45620c1a4348dbb17410da57c60c66"))
+        return SAYS_LOGIND_NEW;
+    return log_span_is(message_id, "3354939424b4456d9802ca8333ed424a") ? SAYS_LOGIND_GONE : SAYS_NOTHING;
+}
