@@ -54,6 +54,7 @@ struct agent {
     struct store *store;
     struct store_identity identity;
     char entitlement[STORE_ENTITLEMENT_MAX + 1]; /* in force, as it was signed */
+    struct error_detail refused_key;             /* that was told last */
     struct core *core;
     struct commit *commit;
     struct farm *farm;

@@ -3,8 +3,10 @@
 
 #include "agent/service/service.h"
 #include "common/licence_key.h"
+#include "common/messages.h"
 #include "version.h"
 
+#include <assert.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -40,6 +42,63 @@ static struct errand *errand_create(struct agent *agent, api_done_fn *done, void
     return errand;
 }
 
+/* --- signing keys --------------------------------------------------------------------------------------- */
+
+static_assert(STORE_KEYS_MAX == MESSAGE_KEYS_MAX && STORE_KEY_BYTES_MAX == ENTITLEMENT_KEY_BYTES_MAX + 1,
+              "what may be accepted can be kept");
+
+/* From the pinned key on. Those that do not lead on from it, because another one was pinned since, are
+ * forgotten: they would take the room of those that do. */
+static void follow_kept_keys(struct store_identity *identity, struct entitlement_keyring *ring)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < identity->key_count; i++) {
+        size_t before = ring->count;
+        if (entitlement_key_accept(identity->keys[i], strlen(identity->keys[i]), ring, NULL) == 0 &&
+            ring->count > before)
+            memmove(identity->keys[kept++], identity->keys[i], STORE_KEY_BYTES_MAX);
+    }
+    identity->key_count = kept;
+}
+
+/* Whether nothing of an authority's came: then none has refused either. */
+static bool is_unreachable(int error)
+{
+    return error == ERROR_UNREACHABLE || error == ERROR_TIMEOUT || error == ERROR_CERTIFICATE ||
+           error == ERROR_CONFIGURATION || error == ERROR_CANCELLED || error == ERROR_NO_MEMORY;
+}
+
+/* A report brings the same one again every 20 minutes: it is told once. */
+static void tell_refused_key(struct agent *agent, const char *why)
+{
+    if (strcmp(why, agent->refused_key.text) == 0)
+        return;
+    error_detail_set(&agent->refused_key, "%s", why);
+    if (*why)
+        agent_say(agent, LOG_signing_key_refused, "detail", why);
+}
+
+/* New public keys are kept for good: entitlements signed by them must verify after a restart. */
+static void take_keys(struct agent *agent, const struct uplink_result *result)
+{
+    struct store_identity *identity = &agent->identity;
+    if (agent->stopping)
+        return;
+    if (!is_unreachable(result->error))
+        tell_refused_key(agent, result->refused_key);
+    if (result->error)
+        return;
+    const struct entitlement_keyring *ring = uplink_keyring(agent->uplink);
+    const struct entitlement_key *newest = &ring->keys[ring->count - result->new_key_count];
+    for (size_t i = 0; i < result->new_key_count && identity->key_count < STORE_KEYS_MAX; i++) {
+        (void)snprintf(identity->keys[identity->key_count++], STORE_KEY_BYTES_MAX, "%s", result->new_keys[i]);
+        commit_identity_changed(agent->commit);
+        agent_say(agent, LOG_signing_key_followed, "key", newest[i].kid);
+    }
+}
+
+/* --- the beginning -------------------------------------------------------------------------------------- */
+
 int agent_contact_open(struct agent *agent, struct error_detail *ret_detail)
 {
     struct entitlement_keyring ring = {0};
@@ -47,10 +106,7 @@ int agent_contact_open(struct agent *agent, struct error_detail *ret_detail)
     if (*settings->authority_key &&
         entitlement_key_parse(settings->authority_key, &ring.keys[ring.count]) == 0)
         ring.count++;
-    for (size_t i = 0; i < agent->identity.key_count; i++) {
-        const char *key = agent->identity.keys[i];
-        (void)entitlement_key_accept(key, strlen(key), &ring, ret_detail);
-    }
+    follow_kept_keys(&agent->identity, &ring);
     struct uplink_settings uplink = {
         .url = settings->authority_url,
         .ca_file = settings->authority_ca,
@@ -64,16 +120,6 @@ int agent_contact_open(struct agent *agent, struct error_detail *ret_detail)
         return ERROR_NO_MEMORY;
     }
     return 0;
-}
-
-/* New public keys are kept for good: entitlements signed by them must verify after a restart. */
-static void keep_keys(struct agent *agent, const struct uplink_result *result)
-{
-    struct store_identity *identity = &agent->identity;
-    for (size_t i = 0; i < result->new_key_count && identity->key_count < STORE_KEYS_MAX; i++) {
-        (void)snprintf(identity->keys[identity->key_count++], STORE_KEY_BYTES_MAX, "%s", result->new_keys[i]);
-        commit_identity_changed(agent->commit);
-    }
 }
 
 /* --- setbacks ------------------------------------------------------------------------------------------- */
@@ -111,13 +157,6 @@ static void keep_refused_windows(struct agent *agent, const struct uplink_result
 }
 
 /* --- reports -------------------------------------------------------------------------------------------- */
-
-/* Whether nothing of an authority's came: then none has refused either. */
-static bool is_unreachable(int error)
-{
-    return error == ERROR_UNREACHABLE || error == ERROR_TIMEOUT || error == ERROR_CERTIFICATE ||
-           error == ERROR_CONFIGURATION || error == ERROR_CANCELLED || error == ERROR_NO_MEMORY;
-}
 
 /* How the API calls an error of the authority's; NULL for none. */
 static const char *failure_code(int error)
@@ -208,7 +247,6 @@ static void report_failed(struct agent *agent, const struct uplink_result *resul
 /* The entitlement first: whose entitlement does not hold is believed nothing else either. */
 static void take_report_answer(struct agent *agent, const struct uplink_result *result)
 {
-    keep_keys(agent, result); /* an older key of ours has signed them */
     int refused = result->has_grant ? apply_entitlement(agent, result) : 0;
     if (refused < 0) {
         struct uplink_result failed = {.error = refused,
@@ -242,6 +280,7 @@ static void report_done(void *data, const struct uplink_result *result)
 {
     struct errand *errand = data;
     struct agent *agent = errand->agent;
+    take_keys(agent, result);
     if (agent->stopping)
         ; /* the answer was given up for the end: the next start reports again */
     else if (strcmp(errand->farm_id, agent->identity.farm_id) != 0)
@@ -332,6 +371,7 @@ static void answer_failure(struct errand *errand, enum setback_asked asked,
 static void former_released(void *data, const struct uplink_result *result)
 {
     struct agent *agent = data;
+    take_keys(agent, result);
     if (result->error && !agent->stopping)
         agent_say(agent, LOG_former_key_kept, "detail", result->detail);
 }
@@ -411,7 +451,6 @@ static void become(struct agent *agent, const struct errand *errand, const struc
     (void)snprintf(identity->farm_token, sizeof(identity->farm_token), "%s", result->farm_token);
     (void)snprintf(agent->entitlement, sizeof(agent->entitlement), "%s", result->entitlement);
     commit_identity_changed(agent->commit);
-    keep_keys(agent, result);
 }
 
 /* Identity and entitlement become the farm's with one step, or stay as they were. */
@@ -444,6 +483,7 @@ static void take_activation(struct errand *errand, const struct uplink_result *r
 static void activate_done(void *data, const struct uplink_result *result)
 {
     struct errand *errand = data;
+    take_keys(errand->agent, result);
     if (result->error)
         answer_failure(errand, SETBACK_ACTIVATION, result);
     else
@@ -549,6 +589,7 @@ static void take_release(struct errand *errand, const struct uplink_result *resu
 static void release_done(void *data, const struct uplink_result *result)
 {
     struct errand *errand = data;
+    take_keys(errand->agent, result);
     if (result->error)
         answer_failure(errand, SETBACK_RELEASE, result);
     else

@@ -22,8 +22,8 @@
 #define STORE_HISTORY_KEPT_MS (400 * DAY_MS)
 #define STORE_TOKEN_BYTES_MAX 63
 #define STORE_ENTITLEMENT_MAX 8192
-#define STORE_KEYS_MAX        16
-#define STORE_KEY_BYTES_MAX   1024
+#define STORE_KEYS_MAX        63  /* as many as follow a pinned one: ENTITLEMENT_KEYS_MAX - 1 */
+#define STORE_KEY_BYTES_MAX   384 /* ENTITLEMENT_KEY_BYTES_MAX and a NUL */
 #define STORE_PATH_BYTES_MAX  512
 #define STORE_QUERY_ROWS_MAX  32768 /* of one query, whatever limit it asks for */
 

@@ -140,7 +140,9 @@ struct reading {
     struct activation_answer activation;
     struct report_answer report;
     struct core_refused_window refused[MESSAGE_WINDOWS_MAX];
-    const char *new_keys[FIELDS(((struct report_answer *)NULL)->keys)];
+    struct message_keys keys;
+    const char *new_keys[MESSAGE_KEYS_MAX];
+    struct error_detail refused_key;
     struct entitlement_keyring keyring; /* the uplink's, and new keys: adopted if the entitlement holds */
 };
 
@@ -150,26 +152,32 @@ static void fail(struct reading *reading, int error)
     reading->result.detail = reading->detail.text;
 }
 
-/* A known key again is no news, and one that nobody we trust has signed is left out: the entitlement decides
- * about the answer. */
-static void accept_keys(struct reading *reading)
+/* A known key again is no news, and one that nobody we trust has signed is left out and told: the entitlement
+ * decides about the answer. */
+static int accept_keys(struct reading *reading, const struct http_client_answer *answer)
 {
     struct uplink_result *result = &reading->result;
-    for (size_t i = 0; i < reading->report.key_count; i++) {
-        const char *key = reading->report.keys[i];
+    int error = message_keys_decode(answer->body, answer->body_bytes, &reading->keys, &reading->detail);
+    for (size_t i = 0; i < reading->keys.count && error == 0; i++) {
+        const char *key = reading->keys.texts[i];
         size_t before = reading->keyring.count;
-        struct error_detail ignored;
-        if (entitlement_key_accept(key, strlen(key), &reading->keyring, &ignored) == 0 &&
-            reading->keyring.count > before)
+        struct error_detail why;
+        if (entitlement_key_accept(key, strlen(key), &reading->keyring, &why) != 0)
+            reading->refused_key = why;
+        else if (reading->keyring.count > before)
             reading->new_keys[result->new_key_count++] = key;
     }
     result->new_keys = reading->new_keys;
+    result->refused_key = reading->refused_key.text;
+    return error;
 }
 
-static int verify(struct reading *reading, const char *text)
+static int verify(struct reading *reading, const struct http_client_answer *answer, const char *text)
 {
     struct entitlement entitlement;
-    int error = entitlement_verify(text, strlen(text), &reading->keyring, &entitlement, &reading->detail);
+    int error = accept_keys(reading, answer);
+    if (error == 0)
+        error = entitlement_verify(text, strlen(text), &reading->keyring, &entitlement, &reading->detail);
     if (error != 0)
         return error;
     uplink_grant_of(&entitlement, &reading->result.grant);
@@ -183,7 +191,7 @@ static int read_activation(struct reading *reading, const struct http_client_ans
     struct activation_answer *activation = &reading->activation;
     int error = activation_answer_decode(answer->body, answer->body_bytes, activation, &reading->detail);
     if (error == 0)
-        error = verify(reading, activation->entitlement);
+        error = verify(reading, answer, activation->entitlement);
     reading->result.farm_id = activation->farm_id;
     reading->result.farm_token = activation->farm_token;
     return error;
@@ -196,8 +204,7 @@ static int read_report(struct reading *reading, const struct http_client_answer 
     int error = report_answer_decode(answer->body, answer->body_bytes, report, &reading->detail);
     if (error != 0)
         return error;
-    accept_keys(reading);
-    error = verify(reading, report->entitlement);
+    error = verify(reading, answer, report->entitlement);
     for (size_t i = 0; i < report->refused_count; i++)
         reading->refused[i] = (struct core_refused_window){.sequence = (uint64_t)report->refused[i].sequence,
                                                            .reason = report->refused[i].reason};
@@ -208,7 +215,7 @@ static int read_report(struct reading *reading, const struct http_client_answer 
     return error;
 }
 
-/* Whatever carries a signed entitlement, and perhaps the keys to it. */
+/* Whatever carries a signed entitlement. */
 static int read_signed(struct reading *reading, const struct http_client_answer *answer)
 {
     static const struct json_field fields[] = {
@@ -218,22 +225,13 @@ static int read_signed(struct reading *reading, const struct http_client_answer 
          .min = 1,
          .max = ENTITLEMENT_BYTES_MAX,
          .required = true},
-        {.name = "keys",
-         .type = JSON_TEXTS,
-         .offset = offsetof(struct report_answer, keys),
-         .min = 1,
-         .max = sizeof(((struct report_answer *)NULL)->keys[0]) - 1,
-         .count_offset = offsetof(struct report_answer, key_count),
-         .count_max = FIELDS(((struct report_answer *)NULL)->keys),
-         .element_bytes = sizeof(((struct report_answer *)NULL)->keys[0])},
     };
     static const struct json_shape shape = {fields, FIELDS(fields)};
     struct report_answer *report = &reading->report;
     int error = json_read(&shape, answer->body, answer->body_bytes, report, &reading->detail, NULL);
     if (error != 0)
         return error;
-    accept_keys(reading);
-    return verify(reading, report->entitlement);
+    return verify(reading, answer, report->entitlement);
 }
 
 /* The key is given back. Who says so with words signs them: a proxy's page with 200 is no answer. */
@@ -288,6 +286,7 @@ static void read_answer(struct reading *reading, const struct call *call,
         .http_status = answer->status,
         .code = "",
         .detail = "",
+        .refused_key = "",
         .moves_left = -1,
         .retry_after_ms = answer->retry_after_ms,
     };
@@ -315,6 +314,7 @@ static void on_answer(void *data, const struct http_client_answer *answer)
         struct uplink_result result = {.error = ERROR_NO_MEMORY,
                                        .code = "",
                                        .detail = error_text(ERROR_NO_MEMORY),
+                                       .refused_key = "",
                                        .moves_left = -1,
                                        .retry_after_ms = -1};
         call->done(call->data, &result);
@@ -349,6 +349,13 @@ static int send_call(struct uplink *uplink, enum call_kind kind, struct http_cli
     return sent < 0 ? (int)sent : 0;
 }
 
+/* The newest key of the ring: what follows it is news to us. */
+static const char *trusted_key(const struct uplink *uplink)
+{
+    const struct entitlement_keyring *ring = &uplink->keyring;
+    return ring->count > 0 ? ring->keys[ring->count - 1].kid : "";
+}
+
 int uplink_activate(struct uplink *uplink, const char *licence_key_or_null, const char *installation_id,
                     bool move, uplink_fn *done, void *data)
 {
@@ -358,6 +365,7 @@ int uplink_activate(struct uplink *uplink, const char *licence_key_or_null, cons
     (void)snprintf(message.installation_id, sizeof(message.installation_id), "%s", installation_id);
     (void)snprintf(message.farm_name, sizeof(message.farm_name), "%s", uplink->farm_name);
     (void)snprintf(message.app_version, sizeof(message.app_version), "%s", uplink->version);
+    (void)snprintf(message.trusted_key, sizeof(message.trusted_key), "%s", trusted_key(uplink));
     char *body = activation_request_encode(&message);
     if (!body)
         return ERROR_NO_MEMORY;
@@ -390,7 +398,7 @@ int uplink_report(struct uplink *uplink, const char *farm_id, const char *farm_t
         return ERROR_NO_MEMORY;
     for (size_t i = 0; i < sent; i++)
         report_window_of(&windows[i], &messages[i]);
-    char *body = report_request_encode(farm_id, uplink->version, messages, sent);
+    char *body = report_request_encode(farm_id, uplink->version, trusted_key(uplink), messages, sent);
     free(messages);
     if (!body)
         return ERROR_NO_MEMORY;

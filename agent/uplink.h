@@ -43,6 +43,8 @@ struct uplink_result {
     int64_t server_time_ms;
     const char *const *new_keys; /* fgkey1 documents that were accepted into the ring: to be kept for good */
     size_t new_key_count;
+    /* whatever the error is: */
+    const char *refused_key; /* why a new key in the answer was not accepted; "": none was refused */
 };
 typedef void uplink_fn(void *data, const struct uplink_result *result);
 

@@ -417,13 +417,13 @@ static int add_key(struct entitlement_keyring *keyring, const struct entitlement
     return 0;
 }
 
-int entitlement_key_accept(const char *text, size_t bytes, struct entitlement_keyring *keyring,
-                           struct error_detail *ret_detail)
+int entitlement_key_verify(const char *text, size_t bytes, const struct entitlement_keyring *keyring,
+                           struct entitlement_successor *ret, struct error_detail *ret_detail)
 {
     unsigned char json[ENTITLEMENT_BYTES_MAX];
     size_t json_bytes;
     struct key_payload payload = {0};
-    struct entitlement_key key = {0};
+    struct entitlement_successor successor = {0};
     int error = open_signed(&key_kind, text, bytes, keyring, json, &json_bytes, ret_detail);
     if (error != 0)
         return error;
@@ -432,10 +432,20 @@ int entitlement_key_accept(const char *text, size_t bytes, struct entitlement_ke
         return error == ERROR_NO_MEMORY ? error : ERROR_INVALID;
     if (!is_kid(payload.kid, strlen(payload.kid)))
         return refuse(ERROR_INVALID, "kid: not valid", ret_detail);
-    if (!decode_public_key(payload.public_key, strlen(payload.public_key), key.public_key))
+    if (!decode_public_key(payload.public_key, strlen(payload.public_key), successor.key.public_key))
         return refuse(ERROR_INVALID, "public_key: not 32 bytes in base64url", ret_detail);
-    memcpy(key.kid, payload.kid, sizeof(key.kid));
-    return add_key(keyring, &key, ret_detail);
+    memcpy(successor.key.kid, payload.kid, sizeof(successor.key.kid));
+    successor.issued_at_ms = payload.issued_at_ms;
+    *ret = successor;
+    return 0;
+}
+
+int entitlement_key_accept(const char *text, size_t bytes, struct entitlement_keyring *keyring,
+                           struct error_detail *ret_detail)
+{
+    struct entitlement_successor successor;
+    int error = entitlement_key_verify(text, bytes, keyring, &successor, ret_detail);
+    return error != 0 ? error : add_key(keyring, &successor.key, ret_detail);
 }
 
 /* ---- seals of longer texts ---- */

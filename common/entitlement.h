@@ -19,7 +19,8 @@
 
 #define ENTITLEMENT_BYTES_MAX      8192
 #define ENTITLEMENT_KID_BYTES_MAX  32
-#define ENTITLEMENT_KEYS_MAX       16
+#define ENTITLEMENT_KEYS_MAX       64  /* that one agent trusts: the pinned one, and those that followed */
+#define ENTITLEMENT_KEY_BYTES_MAX  383 /* of a new key's document */
 #define ENTITLEMENT_ID_BYTES_MAX   63
 #define ENTITLEMENT_TEXT_BYTES_MAX 127
 
@@ -52,6 +53,12 @@ struct entitlement_signing_key {
     unsigned char secret_key[64];
 };
 
+/* What a new key's document says. */
+struct entitlement_successor {
+    struct entitlement_key key;
+    int64_t issued_at_ms;
+};
+
 /* The keys an agent trusts: the pinned first one, and those it signed. */
 struct entitlement_keyring {
     struct entitlement_key keys[ENTITLEMENT_KEYS_MAX];
@@ -76,10 +83,13 @@ int entitlement_sign(const struct entitlement *entitlement, const struct entitle
 int entitlement_verify(const char *text, size_t bytes, const struct entitlement_keyring *keyring,
                        struct entitlement *ret, struct error_detail *ret_detail);
 
-/* A successor key's document, and its acceptance into the ring: a known key again is success, another key
- * under a known kid is ERROR_INVALID, a full ring ERROR_FULL; else as entitlement_verify. */
+/* A successor key's document, its reading (errors as of entitlement_verify), and its acceptance into the
+ * ring, as the newest key: a known key again is success, another key under a known kid is ERROR_INVALID, a
+ * full ring ERROR_FULL. */
 int entitlement_key_sign(const struct entitlement_key *successor, int64_t issued_at_ms,
                          const struct entitlement_signing_key *by, char *ret, size_t ret_bytes);
+int entitlement_key_verify(const char *text, size_t bytes, const struct entitlement_keyring *keyring,
+                           struct entitlement_successor *ret, struct error_detail *ret_detail);
 int entitlement_key_accept(const char *text, size_t bytes, struct entitlement_keyring *keyring,
                            struct error_detail *ret_detail);
 

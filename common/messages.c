@@ -31,6 +31,7 @@ static const struct json_field activation_request_fields[] = {
      .required = true},
     {.name = "farm_name", .type = JSON_TEXT, .offset = AT(farm_name), .max = MESSAGE_FARM_NAME_BYTES_MAX},
     {.name = "app_version", .type = JSON_TEXT, .offset = AT(app_version), .max = MESSAGE_VERSION_BYTES_MAX},
+    {.name = "trusted_key", .type = JSON_TEXT, .offset = AT(trusted_key), .max = ENTITLEMENT_KID_BYTES_MAX},
     {.name = "move", .type = JSON_BOOLEAN, .offset = AT(move)},
 };
 #undef AT
@@ -51,6 +52,8 @@ char *activation_request_encode(const struct activation_request *request)
     json_text(writer, "app_version", request->app_version);
     if (request->move)
         json_boolean(writer, "move", true);
+    if (request->trusted_key[0] != '\0')
+        json_text(writer, "trusted_key", request->trusted_key);
     json_close_object(writer);
     return json_writer_take(writer);
 }
@@ -111,6 +114,7 @@ char *activation_answer_encode(const struct activation_answer *answer)
     json_text(writer, "farm_id", answer->farm_id);
     json_text(writer, "farm_token", answer->farm_token);
     json_text(writer, "entitlement", answer->entitlement);
+    message_keys_put(writer, answer->keys, answer->key_count);
     json_close_object(writer);
     return json_writer_take(writer);
 }
@@ -164,6 +168,7 @@ static const struct json_field report_request_fields[] = {
      .max = ENTITLEMENT_ID_BYTES_MAX,
      .required = true},
     {.name = "app_version", .type = JSON_TEXT, .offset = AT(app_version), .max = MESSAGE_VERSION_BYTES_MAX},
+    {.name = "trusted_key", .type = JSON_TEXT, .offset = AT(trusted_key), .max = ENTITLEMENT_KID_BYTES_MAX},
     {.name = "windows",
      .type = JSON_ARRAY,
      .offset = AT(windows),
@@ -190,8 +195,8 @@ static void put_window(struct json_writer *writer, const struct report_window *w
     json_close_object(writer);
 }
 
-char *report_request_encode(const char *farm_id, const char *app_version, const struct report_window *windows,
-                            size_t count)
+char *report_request_encode(const char *farm_id, const char *app_version, const char *trusted_key,
+                            const struct report_window *windows, size_t count)
 {
     struct json_writer *writer = json_writer_create(false);
     if (!writer)
@@ -199,6 +204,8 @@ char *report_request_encode(const char *farm_id, const char *app_version, const 
     json_open_object(writer, NULL);
     json_text(writer, "farm_id", farm_id);
     json_text(writer, "app_version", app_version);
+    if (trusted_key[0] != '\0')
+        json_text(writer, "trusted_key", trusted_key);
     json_open_array(writer, "windows");
     for (size_t i = 0; i < count; i++)
         put_window(writer, &windows[i]);
@@ -232,7 +239,6 @@ static const struct json_field refused_fields[] = {
 static const struct json_shape refused_shape = SHAPE(refused_fields);
 
 #define AT(member) offsetof(struct report_answer, member)
-#define KEY_BYTES  sizeof(((struct report_answer *)0)->keys[0])
 static const struct json_field report_answer_fields[] = {
     {.name = "accepted_through",
      .type = JSON_INTEGER,
@@ -253,14 +259,6 @@ static const struct json_field report_answer_fields[] = {
      .min = 1,
      .max = ENTITLEMENT_BYTES_MAX,
      .required = true},
-    {.name = "keys",
-     .type = JSON_TEXTS,
-     .offset = AT(keys),
-     .min = 1,
-     .max = KEY_BYTES - 1,
-     .count_offset = AT(key_count),
-     .count_max = COUNT(((struct report_answer *)0)->keys),
-     .element_bytes = KEY_BYTES},
 };
 #undef AT
 static const struct json_shape report_answer_shape = SHAPE(report_answer_fields);
@@ -282,12 +280,7 @@ char *report_answer_encode(const struct report_answer *answer)
     json_close_array(writer);
     json_time(writer, "server_time", answer->server_time_ms);
     json_text(writer, "entitlement", answer->entitlement);
-    if (answer->key_count > 0) {
-        json_open_array(writer, "keys");
-        for (size_t i = 0; i < answer->key_count; i++)
-            json_text(writer, NULL, answer->keys[i]);
-        json_close_array(writer);
-    }
+    message_keys_put(writer, answer->keys, answer->key_count);
     json_close_object(writer);
     return json_writer_take(writer);
 }
@@ -297,6 +290,36 @@ int report_answer_decode(const char *text, size_t bytes, struct report_answer *r
 {
     memset(ret, 0, sizeof(*ret));
     return json_read(&report_answer_shape, text, bytes, ret, ret_detail, NULL);
+}
+
+/* ---- new signing keys ---- */
+
+void message_keys_put(struct json_writer *writer, const char *const *keys, size_t count)
+{
+    if (count == 0)
+        return;
+    json_open_array(writer, "keys");
+    for (size_t i = 0; i < count; i++)
+        json_text(writer, NULL, keys[i]);
+    json_close_array(writer);
+}
+
+int message_keys_decode(const char *text, size_t bytes, struct message_keys *ret,
+                        struct error_detail *ret_detail)
+{
+    static const struct json_field fields[] = {
+        {.name = "keys",
+         .type = JSON_TEXTS,
+         .offset = offsetof(struct message_keys, texts),
+         .min = 1,
+         .max = ENTITLEMENT_KEY_BYTES_MAX,
+         .count_offset = offsetof(struct message_keys, count),
+         .count_max = MESSAGE_KEYS_MAX,
+         .element_bytes = ENTITLEMENT_KEY_BYTES_MAX + 1},
+    };
+    static const struct json_shape shape = SHAPE(fields);
+    ret->count = 0;
+    return json_read(&shape, text, bytes, ret, ret_detail, NULL);
 }
 
 /* ---- problem ---- */

@@ -12,6 +12,7 @@
 #define MESSAGE_TOKEN_BYTES_MAX     63
 #define MESSAGE_WINDOWS_MAX         216 /* windows in one report */
 #define MESSAGE_REASON_BYTES_MAX    127
+#define MESSAGE_KEYS_MAX            (ENTITLEMENT_KEYS_MAX - 1) /* new signing keys in one answer */
 
 /* A closed 20-minute window as it is reported (RULES §3.3): counts, never names. Instants are Unix ms. */
 struct report_window {
@@ -27,17 +28,21 @@ struct activation_request {
     char farm_name[MESSAGE_FARM_NAME_BYTES_MAX + 1];
     char app_version[MESSAGE_VERSION_BYTES_MAX + 1];
     bool move;
+    char trusted_key[ENTITLEMENT_KID_BYTES_MAX + 1]; /* the newest signing key the farm knows; "": not told */
 };
 
 struct activation_answer {
     char farm_id[ENTITLEMENT_ID_BYTES_MAX + 1];
     char farm_token[MESSAGE_TOKEN_BYTES_MAX + 1];
     char entitlement[ENTITLEMENT_BYTES_MAX + 1];
+    const char *const *keys; /* to be sent: fgkey1 documents, oldest first. message_keys_decode reads them */
+    size_t key_count;
 };
 
 struct report_request {
     char farm_id[ENTITLEMENT_ID_BYTES_MAX + 1];
     char app_version[MESSAGE_VERSION_BYTES_MAX + 1];
+    char trusted_key[ENTITLEMENT_KID_BYTES_MAX + 1]; /* as of activation_request */
     struct report_window windows[MESSAGE_WINDOWS_MAX];
     size_t window_count;
 };
@@ -53,8 +58,14 @@ struct report_answer {
     size_t refused_count;
     int64_t server_time_ms;
     char entitlement[ENTITLEMENT_BYTES_MAX + 1];
-    char keys[4][1024]; /* fgkey1 documents, if any ("keys": […]) */
+    const char *const *keys; /* as of activation_answer */
     size_t key_count;
+};
+
+/* The new signing keys that any answer with an entitlement may carry ("keys": […]), oldest first. */
+struct message_keys {
+    char texts[MESSAGE_KEYS_MAX][ENTITLEMENT_KEY_BYTES_MAX + 1]; /* fgkey1 documents, not verified */
+    size_t count;
 };
 
 /* An error answer's problem+json. */
@@ -72,13 +83,16 @@ int activation_request_decode(const char *text, size_t bytes, struct activation_
 char *activation_answer_encode(const struct activation_answer *answer);
 int activation_answer_decode(const char *text, size_t bytes, struct activation_answer *ret,
                              struct error_detail *ret_detail);
-char *report_request_encode(const char *farm_id, const char *app_version, const struct report_window *windows,
-                            size_t count);
+char *report_request_encode(const char *farm_id, const char *app_version, const char *trusted_key,
+                            const struct report_window *windows, size_t count);
 int report_request_decode(const char *text, size_t bytes, struct report_request *ret,
                           struct error_detail *ret_detail, char ret_field[JSON_PATH_BYTES]);
 char *report_answer_encode(const struct report_answer *answer);
 int report_answer_decode(const char *text, size_t bytes, struct report_answer *ret,
                          struct error_detail *ret_detail);
+int message_keys_decode(const char *text, size_t bytes, struct message_keys *ret,
+                        struct error_detail *ret_detail);
+void message_keys_put(struct json_writer *writer, const char *const *keys, size_t count);
 int problem_answer_decode(const char *text, size_t bytes, struct problem_answer *ret);
 
 #endif

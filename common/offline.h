@@ -36,8 +36,8 @@
 #define OFFLINE_ANSWER_BYTES_MAX  (1024 * 1024)
 #define OFFLINE_WINDOWS_MAX       28800 /* 400 days: as many as a farm keeps */
 #define OFFLINE_DAYS_MAX          400   /* of an answer's refresh_by after its issue (RULES §3.11) */
-#define OFFLINE_KEYS_MAX          4
-#define OFFLINE_KEY_BYTES_MAX     1023
+#define OFFLINE_KEYS_MAX          MESSAGE_KEYS_MAX
+#define OFFLINE_KEY_BYTES_MAX     ENTITLEMENT_KEY_BYTES_MAX
 #define OFFLINE_NONCE_BYTES       16
 
 /* --- the farm's ----------------------------------------------------------------------------------------- */

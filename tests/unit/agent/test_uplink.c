@@ -27,7 +27,7 @@ struct answer {
     uint64_t refused_sequence;
     char refused_reason[128];
     size_t new_key_count;
-    char new_key[1024];
+    char new_key[1024], refused_key[ERROR_DETAIL_BYTES];
 };
 
 struct fixture {
@@ -105,6 +105,7 @@ static void on_result(void *data, const struct uplink_result *result)
                               .new_key_count = result->new_key_count};
     (void)snprintf(answer->code, sizeof(answer->code), "%s", result->code);
     (void)snprintf(answer->detail, sizeof(answer->detail), "%s", result->detail);
+    (void)snprintf(answer->refused_key, sizeof(answer->refused_key), "%s", result->refused_key);
     if (result->error != 0)
         return;
     if (result->has_grant)
@@ -231,7 +232,7 @@ static void test_a_report(void **state)
     assert_non_null(strstr(peer->request, "\r\nAuthorization: Bearer secret\r\n"));
     assert_string_equal(
         scripted_peer_body(peer),
-        "{\"farm_id\":\"farm-1\",\"app_version\":\"9.9\",\"windows\":["
+        "{\"farm_id\":\"farm-1\",\"app_version\":\"9.9\",\"trusted_key\":\"first\",\"windows\":["
         "{\"sequence\":7,\"start\":\"2026-01-01T00:00:00.000Z\",\"end\":\"2026-01-01T00:20:00.000Z\","
         "\"peak_users\":12,\"peak_at\":\"2026-01-01T00:00:00.005Z\",\"users_at_end\":3,\"exempt_peak\":2,"
         "\"hosts\":4},"
@@ -258,7 +259,8 @@ static void test_an_activation(void **state)
     assert_string_equal(
         scripted_peer_body(&fixture->peer),
         "{\"license_key\":\"K7Q2M-AAAAA-BBBBB-CCCCC-DDDDD\",\"installation_id\":\"installation\","
-        "\"farm_name\":\"the farm \\\"ü\\\"\",\"app_version\":\"9.9\",\"move\":true}");
+        "\"farm_name\":\"the farm "
+        "\\\"ü\\\"\",\"app_version\":\"9.9\",\"move\":true,\"trusted_key\":\"first\"}");
     (void)activate(fixture, NULL, false);
     assert_non_null(strstr(scripted_peer_body(&fixture->peer), "\"trial\":true"));
     assert_null(strstr(scripted_peer_body(&fixture->peer), "move"));
@@ -307,8 +309,11 @@ static void test_a_new_key_signed_by_an_old_one_is_taken(void **state)
     assert_int_equal(answer->error, 0);
     assert_int_equal(answer->new_key_count, 1);
     assert_string_equal(answer->new_key, fixture->key_text);
+    assert_string_equal(answer->refused_key, "not of four parts");
+    assert_non_null(strstr(fixture->peer.request, "\"trusted_key\":\"first\""));
     assert_int_equal(uplink_keyring(fixture->uplink)->count, 2);
     assert_int_equal(report(fixture)->new_key_count, 0); /* known by now */
+    assert_non_null(strstr(fixture->peer.request, "\"trusted_key\":\"second\""));
     answer_report(fixture, 200, fixture->signed_text, "");
     assert_int_equal(report(fixture)->error, 0);
 }
@@ -323,9 +328,11 @@ static void test_a_key_signed_by_a_stranger_is_not(void **state)
     (void)snprintf(more, sizeof(more), ",\"keys\":[\"%s\"]", fixture->key_text);
     answer_report(fixture, 200, sign(fixture, &GIVEN, &fixture->second), more);
     assert_int_equal(report(fixture)->error, ERROR_UNKNOWN_KEY);
+    assert_string_equal(fixture->answer.refused_key, "signed by the key stranger, which is not trusted");
     assert_int_equal(uplink_keyring(fixture->uplink)->count, 1);
     answer_report(fixture, 200, sign(fixture, &GIVEN, &fixture->first), more);
     assert_int_equal(report(fixture)->error, 0);
+    assert_string_equal(fixture->answer.refused_key, "signed by the key stranger, which is not trusted");
     assert_int_equal(fixture->answer.new_key_count, 0);
     assert_int_equal(uplink_keyring(fixture->uplink)->count, 1);
 }
@@ -342,6 +349,46 @@ static void test_a_key_beside_a_bad_entitlement_is_not_kept(void **state)
     answer_report(fixture, 200, sign(fixture, &GIVEN, &fixture->stranger), more);
     assert_int_equal(report(fixture)->error, ERROR_UNKNOWN_KEY);
     assert_int_equal(uplink_keyring(fixture->uplink)->count, 1);
+}
+
+static const struct answer *activate_plainly(struct fixture *fixture)
+{
+    return activate(fixture, NULL, false);
+}
+
+static void renew_uplink(struct fixture *fixture)
+{
+    uplink_close(fixture->uplink, on_closed, fixture);
+    while (fixture->uplink)
+        (void)uv_run(&fixture->loop, UV_RUN_ONCE);
+    create_uplink(fixture, fixture->url);
+}
+
+/* A farm that slept over several rotations gets them all with one answer, whatever it had asked. */
+static void test_any_answer_brings_the_keys_to_it(void **state)
+{
+    static const struct answer *(*const ask[])(struct fixture *) = {activate_plainly, report, release};
+    struct fixture *fixture = *state;
+    char second[1024], third[1024];
+    assert_int_equal(
+        entitlement_key_sign(&fixture->second.key, NOON, &fixture->first, second, sizeof(second)), 0);
+    assert_int_equal(
+        entitlement_key_sign(&fixture->stranger.key, NOON, &fixture->second, third, sizeof(third)), 0);
+    (void)snprintf(
+        fixture->body, sizeof(fixture->body),
+        "{\"farm_id\":\"f\",\"farm_token\":\"t\",\"accepted_through\":0,"
+        "\"server_time\":\"2026-01-01T00:00:01.500Z\",\"entitlement\":\"%s\",\"keys\":[\"%s\",\"%s\"]}",
+        sign(fixture, &GIVEN, &fixture->stranger), second, third);
+    fixture->peer.status = 200;
+    fixture->peer.body = fixture->body;
+    for (size_t i = 0; i < COUNT(ask); i++) {
+        renew_uplink(fixture);
+        const struct answer *answer = ask[i](fixture);
+        assert_int_equal(answer->error, 0);
+        assert_int_equal(answer->new_key_count, 2);
+        assert_string_equal(answer->refused_key, "");
+        assert_int_equal(uplink_keyring(fixture->uplink)->count, 3);
+    }
 }
 
 /* --- refusals */
@@ -549,6 +596,7 @@ int main(void)
         WITH_PEER(test_an_activation),
         WITH_PEER(test_a_release),
         WITH_PEER(test_a_new_key_signed_by_an_old_one_is_taken),
+        WITH_PEER(test_any_answer_brings_the_keys_to_it),
         WITH_PEER(test_a_key_signed_by_a_stranger_is_not),
         WITH_PEER(test_a_key_beside_a_bad_entitlement_is_not_kept),
         WITH_PEER(test_unsigned_refusals),

@@ -75,11 +75,13 @@ static void a_report_is_spelt_as_the_design_says(void **state)
                                                 .users_at_end = 2,
                                                 .exempt_peak = 1,
                                                 .hosts = 4};
-    char *text = report_request_encode("f-1", "0.1.0", &window, 1);
-    assert_string_equal(text, "{\"farm_id\":\"f-1\",\"app_version\":\"0.1.0\",\"windows\":[{\"sequence\":7,"
-                              "\"start\":\"1970-01-01T00:00:00.000Z\",\"end\":\"1970-01-01T00:20:00.000Z\","
-                              "\"peak_users\":3,\"peak_at\":\"1970-01-01T00:00:00.005Z\",\"users_at_end\":2,"
-                              "\"exempt_peak\":1,\"hosts\":4}]}");
+    char *text = report_request_encode("f-1", "0.1.0", "k2", &window, 1);
+    assert_string_equal(
+        text,
+        "{\"farm_id\":\"f-1\",\"app_version\":\"0.1.0\",\"trusted_key\":\"k2\",\"windows\":[{\"sequence\":7,"
+        "\"start\":\"1970-01-01T00:00:00.000Z\",\"end\":\"1970-01-01T00:20:00.000Z\","
+        "\"peak_users\":3,\"peak_at\":\"1970-01-01T00:00:00.005Z\",\"users_at_end\":2,"
+        "\"exempt_peak\":1,\"hosts\":4}]}");
     free(text);
 }
 
@@ -95,12 +97,12 @@ static void a_full_report_goes_there_and_back(void **state)
                                             .start_ms = i * 1200000,
                                             .end_ms = (i + 1) * 1200000,
                                             .peak_users = 4294967295};
-    char *text = report_request_encode("f-1", "0.1.0", windows, MESSAGE_WINDOWS_MAX);
+    char *text = report_request_encode("f-1", "0.1.0", "k2", windows, MESSAGE_WINDOWS_MAX);
     assert_int_equal(report_request_decode(text, strlen(text), back, NULL, NULL), 0);
     assert_int_equal(back->window_count, MESSAGE_WINDOWS_MAX);
     assert_memory_equal(back->windows, windows, sizeof(back->windows));
     free(text);
-    text = report_request_encode("f-1", "0.1.0", windows, MESSAGE_WINDOWS_MAX + 1);
+    text = report_request_encode("f-1", "0.1.0", "k2", windows, MESSAGE_WINDOWS_MAX + 1);
     assert_int_equal(report_request_decode(text, strlen(text), back, &detail, field), ERROR_TOO_LARGE);
     assert_string_equal(field, "windows[216]");
     free(text);
@@ -120,14 +122,11 @@ static void a_reports_answer_goes_there_and_back(void **state)
     answer->refused[0].sequence = 9;
     strcpy(answer->refused[0].reason, "overlaps");
     strcpy(answer->entitlement, "fg1.k.p.s");
-    answer->key_count = 4;
-    for (size_t i = 0; i < 4; i++)
-        snprintf(answer->keys[i], sizeof(answer->keys[i]), "fgkey1.%zu", i);
     char *text = report_answer_encode(answer);
     assert_int_equal(report_answer_decode(text, strlen(text), back, NULL), 0);
     assert_memory_equal(back, answer, sizeof(*back));
     free(text);
-    answer->refused_count = answer->key_count = 0;
+    answer->refused_count = 0;
     text = report_answer_encode(answer);
     assert_string_equal(
         text, "{\"accepted_through\":12,\"refused\":[],\"server_time\":\"2026-01-01T00:00:00.123Z\","
@@ -135,6 +134,33 @@ static void a_reports_answer_goes_there_and_back(void **state)
     free(text);
     free(answer);
     free(back);
+}
+
+static void new_keys_come_with_any_answer(void **state)
+{
+    (void)state;
+    static const char *const keys[] = {"fgkey1.a", "fgkey1.b", "fgkey1.c"};
+    struct activation_answer activation = {
+        .farm_id = "f", .farm_token = "t", .entitlement = "fg1.k.p.s", .keys = keys, .key_count = 3};
+    struct report_answer *report = calloc(1, sizeof(*report));
+    struct message_keys *read = calloc(1, sizeof(*read));
+    strcpy(report->entitlement, "fg1.k.p.s");
+    report->keys = keys;
+    report->key_count = 3;
+    char *texts[] = {activation_answer_encode(&activation), report_answer_encode(report)};
+    for (size_t i = 0; i < 2; i++) {
+        read->count = 7;
+        assert_int_equal(message_keys_decode(texts[i], strlen(texts[i]), read, NULL), 0);
+        assert_int_equal(read->count, 3);
+        assert_string_equal(read->texts[2], "fgkey1.c");
+        free(texts[i]);
+    }
+    assert_int_equal(message_keys_decode("{}", 2, read, NULL), 0);
+    assert_int_equal(read->count, 0);
+    static const char wrong[] = "{\"keys\":[7]}";
+    assert_int_equal(message_keys_decode(wrong, strlen(wrong), read, NULL), ERROR_INVALID);
+    free(report);
+    free(read);
 }
 
 static void garbage_is_no_answer(void **state)
@@ -187,6 +213,7 @@ int main(void)
         cmocka_unit_test(a_report_is_spelt_as_the_design_says),
         cmocka_unit_test(a_full_report_goes_there_and_back),
         cmocka_unit_test(a_reports_answer_goes_there_and_back),
+        cmocka_unit_test(new_keys_come_with_any_answer),
         cmocka_unit_test(garbage_is_no_answer),
         cmocka_unit_test(a_problem_tells_its_code_and_moves),
     };

@@ -506,6 +506,10 @@ static void a_request_says_what_it_must(void **state)
     "made 2026-11-22T03:00:00Z\nrequest 0011\nrequest-made 2026-11-22T03:00:00Z\ninstallation-id i\n" \
     "farm-id f\nentitlement e\n"
 
+#define KEYS_3  "key a\nkey b\nkey c\n"
+#define KEYS_15 KEYS_3 KEYS_3 KEYS_3 KEYS_3 KEYS_3
+#define KEYS_16 KEYS_15 "key d\n"
+
 static void an_answer_says_what_it_must(void **state)
 {
     (void)state;
@@ -517,7 +521,8 @@ static void an_answer_says_what_it_must(void **state)
         {ANSWER, "signature: missing"},
         {ANSWER "signature s\nlater\n", "signature: must be the last"},
         {"signature s\n", "made: missing"},
-        {ANSWER "key a\nkey b\nkey c\nkey d\nkey e\nsignature s\n", "key: not what"},
+        {ANSWER KEYS_16 KEYS_16 KEYS_16 KEYS_15 "signature s\n", NULL},
+        {ANSWER KEYS_16 KEYS_16 KEYS_16 KEYS_16 "signature s\n", "key: not what"},
         {ANSWER "request-serial -1\nsignature s\n", "request-serial: not what"},
         {ANSWER "refresh-by never\nsignature s\n", "refresh-by: not what"},
         {ANSWER "sent-through 0\nsignature s\n", "sent-through: not what"},

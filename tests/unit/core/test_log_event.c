@@ -83,6 +83,8 @@ static const struct golden {
     {"entitlement_applied", 420, "07b7e03a2194485e8dd5e75ab6f77d7d"},
     {"entitlement_refused", 421, "0864c3da004944f59da7ed2be6aa4489"},
     {"entitlement_odd", 422, "8f76cd84222740d6bb302a13cb7a2ae9"},
+    {"signing_key_followed", 423, "a4af6a15ddfb44d1b660194ad9ecbb62"},
+    {"signing_key_refused", 424, "fd7437a88e1b48c5984667a791ecb249"},
     {"term_ends_soon", 430, "e036278dc9b54d27846d6f80b1a2e33d"},
     {"expiry_grace_started", 431, "131ed2271acd4a3d87ab7accf3b081ce"},
     {"expiry_grace_ends_soon", 432, "58d104f1b88148e285f00d4bb7fa8fe9"},
