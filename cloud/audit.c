@@ -136,6 +136,27 @@ int audit_farm(struct rows *rows, const struct audit_author *author, enum audit_
                        farm_json(after), ret_detail);
 }
 
+static char *signing_key_json(const struct entitlement_key *key)
+{
+    char text[96];
+    struct json_writer *writer = json_writer_create(false);
+    if (writer == NULL)
+        return NULL;
+    entitlement_key_format(key, text);
+    json_open_object(writer, NULL);
+    json_text(writer, "public_key", text);
+    json_close_object(writer);
+    return json_writer_take(writer);
+}
+
+int audit_signing_key(struct rows *rows, const struct audit_author *author,
+                      const struct entitlement_key *before, const struct entitlement_key *after,
+                      struct error_detail *ret_detail)
+{
+    return finish_line(rows, author, AUDIT_SIGNING_KEY_ROTATE, after->kid, true, signing_key_json(before),
+                       true, signing_key_json(after), ret_detail);
+}
+
 static char *note_json(const char *note)
 {
     struct json_writer *writer = json_writer_create(false);

@@ -374,6 +374,7 @@ int authority_activate(const struct authority *authority, struct rows *rows,
                     : activate_trial(authority, rows, request, source, now_ms, ret, &decision, ret_detail);
     if (error != 0 || ret->verdict != ACTIVATION_GRANTED)
         return error;
+    ret->answer.key_count = key_chain_after(authority->chain, request->trusted_key, &ret->answer.keys);
     return complete_activation(authority, rows, request, now_ms, &decision, &ret->answer, ret_detail);
 }
 
@@ -394,6 +395,7 @@ int authority_release(const struct authority *authority, struct rows *rows, cons
     (void)snprintf(who, sizeof who, "farm %s", farm.id);
     error =
         bookkeeping_close_farm(rows, &author, &farm, AUDIT_FARM_RELEASE, FARM_REASON_RELEASED, ret_detail);
+    ret->key_count = key_chain_after(authority->chain, "", &ret->keys);
     return error != 0 ? error : authority_issue(authority, rows, &farm, now_ms, ret->entitlement, ret_detail);
 }
 
@@ -455,6 +457,7 @@ static int take_report(const struct authority *authority, struct rows *rows,
         copy(farm.app_version, sizeof farm.app_version, request->app_version);
     farm.reported_ms = now_ms;
     ret->server_time_ms = now_ms;
+    copy(ret->trusted_key, sizeof ret->trusted_key, request->trusted_key);
     error = make_entitlement(authority, rows, &farm, now_ms, &ret->entitlement, ret_detail);
     return error != 0 ? error : take_windows(rows, &farm, request, now_ms, intake, ret, ret_detail);
 }
@@ -476,7 +479,7 @@ int authority_answer(const struct authority *authority, const struct authority_r
 {
     ret->accepted_through = report->accepted_through;
     ret->server_time_ms = report->server_time_ms;
-    ret->key_count = 0;
+    ret->key_count = key_chain_after(authority->chain, report->trusted_key, &ret->keys);
     ret->refused_count = report->refused_count;
     for (size_t i = 0; i < report->refused_count; i++) {
         ret->refused[i].sequence = report->refused[i].sequence;

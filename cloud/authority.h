@@ -1,11 +1,15 @@
 /* authority.h - what the authority does for farms, each inside one transaction: reads records, makes renewals
  * that are due, asks the ledger, writes records and lines of the audit log, signs. Blocking, for the pool.
  * Returns 0 also when it refuses, with the refusal in the outcome; else a store error with words, and nothing
- * is to be kept. */
+ * is to be kept.
+ *
+ * Every answer brings the signing keys that the farm may not know yet, in the order in which they follow one
+ * another: it is signed by the last of them. They stay the chain's, and there as long as the authority is. */
 #ifndef FARMGATE_CLOUD_AUTHORITY_H
 #define FARMGATE_CLOUD_AUTHORITY_H
 
 #include "cloud/audit.h"
+#include "cloud/key_chain.h"
 #include "cloud/ledger/activation.h"
 #include "cloud/store/rows.h"
 #include "common/entitlement.h"
@@ -15,6 +19,8 @@
 
 struct authority {
     struct entitlement_signing_key key;
+    struct key_chain *chain; /* that leads to it; NULL: there is no other key */
+    bool followed;           /* a key has been made that follows it, and signs once nobody signs with this */
     uint32_t trial_limit;
     int64_t trials_per_day, trials_per_day_and_source; /* that may begin, in a day of UTC */
     int64_t refresh_ms;                                /* an entitlement's refresh_by, after its issue */
@@ -49,6 +55,7 @@ struct authority_report {
     enum authority_access access;
     int64_t accepted_through, server_time_ms;
     struct entitlement entitlement;
+    char trusted_key[ENTITLEMENT_KID_BYTES_MAX + 1];
     size_t refused_count;
     struct authority_refused refused[MESSAGE_WINDOWS_MAX];
 };
@@ -62,6 +69,8 @@ int authority_answer(const struct authority *authority, const struct authority_r
 struct authority_release {
     enum authority_access access;
     char entitlement[ENTITLEMENT_BYTES_MAX + 1];
+    const char *const *keys; /* as of activation_answer */
+    size_t key_count;
 };
 /* Gives the key back; again is success. */
 int authority_release(const struct authority *authority, struct rows *rows, const char *farm_id,

@@ -171,6 +171,15 @@ static int report(const struct authority *authority, struct rows *rows, const st
 
 /* --- both ----------------------------------------------------------------------------------------------- */
 
+/* All of them: a farm says nothing of the keys it knows, and a file is not sent every 20 minutes. */
+static void bring_keys(const struct authority *authority, struct offline_answer *answer)
+{
+    const char *const *keys;
+    answer->key_count = key_chain_after(authority->chain, "", &keys);
+    for (size_t i = 0; i < answer->key_count; i++)
+        copy(answer->keys[i], sizeof answer->keys[i], keys[i]);
+}
+
 /* What the entitlement that was just signed says is what the file says. */
 static int complete(const struct authority *authority, const struct offline_request *request, int64_t now_ms,
                     struct offline_answer *answer, struct authority_offline *ret,
@@ -188,6 +197,7 @@ static int complete(const struct authority *authority, const struct offline_requ
     copy(answer->installation_id, sizeof answer->installation_id, entitlement.installation_id);
     copy(answer->farm_id, sizeof answer->farm_id, entitlement.farm_id);
     answer->made_ms = now_ms;
+    bring_keys(authority, answer);
     answer->refresh_by_ms = ret->refresh_by_ms = entitlement.refresh_by_ms;
     ret->answer = offline_answer_encode(answer, &authority->key);
     return ret->answer != NULL ? 0 : ERROR_NO_MEMORY;

@@ -3,9 +3,11 @@
 #include "cloud/admin_tokens.h"
 #include "cloud/api/admin_api.h"
 #include "cloud/api/public_api.h"
+#include "cloud/authority_keys.h"
 #include "cloud/service/service.h"
 #include "cloud/signing_key.h"
 #include "cloud/sweep.h"
+#include "cloud/wall_clock.h"
 #include "common/uv_reserve.h"
 #include "version.h"
 
@@ -22,8 +24,7 @@
 
 #define GRACE_MS        300 /* for answers in flight when stopping */
 #define FILES_BESIDE    64  /* descriptors for all but the farms' connections */
-#define KEY_NOTE        "public_key"
-#define KEY_NOTE_BYTES  96
+#define KEY_TEXT_BYTES  96
 #define ADMIN_MODE      0600
 #define SEVERITY_LOWEST 3 /* settings' "error" */
 
@@ -50,54 +51,51 @@ static int make_directory(const char *path, struct error_detail *ret_detail)
     return error;
 }
 
-/* The ledger remembers which key signs for it: a new key made because the file got lost would silently cut
- * off every farm that pinned the old one. */
-static int check_key_note(struct rows *rows, const char *path, const struct entitlement_key *key,
-                          struct error_detail *ret_detail)
-{
-    char text[KEY_NOTE_BYTES], noted[KEY_NOTE_BYTES];
-    int error = rows_note(rows, KEY_NOTE, noted, sizeof noted, ret_detail);
-    if (error != 0)
-        return error;
-    entitlement_key_format(key, text);
-    if (noted[0] == '\0')
-        return rows_note_put(rows, KEY_NOTE, text, ret_detail);
-    if (strcmp(noted, text) == 0)
-        return 0;
-    error_detail_set(ret_detail, "%s is not the key that this ledger's farms trust (%s)", path, noted);
-    return ERROR_INVALID;
-}
-
-static int make_key(struct rows *rows, const char *path, struct entitlement_signing_key *ret,
+/* Only where no farm trusts another one yet. */
+static int make_key(struct rows *rows, const char *path, struct authority *authority,
                     struct error_detail *ret_detail)
 {
-    char noted[KEY_NOTE_BYTES];
-    int error = rows_note(rows, KEY_NOTE, noted, sizeof noted, ret_detail);
+    char noted[KEY_TEXT_BYTES];
+    int error = authority_keys_noted(rows, noted, ret_detail);
     if (error != 0)
         return error;
     if (noted[0] == '\0')
-        return signing_key_make(path, ret, ret_detail);
+        return signing_key_make(path, &authority->key, &authority->chain, ret_detail);
     error_detail_set(ret_detail,
                      "%s is missing; bring back the copy of the key %s that this ledger's farms trust", path,
                      noted);
     return ERROR_NOT_FOUND;
 }
 
+/* One transaction: the note and its lines of the audit log, if a key has followed since. */
+static int note_key(struct rows *rows, const struct key_chain *chain, struct error_detail *ret_detail)
+{
+    const struct audit_author author = {AUDIT_AUTHORITY, wall_clock_ms()};
+    int error = rows_exec(rows, "BEGIN IMMEDIATE", ret_detail);
+    if (error == 0)
+        error = authority_keys_note(rows, &author, chain, ret_detail);
+    if (error == 0)
+        error = rows_exec(rows, "COMMIT", ret_detail);
+    if (error != 0 && rows_in_transaction(rows))
+        (void)rows_exec(rows, "ROLLBACK", NULL);
+    return error;
+}
+
 static int take_key(struct serve *serve, struct error_detail *ret_detail)
 {
     const struct settings *settings = serve->settings;
     struct rows *rows = store_rows(serve->context.store);
-    struct entitlement_signing_key *key = &serve->context.authority.key;
-    char path[PATH_MAX];
+    struct authority *authority = &serve->context.authority;
+    char *path = serve->context.signing_key_file;
 
     if (settings->signing_key_file[0] != '\0')
-        (void)snprintf(path, sizeof path, "%s", settings->signing_key_file);
+        (void)snprintf(path, PATH_MAX, "%s", settings->signing_key_file);
     else
-        (void)snprintf(path, sizeof path, "%s/signing-key", settings->state_directory);
-    int error = signing_key_load(path, key, ret_detail);
+        (void)snprintf(path, PATH_MAX, "%s/signing-key", settings->state_directory);
+    int error = signing_key_load(path, &authority->key, &authority->chain, ret_detail);
     if (error == ERROR_NOT_FOUND)
-        error = make_key(rows, path, key, ret_detail);
-    return error != 0 ? error : check_key_note(rows, path, &key->key, ret_detail);
+        error = make_key(rows, path, authority, ret_detail);
+    return error != 0 ? error : note_key(rows, authority->chain, ret_detail);
 }
 
 static int open_book(struct serve *serve, struct error_detail *ret_detail)
@@ -283,7 +281,7 @@ static int start(struct serve *serve, struct error_detail *ret_detail)
 
 static void say_ready(const struct serve *serve)
 {
-    char key[KEY_NOTE_BYTES];
+    char key[KEY_TEXT_BYTES];
     entitlement_key_format(&serve->context.authority.key.key, key);
     log_line(&serve->context.log, 5, "version %s serves %s; public key %s", FARMGATE_VERSION,
              serve->settings->listen, key);
@@ -314,6 +312,7 @@ int serve_run(const struct settings *settings)
         (void)uv_loop_close(&serve.loop);
     }
     sodium_memzero(&serve.context.authority.key, sizeof serve.context.authority.key);
+    key_chain_destroy(serve.context.authority.chain);
     if (error == 0)
         return SERVE_OK;
     return error == ERROR_BUSY && serve.public_api == NULL ? SERVE_RUNNING_ALREADY : SERVE_FAILED;

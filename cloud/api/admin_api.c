@@ -4,12 +4,11 @@
 #include "cloud/api/admin_farms.h"
 #include "cloud/api/admin_keys.h"
 #include "cloud/api/admin_offline.h"
+#include "cloud/api/admin_signing_keys.h"
 #include "cloud/api/admin_subscriptions.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-#define PUBLIC_KEY_TEXT_BYTES 96
 
 struct admin_api {
     struct api_context *context;
@@ -20,56 +19,48 @@ struct admin_api {
 
 /* --- what may be asked ---------------------------------------------------------------------------------- */
 
-/* What the authority knows without asking the ledger. */
-static int run_public_key(struct admin_call *call, struct rows *rows, struct error_detail *ret_detail)
-{
-    char text[PUBLIC_KEY_TEXT_BYTES];
-    (void)rows;
-    (void)ret_detail;
-    entitlement_key_format(&call->context->authority.key.key, text);
-    json_open_object(call->answer, NULL);
-    json_text(call->answer, "public_key", text);
-    json_close_object(call->answer);
-    return 0;
-}
-
-static const struct admin_action public_key_show = {sizeof(struct admin_call), NULL, run_public_key};
-
 /* A path that is no other's name stands before the one that takes any. */
-static const struct {
+struct route {
     struct api_path path;
-    const struct admin_action *action;
-} routes[] = {
-    {{"GET", "/v1/admin/subscriptions", NULL}, &admin_subscription_list},
-    {{"POST", "/v1/admin/subscriptions", NULL}, &admin_subscription_create},
-    {{"GET", "/v1/admin/subscriptions/", NULL}, &admin_subscription_show},
-    {{"PATCH", "/v1/admin/subscriptions/", NULL}, &admin_subscription_edit},
-    {{"GET", "/v1/admin/subscriptions/", "/orders"}, &admin_order_list},
-    {{"POST", "/v1/admin/subscriptions/", "/orders"}, &admin_order_make},
-    {{"POST", "/v1/admin/subscriptions/", "/keys"}, &admin_key_create},
-    {{"GET", "/v1/admin/keys", NULL}, &admin_key_list},
-    {{"GET", "/v1/admin/keys/", NULL}, &admin_key_show},
-    {{"PATCH", "/v1/admin/keys/", NULL}, &admin_key_edit},
-    {{"DELETE", "/v1/admin/keys/", NULL}, &admin_key_delete},
-    {{"GET", "/v1/admin/farms", NULL}, &admin_farm_list},
-    {{"POST", "/v1/admin/farms/deactivate", NULL}, &admin_farm_deactivate},
-    {{"GET", "/v1/admin/farms/", NULL}, &admin_farm_show},
-    {{"PATCH", "/v1/admin/farms/", NULL}, &admin_farm_note},
-    {{"GET", "/v1/admin/farms/", "/history"}, &admin_farm_history},
-    {{"GET", "/v1/admin/audit", NULL}, &admin_audit_list},
-    {{"GET", "/v1/admin/public-key", NULL}, &public_key_show},
-    {{"POST", "/v1/admin/offline", NULL}, &admin_offline_exchange},
+    const struct admin_action *action; /* NULL: what is answered at once */
+    void (*show)(struct api_context *context, struct http_exchange *exchange);
+    bool socket_only; /* not over TCP, whatever the token */
+};
+
+static const struct route routes[] = {
+    {{"GET", "/v1/admin/subscriptions", NULL}, &admin_subscription_list, NULL, false},
+    {{"POST", "/v1/admin/subscriptions", NULL}, &admin_subscription_create, NULL, false},
+    {{"GET", "/v1/admin/subscriptions/", NULL}, &admin_subscription_show, NULL, false},
+    {{"PATCH", "/v1/admin/subscriptions/", NULL}, &admin_subscription_edit, NULL, false},
+    {{"GET", "/v1/admin/subscriptions/", "/orders"}, &admin_order_list, NULL, false},
+    {{"POST", "/v1/admin/subscriptions/", "/orders"}, &admin_order_make, NULL, false},
+    {{"POST", "/v1/admin/subscriptions/", "/keys"}, &admin_key_create, NULL, false},
+    {{"GET", "/v1/admin/keys", NULL}, &admin_key_list, NULL, false},
+    {{"GET", "/v1/admin/keys/", NULL}, &admin_key_show, NULL, false},
+    {{"PATCH", "/v1/admin/keys/", NULL}, &admin_key_edit, NULL, false},
+    {{"DELETE", "/v1/admin/keys/", NULL}, &admin_key_delete, NULL, false},
+    {{"GET", "/v1/admin/farms", NULL}, &admin_farm_list, NULL, false},
+    {{"POST", "/v1/admin/farms/deactivate", NULL}, &admin_farm_deactivate, NULL, false},
+    {{"GET", "/v1/admin/farms/", NULL}, &admin_farm_show, NULL, false},
+    {{"PATCH", "/v1/admin/farms/", NULL}, &admin_farm_note, NULL, false},
+    {{"GET", "/v1/admin/farms/", "/history"}, &admin_farm_history, NULL, false},
+    {{"GET", "/v1/admin/audit", NULL}, &admin_audit_list, NULL, false},
+    {{"POST", "/v1/admin/offline", NULL}, &admin_offline_exchange, NULL, false},
+    {{"GET", "/v1/admin/public-key", NULL}, NULL, admin_public_key_show, false},
+    {{"GET", "/v1/admin/signing-keys", NULL}, NULL, admin_signing_key_list, false},
+    /* It changes what every farm trusts and a file that then needs a new backup: for whoever looks after the
+     * machine. */
+    {{"POST", "/v1/admin/signing-keys", NULL}, &admin_signing_key_rotate, NULL, true},
 };
 
 /* The call of a request; NULL: none, and that was answered. */
-static const struct admin_action *find_action(struct http_exchange *exchange,
-                                              const struct http_request *request,
-                                              char ret_name[API_NAME_BYTES_MAX + 1])
+static const struct route *find_route(struct http_exchange *exchange, const struct http_request *request,
+                                      char ret_name[API_NAME_BYTES_MAX + 1])
 {
     char allowed[API_METHODS_BYTES_MAX] = "";
     for (size_t i = 0; i < sizeof routes / sizeof routes[0]; i++)
         if (api_path_fits(&routes[i].path, request, ret_name, allowed))
-            return routes[i].action;
+            return &routes[i];
     api_answer_no_path(exchange, allowed);
     return NULL;
 }
@@ -79,13 +70,22 @@ static bool is_admin_path(const char *path)
     return strncmp(path, API_ADMIN_PREFIX, strlen(API_ADMIN_PREFIX)) == 0;
 }
 
-static void begin(const struct api_context *context, const char *who, struct http_exchange *exchange,
+/* `token` NULL: it came over the socket. */
+static void begin(struct api_context *context, const struct token *token, struct http_exchange *exchange,
                   const struct http_request *request)
 {
     char name[API_NAME_BYTES_MAX + 1];
-    const struct admin_action *action = find_action(exchange, request, name);
-    if (action != NULL)
-        admin_call_begin(context, action, who, name, exchange, request);
+    const struct route *route = find_route(exchange, request, name);
+    if (route == NULL)
+        return;
+    if (route->socket_only && token != NULL)
+        http_problem(exchange, 403, "socket_only",
+                     "this is asked for on the authority's own machine, with farmgate-cloud", NULL);
+    else if (route->action == NULL)
+        route->show(context, exchange);
+    else
+        admin_call_begin(context, route->action, token != NULL ? token->name : ADMIN_WHO_SOCKET, name,
+                         exchange, request);
 }
 
 /* --- with a token --------------------------------------------------------------------------------------- */
@@ -139,7 +139,7 @@ void admin_api_take(struct api_context *context, struct visitors *visitors,
     else if (token->scope != TOKENS_WRITE && !only_reads(request))
         http_problem(exchange, 403, "read_only", "this token may read only", NULL);
     else
-        begin(context, token->name, exchange, request);
+        begin(context, token, exchange, request);
 }
 
 /* --- the socket ----------------------------------------------------------------------------------------- */
@@ -148,7 +148,7 @@ static void on_request(void *data, struct http_exchange *exchange, const struct 
 {
     const struct admin_api *api = data;
     if (is_admin_path(request->path) && !api->context->stopping)
-        begin(api->context, ADMIN_WHO_SOCKET, exchange, request);
+        begin(api->context, NULL, exchange, request);
     else
         api_dispatch(api->context, NULL, 0, NULL, exchange, request);
 }

@@ -104,4 +104,4 @@ static int run_list(struct admin_call *of, struct rows *rows, struct error_detai
     return error;
 }
 
-const struct admin_action admin_audit_list = {sizeof(struct list_call), read_list, run_list};
+const struct admin_action admin_audit_list = {sizeof(struct list_call), read_list, run_list, NULL};

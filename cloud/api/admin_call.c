@@ -100,14 +100,17 @@ static void answer_refusal(const struct admin_call *call)
     free(body);
 }
 
-static void answer_other_refusal(const struct admin_call *call)
+/* What is no fault of the asker's is told in the log as well, with what the ledger says to it. */
+static void answer_other_refusal(const struct admin_call *call, const char *why)
 {
     const struct admin_refusal *refusal = &call->refusal;
-    char detail[DETAIL_BYTES];
+    char detail[ERROR_DETAIL_BYTES];
     if (refusal->moves_left >= 0)
         (void)snprintf(detail, sizeof detail, "%s (moves left: %d)", refusal->text, refusal->moves_left);
     else
         (void)snprintf(detail, sizeof detail, "%s", refusal->text);
+    if (refusal->status >= 500)
+        log_line(&call->context->log, 3, "%s%s%s", detail, why[0] != '\0' ? ": " : "", why);
     http_problem(call->exchange, refusal->status, refusal->code, detail,
                  refusal->field[0] != '\0' ? refusal->field : NULL);
 }
@@ -136,19 +139,21 @@ static void answer_success(struct admin_call *call)
 static void finish(struct store_job *job, int error, const char *detail)
 {
     struct admin_call *call = (struct admin_call *)job;
-    if (error != 0) {
+    if (call->action->done != NULL)
+        call->action->done(call, error);
+    if (error != 0 && call->refusal.status == 0) {
         api_store_failed(call->context, call->exchange, error, detail);
     } else if (call->verdict != LEDGER_GRANTED) {
         answer_refusal(call);
     } else if (call->refusal.status != 0) {
-        answer_other_refusal(call);
+        answer_other_refusal(call, detail);
     } else {
         answer_success(call);
     }
     destroy(call);
 }
 
-void admin_call_begin(const struct api_context *context, const struct admin_action *action, const char *who,
+void admin_call_begin(struct api_context *context, const struct admin_action *action, const char *who,
                       const char *name, struct http_exchange *exchange, const struct http_request *request)
 {
     struct admin_call *call = calloc(1, action->call_bytes);
@@ -246,6 +251,15 @@ bool admin_read_key(struct admin_call *call, const char *text, const char *field
     }
     memcpy(ret_canonical, canonical, sizeof canonical);
     return true;
+}
+
+void admin_refuse(struct admin_call *call, int status, const char *code, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    (void)vsnprintf(call->refusal_text, sizeof call->refusal_text, format, arguments);
+    va_end(arguments);
+    call->refusal = (struct admin_refusal){status, code, call->refusal_text, "", -1};
 }
 
 void admin_note(struct admin_call *call, const char *format, ...)

@@ -20,6 +20,8 @@ struct admin_action {
     /* On the pool. Sets the verdict, and writes the answer's JSON (which is dropped if it fails or refuses).
      */
     int (*run)(struct admin_call *call, struct rows *rows, struct error_detail *ret_detail);
+    /* On the loop before the answer, with what became of the transaction. NULL: there is nothing to do. */
+    void (*done)(struct admin_call *call, int error);
 };
 
 /* What a refusal says beside its sentence, for people and for programs. */
@@ -34,14 +36,14 @@ struct admin_numbers {
 /* A refusal that is none of the ledger's verdicts. */
 struct admin_refusal {
     int status;                      /* 0: none */
-    const char *code, *text, *field; /* static; field "": none */
+    const char *code, *text, *field; /* static, or the call's; field "": none */
     int moves_left;                  /* of a key; -1: not told */
 };
 
 struct admin_call {
     struct store_job job; /* first: the store hands it back */
     const struct admin_action *action;
-    const struct api_context *context;
+    struct api_context *context;
     struct http_exchange *exchange;
     char who[AUDIT_WHO_BYTES_MAX + 1];
     char name[API_NAME_BYTES_MAX + 1];       /* that the path holds */
@@ -50,7 +52,8 @@ struct admin_call {
     /* what run() makes of it */
     enum ledger_verdict verdict;
     struct admin_numbers numbers;
-    struct admin_refusal refusal;
+    struct admin_refusal refusal; /* stands before an error of the ledger's */
+    char refusal_text[ERROR_DETAIL_BYTES];
     int status; /* of success; 200 unless it says otherwise */
     struct json_writer *answer;
     char *file;                  /* a text that is answered instead, freed here; NULL: none */
@@ -58,7 +61,7 @@ struct admin_call {
 };
 
 /* Begins the call: its answer comes later, or came already. */
-void admin_call_begin(const struct api_context *context, const struct admin_action *action, const char *who,
+void admin_call_begin(struct api_context *context, const struct admin_action *action, const char *who,
                       const char *name, struct http_exchange *exchange, const struct http_request *request);
 
 /* --- for read() ----------------------------------------------------------------------------------------- */
@@ -82,6 +85,9 @@ bool admin_read_key(struct admin_call *call, const char *text, const char *field
 
 /* --- for run() ------------------------------------------------------------------------------------------ */
 
+/* Refuses with a text of its own. For done() as well. */
+void admin_refuse(struct admin_call *call, int status, const char *code, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
 void admin_note(struct admin_call *call, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* --- lists ---------------------------------------------------------------------------------------------- */

@@ -136,7 +136,7 @@ static int run_list(struct admin_call *of, struct rows *rows, struct error_detai
     return error;
 }
 
-const struct admin_action admin_farm_list = {sizeof(struct list_call), read_list, run_list};
+const struct admin_action admin_farm_list = {sizeof(struct list_call), read_list, run_list, NULL};
 
 /* --- one farm ------------------------------------------------------------------------------------------- */
 
@@ -167,7 +167,7 @@ static int run_show(struct admin_call *of, struct rows *rows, struct error_detai
     return 0;
 }
 
-const struct admin_action admin_farm_show = {sizeof(struct farm_call), NULL, run_show};
+const struct admin_action admin_farm_show = {sizeof(struct farm_call), NULL, run_show, NULL};
 
 /* What the farm may have at the moment; -1: nothing, for it is deactivated. */
 static int find_limit(const struct farm_call *call, struct rows *rows, int64_t *ret_limit,
@@ -210,7 +210,7 @@ static int run_history(struct admin_call *of, struct rows *rows, struct error_de
     return 0;
 }
 
-const struct admin_action admin_farm_history = {sizeof(struct farm_call), NULL, run_history};
+const struct admin_action admin_farm_history = {sizeof(struct farm_call), NULL, run_history, NULL};
 
 /* --- noted ---------------------------------------------------------------------------------------------- */
 
@@ -245,7 +245,7 @@ static int run_note(struct admin_call *of, struct rows *rows, struct error_detai
     return 0;
 }
 
-const struct admin_action admin_farm_note = {sizeof(struct note_call), read_note, run_note};
+const struct admin_action admin_farm_note = {sizeof(struct note_call), read_note, run_note, NULL};
 
 /* --- deactivated ---------------------------------------------------------------------------------------- */
 
@@ -308,4 +308,4 @@ static int run_deactivate(struct admin_call *of, struct rows *rows, struct error
 }
 
 const struct admin_action admin_farm_deactivate = {sizeof(struct deactivate_call), read_deactivate,
-                                                   run_deactivate};
+                                                   run_deactivate, NULL};

@@ -151,7 +151,7 @@ static int run_create(struct admin_call *of, struct rows *rows, struct error_det
     return 0;
 }
 
-const struct admin_action admin_key_create = {sizeof(struct create_call), read_create, run_create};
+const struct admin_action admin_key_create = {sizeof(struct create_call), read_create, run_create, NULL};
 
 /* --- listed --------------------------------------------------------------------------------------------- */
 
@@ -203,7 +203,7 @@ static int run_list(struct admin_call *of, struct rows *rows, struct error_detai
     return error;
 }
 
-const struct admin_action admin_key_list = {sizeof(struct list_call), read_list, run_list};
+const struct admin_action admin_key_list = {sizeof(struct list_call), read_list, run_list, NULL};
 
 /* --- one key -------------------------------------------------------------------------------------------- */
 
@@ -230,7 +230,7 @@ static int run_show(struct admin_call *of, struct rows *rows, struct error_detai
     return error;
 }
 
-const struct admin_action admin_key_show = {sizeof(struct key_call), read_show, run_show};
+const struct admin_action admin_key_show = {sizeof(struct key_call), read_show, run_show, NULL};
 
 static bool read_edit(struct admin_call *of, const struct http_request *request)
 {
@@ -254,7 +254,7 @@ static int run_edit(struct admin_call *of, struct rows *rows, struct error_detai
     return 0;
 }
 
-const struct admin_action admin_key_edit = {sizeof(struct key_call), read_edit, run_edit};
+const struct admin_action admin_key_edit = {sizeof(struct key_call), read_edit, run_edit, NULL};
 
 static bool read_delete(struct admin_call *of, const struct http_request *request)
 {
@@ -281,4 +281,4 @@ static int run_delete(struct admin_call *of, struct rows *rows, struct error_det
     return 0;
 }
 
-const struct admin_action admin_key_delete = {sizeof(struct key_call), read_delete, run_delete};
+const struct admin_action admin_key_delete = {sizeof(struct key_call), read_delete, run_delete, NULL};

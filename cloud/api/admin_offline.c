@@ -67,4 +67,5 @@ static int run_exchange(struct admin_call *of, struct rows *rows, struct error_d
     return 0;
 }
 
-const struct admin_action admin_offline_exchange = {sizeof(struct offline_call), read_request, run_exchange};
+const struct admin_action admin_offline_exchange = {sizeof(struct offline_call), read_request, run_exchange,
+                                                    NULL};

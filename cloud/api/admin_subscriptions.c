@@ -124,7 +124,8 @@ static int run_create(struct admin_call *of, struct rows *rows, struct error_det
     return 0;
 }
 
-const struct admin_action admin_subscription_create = {sizeof(struct create_call), read_create, run_create};
+const struct admin_action admin_subscription_create = {sizeof(struct create_call), read_create, run_create,
+                                                       NULL};
 
 /* --- listed --------------------------------------------------------------------------------------------- */
 
@@ -159,7 +160,7 @@ static int run_list(struct admin_call *of, struct rows *rows, struct error_detai
     return error;
 }
 
-const struct admin_action admin_subscription_list = {sizeof(struct list_call), read_list, run_list};
+const struct admin_action admin_subscription_list = {sizeof(struct list_call), read_list, run_list, NULL};
 
 /* --- its orders ----------------------------------------------------------------------------------------- */
 
@@ -211,7 +212,7 @@ static int run_orders(struct admin_call *of, struct rows *rows, struct error_det
     return error;
 }
 
-const struct admin_action admin_order_list = {sizeof(struct orders_call), read_orders, run_orders};
+const struct admin_action admin_order_list = {sizeof(struct orders_call), read_orders, run_orders, NULL};
 
 /* --- shown ---------------------------------------------------------------------------------------------- */
 
@@ -246,7 +247,7 @@ static int run_show(struct admin_call *of, struct rows *rows, struct error_detai
     return error;
 }
 
-const struct admin_action admin_subscription_show = {sizeof(struct show_call), read_show, run_show};
+const struct admin_action admin_subscription_show = {sizeof(struct show_call), read_show, run_show, NULL};
 
 /* --- ordered for ---------------------------------------------------------------------------------------- */
 
@@ -322,7 +323,7 @@ static int run_order(struct admin_call *of, struct rows *rows, struct error_deta
     return 0;
 }
 
-const struct admin_action admin_order_make = {sizeof(struct order_call), read_order, run_order};
+const struct admin_action admin_order_make = {sizeof(struct order_call), read_order, run_order, NULL};
 
 /* --- edited --------------------------------------------------------------------------------------------- */
 
@@ -374,4 +375,4 @@ static int run_edit(struct admin_call *of, struct rows *rows, struct error_detai
     return 0;
 }
 
-const struct admin_action admin_subscription_edit = {sizeof(struct edit_call), read_edit, run_edit};
+const struct admin_action admin_subscription_edit = {sizeof(struct edit_call), read_edit, run_edit, NULL};

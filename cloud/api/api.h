@@ -10,6 +10,8 @@
 #include "common/log.h"
 #include "common/tokens.h"
 
+#include <limits.h>
+
 /* Outlives both doors. */
 struct api_context {
     struct store *store;
@@ -18,7 +20,8 @@ struct api_context {
     int64_t offline_refresh_ms; /* as authority.refresh_ms, of what is answered by file */
     struct log log;
     struct tokens tokens; /* of the administrators on TCP */
-    bool stopping;        /* new calls are answered 503 */
+    char signing_key_file[PATH_MAX];
+    bool stopping; /* new calls are answered 503 */
 };
 
 #define API_NAME_BYTES_MAX    255

@@ -269,6 +269,7 @@ static char *release_answer_encode(const struct release_call *call)
     json_open_object(writer, NULL);
     json_text(writer, "farm_id", call->farm_id);
     json_text(writer, "entitlement", call->outcome.entitlement);
+    message_keys_put(writer, call->outcome.keys, call->outcome.key_count);
     json_close_object(writer);
     return json_writer_take(writer);
 }

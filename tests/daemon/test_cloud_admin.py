@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """The authority's administrator: every call of /v1/admin and every command, with what they refuse and what the audit log says.
      test_cloud_admin.py BUILD"""
+import concurrent.futures
 import contextlib
 import csv
 import fcntl
@@ -479,6 +480,7 @@ def tokens():
                     "a reader does not %s %s" % (method, path))
         tap.equal(cloud.tcp("POST", "/v1/admin/subscriptions", buy, writer["token"]).status, 201, "a writer writes")
         tap.equal(cloud.tcp("GET", "/v1/admin/subscriptions/1", token=writer["token"]).status, 200, "and reads")
+        refused(cloud.tcp("POST", "/v1/admin/signing-keys", token=writer["token"]), 403, "socket_only", None, "but makes no signing key")
         tap.equal([line["who"] for line in cloud.audit("1")], ["shop"], "the audit log has the token's name")
         farm = cloud.activate("inst-a")
         refused(cloud.tcp("GET", "/v1/admin/farms", token=farm["farm_token"]), 401, "unauthorized", None, "a farm's token is none")
@@ -512,7 +514,40 @@ def tokens():
 
 
 WRITES = (("POST", "subscriptions"), ("PATCH", "subscriptions/1"), ("POST", "subscriptions/1/orders"), ("POST", "subscriptions/1/keys"),
-          ("PATCH", "keys/K"), ("DELETE", "keys/K"), ("PATCH", "farms/f-0"), ("POST", "farms/deactivate"))
+          ("PATCH", "keys/K"), ("DELETE", "keys/K"), ("PATCH", "farms/f-0"), ("POST", "farms/deactivate"),
+          ("POST", "signing-keys"))
+
+
+def signing_keys():
+    """One follows another; test_cloud_keys.py has what farms make of it."""
+    with Place() as place:
+        cloud = Cloud(place, BUILD, settings=GENEROUS).start()
+        first = cloud.public_key()
+        farm = cloud.activate("inst-a", cloud.buy(5)["primary_key"])
+        made = cloud.ask("POST", "signing-keys")
+        tap.equal((made.status, [key["public_key"] for key in made.json()["signing_keys"]]), (201, [first, cloud.public_key()]),
+                  "a key follows the first")
+        tap.equal(made.json(), cloud.ask("GET", "signing-keys").json(), "and is listed")
+        tap.equal(made.json()["file"], os.path.join(cloud.state, "signing-key"), "with the file it is in")
+        cloud.report(farm, [1])
+        line = cloud.audit()[-1]
+        tap.equal((line["who"], line["what"], line["before"], line["after"]),
+                  ("socket", "signing_key.rotate", {"public_key": first}, {"public_key": cloud.public_key()}), "and audited")
+        with concurrent.futures.ThreadPoolExecutor(8) as crowd:
+            answers = list(crowd.map(lambda _: cloud.ask("POST", "signing-keys"), range(8)))
+        came = sorted(answer.status for answer in answers)
+        tap.ok(came[0] == 201 and came[-1] == 409 and set(came) == {201, 409}, "of several at once some make a key", came)
+        tap.equal({answer.json()["code"] for answer in answers if answer.status == 409}, {"rotation_running"}, "the others are told")
+        count = len(cloud.ask("GET", "signing-keys").json()["signing_keys"])
+        tap.equal(count, 2 + came.count(201), "and each that was made is there")
+        cloud.stop()
+        cloud.start()
+        tap.equal(len(cloud.ask("GET", "signing-keys").json()["signing_keys"]), count, "also after a restart")
+        for _ in range(64 - count):
+            cloud.made("POST", "signing-keys")
+        refused(cloud.ask("POST", "signing-keys"), 409, "too_many_keys", None, "the 65th key")
+        rotated = json.loads(cloud.run("signing-key", "list", "--json").stdout)
+        tap.equal(len(rotated["signing_keys"]), 64, "the command lists them all")
 
 
 def doors():
@@ -884,7 +919,8 @@ def described():
 
 
 if __name__ == "__main__":
-    for story in (subscriptions, expired, keys, bad_input, farms, paging, tokens, doors, commands, chart, closed_networks, manual, described):
+    for story in (subscriptions, expired, keys, bad_input, farms, paging, tokens, doors, commands, chart, closed_networks, manual,
+                  signing_keys, described):
         try:
             story()
         except Exception as error:  # pylint: disable=broad-except
