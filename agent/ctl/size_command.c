@@ -1,14 +1,13 @@
 #include "size_command.h"
 
 #include "command.h"
+#include "size_answer.h"
 
-#include "agent/core/peak.h"
 #include "agent/core/tally.h"
 #include "agent/ctl/sizing/admins.h"
 #include "agent/ctl/sizing/logs.h"
 #include "agent/ctl/sizing/progress.h"
 #include "agent/ctl/sizing/sizing.h"
-#include "common/json.h"
 #include "common/rfc3339.h"
 
 #include <assert.h>
@@ -21,14 +20,13 @@
 #include <sys/random.h>
 #include <time.h>
 
-#define DATE_BYTES   10 /* of "2026-01-01" */
 #define SERVICES_MAX 32
 #define YEAR_MIN     1970
 #define YEAR_MAX     9999
 
 static const char help[] =
-    "usage: farmgate size [--json] [--routes LIST] [--admins LIST] [--service LIST] [--year YEAR]\n"
-    "                     [--sort] [NAME=]FILE...\n"
+    "usage: farmgate size [--json[=full]|--csv] [--html FILE] [--utc] [--routes LIST] [--admins LIST]\n"
+    "                     [--service LIST] [--year YEAR] [--sort] [NAME=]FILE...\n"
     "\n"
     "Replays logs of sessions through the rules by which farmgated counts, and tells how many licences the "
     "farm\n"
@@ -44,7 +42,11 @@ static const char help[] =
     "                  \"route\": \"broker\"|\"rdp\"|\"rdp-tunnel\"|\"console\"|\"ssh\"\n"
     "\n"
     "options:\n"
-    "  --json            one JSON object with the peak of every 20-minute window\n"
+    "  --json            one JSON object with the peak of every 20-minute window; --json=full: with all "
+    "answers\n"
+    "  --csv             the peak of every 20-minute window\n"
+    "  --html FILE       writes a page with pictures as well\n"
+    "  --utc             days, hours and times as UTC has them, not as this machine's zone does\n"
     "  --routes LIST     the routes that count, separated by commas (broker,rdp,rdp-tunnel), or all\n"
     "  --admins LIST     who is an administrator where the log does not tell: names, or @GROUP of this host\n"
     "  --service LIST    the services of a system log that are read\n"
@@ -57,7 +59,8 @@ static const char help[] =
     "            130 interrupted once: the answer is of what was read; twice: none\n";
 
 struct options {
-    bool json, help, sort;
+    bool help, sort;
+    struct size_answer answer;
     unsigned routes;
     int year;
     const char *admins;
@@ -125,11 +128,29 @@ static bool parse_year(const char *text, int *ret_year)
     return true;
 }
 
+static bool parse_json(const char *what, enum size_form *ret_form)
+{
+    if (what != NULL && strcmp(what, "full") != 0) {
+        fprintf(stderr, "farmgate size: --json: '%s' is not full\n", what);
+        return false;
+    }
+    *ret_form = what == NULL ? SIZE_JSON : SIZE_JSON_FULL;
+    return true;
+}
+
 static bool take_option(int option, struct options *options, char **argv)
 {
     switch (option) {
     case 'j':
-        options->json = true;
+        return parse_json(optarg, &options->answer.form);
+    case 'c':
+        options->answer.form = SIZE_CSV;
+        return true;
+    case 'w':
+        options->answer.html = optarg;
+        return true;
+    case 'u':
+        options->answer.utc = true;
         return true;
     case 'r':
         return parse_routes(optarg, &options->routes);
@@ -156,10 +177,17 @@ static bool take_option(int option, struct options *options, char **argv)
 static bool parse_options(int argc, char **argv, struct options *ret_options)
 {
     static const struct option long_options[] = {
-        {"json", no_argument, NULL, 'j'},         {"routes", required_argument, NULL, 'r'},
-        {"admins", required_argument, NULL, 'a'}, {"service", required_argument, NULL, 's'},
-        {"year", required_argument, NULL, 'y'},   {"sort", no_argument, NULL, 'o'},
-        {"help", no_argument, NULL, 'h'},         {0},
+        {"json", optional_argument, NULL, 'j'},
+        {"csv", no_argument, NULL, 'c'},
+        {"html", required_argument, NULL, 'w'},
+        {"utc", no_argument, NULL, 'u'},
+        {"routes", required_argument, NULL, 'r'},
+        {"admins", required_argument, NULL, 'a'},
+        {"service", required_argument, NULL, 's'},
+        {"year", required_argument, NULL, 'y'},
+        {"sort", no_argument, NULL, 'o'},
+        {"help", no_argument, NULL, 'h'},
+        {0},
     };
     struct options options = {.routes = ROUTES_COUNTED_DEFAULT};
     int option;
@@ -194,92 +222,6 @@ static void catch_interrupt(void)
     struct sigaction action = {.sa_handler = on_interrupt, .sa_flags = (int)SA_RESETHAND};
     interrupted = 0;
     (void)sigaction(SIGINT, &action, NULL);
-}
-
-/* ---- telling ------------------------------------------------------------------------------------------- */
-
-static int print_json(const struct sizing_result *result)
-{
-    struct json_writer *writer = json_writer_create(false);
-    const char *text;
-    size_t bytes;
-    if (writer == NULL)
-        return ERROR_NO_MEMORY;
-    json_open_object(writer, NULL);
-    json_integer(writer, "events", (int64_t)result->events);
-    json_integer(writer, "users", (int64_t)result->users);
-    json_integer(writer, "hosts", (int64_t)result->hosts);
-    json_integer(writer, "peak_users", result->peak_users);
-    if (result->events > 0)
-        json_time(writer, "peak_at", result->peak_at_ms);
-    else
-        json_null(writer, "peak_at");
-    json_open_array(writer, "windows");
-    for (size_t i = 0; i < result->window_count; i++) {
-        json_open_object(writer, NULL);
-        json_time(writer, "start", result->windows[i].start_ms);
-        json_integer(writer, "peak_users", result->windows[i].peak_users);
-        json_close_object(writer);
-    }
-    json_close_array(writer);
-    json_close_object(writer);
-    int code = json_writer_finish(writer, &text, &bytes);
-    if (code == 0)
-        printf("%s\n", text);
-    json_writer_destroy(writer);
-    return code;
-}
-
-static int by_users(const void *one, const void *other)
-{
-    uint32_t a = *(const uint32_t *)one, b = *(const uint32_t *)other;
-    return (a > b) - (a < b);
-}
-
-/* The middle one of the highest numbers of those days that had a user at all. */
-static int median_of_days(const struct sizing_result *result, uint32_t *ret_users)
-{
-    uint32_t *days = malloc((result->window_count + 1) * sizeof *days);
-    size_t count = 0;
-    if (days == NULL)
-        return ERROR_NO_MEMORY;
-    for (size_t i = 0; i < result->window_count; i++) {
-        const struct sizing_window *window = &result->windows[i];
-        bool new_day = i == 0 || window->start_ms / DAY_MS != window[-1].start_ms / DAY_MS;
-        if (new_day && (count == 0 || days[count - 1] > 0))
-            days[count++] = 0;
-        if (window->peak_users > days[count - 1])
-            days[count - 1] = window->peak_users;
-    }
-    if (count > 0 && days[count - 1] == 0)
-        count--;
-    qsort(days, count, sizeof *days, by_users);
-    *ret_users = count == 0 ? 0 : days[count / 2];
-    free(days);
-    return 0;
-}
-
-static int print_summary(const struct sizing_result *result)
-{
-    char at[RFC3339_BYTES], first[RFC3339_BYTES], last[RFC3339_BYTES];
-    uint32_t median;
-    if (result->events == 0) {
-        printf("no events\n");
-        return 0;
-    }
-    int code = median_of_days(result, &median);
-    if (code < 0)
-        return code;
-    rfc3339_format(result->peak_at_ms, at);
-    rfc3339_format(result->first_at_ms, first);
-    rfc3339_format(result->last_at_ms, last);
-    printf("licences needed   %" PRIu32 "  (concurrent users at the peak)\n", result->peak_users);
-    printf("first reached     %s\n", at);
-    printf("busiest day       %.*s, with a peak of %" PRIu32 "; the median day's peak is %" PRIu32 "\n",
-           DATE_BYTES, at, result->peak_users, median);
-    printf("users             %" PRIu64 " on %" PRIu64 " hosts\n", result->users, result->hosts);
-    printf("events            %" PRIu64 ", from %s to %s\n", result->events, first, last);
-    return 0;
 }
 
 /* ---- reading ------------------------------------------------------------------------------------------- */
@@ -408,10 +350,9 @@ static int answer(struct run *run)
         tell_left_out(result, run->options->routes);
         if (interrupted != 0)
             tell_interruption(result);
-        code = run->options->json ? print_json(result) : print_summary(result);
+        code = size_answer(&run->options->answer, result, run->options->routes);
+        return code == COMMAND_OK && interrupted != 0 ? COMMAND_INTERRUPTED : code;
     }
-    if (code == 0)
-        return interrupted != 0 ? COMMAND_INTERRUPTED : COMMAND_OK;
     fprintf(stderr, "farmgate size: %s\n", error_text(code));
     return COMMAND_FAILED;
 }
@@ -430,7 +371,7 @@ static int size_logs(struct run *run, const struct tally_settings *settings)
         .data = run,
     };
     int code = COMMAND_FAILED;
-    run->sizing = sizing_create(settings, NULL);
+    run->sizing = sizing_create(settings, size_answer_zone(&run->options->answer));
     run->logs = logs_create(&logs);
     if (run->sizing != NULL && run->logs != NULL)
         code = read_logs(run);

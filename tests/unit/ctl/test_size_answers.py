@@ -1,0 +1,198 @@
+#!/usr/bin/env python3
+"""What farmgate size prints: a small office's two weeks as text, ASCII, JSON, CSV and a page.
+
+    test_size_answers.py FARMGATE DIRECTORY [--write]
+
+DIRECTORY holds what is expected; --write renews it, to be read before it is committed.
+"""
+import csv
+import io
+import json
+import os
+import re
+import stat
+import subprocess
+import sys
+import tempfile
+from html.parser import HTMLParser
+from xml.etree import ElementTree
+
+FARMGATE, EXPECTED = sys.argv[1], sys.argv[2]
+WRITE = "--write" in sys.argv
+MONDAY_MS = 1767571200000  # 2026-01-05T00:00:00Z
+HOUR_MS = 3600000
+HOSTILE = "</title><script>alert(1)</script>&\"'"
+VOID = {"meta", "br"}
+tests = 0
+failed = False
+
+
+def check(good, name, note=""):
+    global tests, failed
+    tests += 1
+    failed = failed or not good
+    print("%sok %d - %s" % ("" if good else "not ", tests, name))
+    if not good and note:
+        print("\n".join("# " + line for line in str(note)[:3000].splitlines()))
+
+
+def size(*arguments, text=b"", **environment):
+    run = subprocess.run([FARMGATE, "size", *arguments], input=text, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                         timeout=60, check=False, env={**os.environ, "TZ": "UTC", "LC_ALL": "C", **environment})
+    return run.returncode, run.stdout.decode(), run.stderr.decode()
+
+
+def event(day, hour, what, user, route="rdp", admin=False):
+    line = {"ts": MONDAY_MS + int((day * 24 + hour) * HOUR_MS), "event": what, "host": "ts1", "session": user}
+    if what == "connect":
+        line.update(user=user, admin=admin, kind="desktop", route=route)
+    return json.dumps(line)
+
+
+def office():
+    """Two weeks of ann and bob, who leaves his session disconnected over lunch; a visitor with an odd name on the
+    first Thursday; an administrator every morning; one session by ssh."""
+    lines = []
+    for day in (0, 1, 2, 3, 4, 7, 8, 9, 10, 11):
+        lines += [event(day, 7, "connect", "root", admin=True), event(day, 8, "connect", "ann"),
+                  event(day, 8.5, "connect", "CORP\\Bob"), event(day, 9, "logoff", "root")]
+        if day == 3:
+            lines += [event(day, 10, "connect", HOSTILE), event(day, 11.25, "logoff", HOSTILE)]
+        lines += [event(day, 12, "disconnect", "CORP\\Bob")]
+        if day == 4:
+            lines += [event(day, 12.1, "connect", "eve", "ssh"), event(day, 12.2, "logoff", "eve")]
+        lines += [event(day, 15, "connect", "CORP\\Bob"), event(day, 16, "logoff", "CORP\\Bob"),
+                  event(day, 17, "logoff", "ann")]
+    return ("\n".join(lines) + "\n").encode()
+
+
+def expect(name, got):
+    path = os.path.join(EXPECTED, name)
+    if WRITE:
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(got)
+    with open(path, encoding="utf-8") as file:
+        want = file.read()
+    check(got == want, name, got)
+
+
+def goldens():
+    log = office()
+    expect("utf-8.txt", size("-", text=log, LC_ALL="C.UTF-8")[1])
+    expect("ascii.txt", size("-", text=log)[1])
+    expect("windows.csv", "".join(size("--csv", "-", text=log)[1].splitlines(True)[:30]))
+    code, out, err = size("--json=full", "-", text=log)
+    full = json.loads(out)
+    kept = {**full, "windows": full["windows"][:2], "week": full["week"][7:10]}
+    expect("full.json", json.dumps(kept, indent=1) + "\n")
+    plain = json.loads(size("--json", "-", text=log)[1])
+    check(code == 0 and {key: full[key] for key in plain} == plain, "--json=full begins as --json does", err)
+    rows = list(csv.DictReader(io.StringIO(size("--csv", "-", text=log)[1])))
+    check([(row["start"], int(row["peak_users"])) for row in rows] ==
+          [(window["start"], window["peak_users"]) for window in full["windows"]], "--csv has the same windows")
+    lines = size("-", text=log)[1].splitlines()
+    check(all(len(line) <= 80 and line.isascii() for line in lines), "80 columns of ASCII", lines)
+
+
+def zones():
+    log = office()
+    def days(*arguments, **environment):
+        full = json.loads(size("--json=full", *arguments, "-", text=log, **environment)[1])
+        return full["time_zone"], full["days"][0]["date"], full["days"][-1]["date"], full["days"][3]["peak_at"]
+    check(days(TZ="UTC") == ("UTC", "2026-01-05", "2026-01-16", "2026-01-08T10:00:00.000Z"), "days of UTC")
+    check(days(TZ="XST+10")[:3] == ("XST", "2026-01-04", "2026-01-16"), "days of TZ", days(TZ="XST+10"))
+    check(days("--utc", TZ="XST+10") == days(TZ="UTC"), "--utc")
+    out = size("-", text=log, TZ="XST-5:45")[1]
+    check("Thu 8 January 2026, 15:45:00" in out and "all times are XST" in " ".join(out.split()), "local times", out)
+
+
+class Page(HTMLParser):
+    """Tags that are balanced, and what a page holds."""
+
+    def __init__(self, text):
+        super().__init__(convert_charrefs=True)
+        self.open, self.tags, self.attributes, self.words, self.wrong = [], [], [], "", []
+        self.feed(text)
+        self.close()
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append(tag)
+        self.attributes += attrs
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attrs):
+        self.tags.append(tag)
+        self.attributes += attrs
+
+    def handle_endtag(self, tag):
+        if not self.open or self.open.pop() != tag:
+            self.wrong.append(tag)
+
+    def handle_data(self, data):
+        self.words += data
+
+
+def page_of(*arguments, text):
+    code, out, err = size("--html", "-", *arguments, "-", text=text)
+    check(code == 0 and err.count("\n") <= 1, "a page", err)
+    return out
+
+
+def pages():
+    text = page_of(text=office())
+    page = Page(text)
+    check(not page.wrong and not page.open, "tags are balanced", page.wrong or page.open)
+    check("script" not in page.tags and HOSTILE in page.words, "a name with tags stays a name")
+    outside = [value for name, value in page.attributes
+               if name in ("src", "href") or (value and re.search(r"url\(|https?:|^on", value))]
+    check(not outside and "@import" not in text and "url(" not in text, "nothing from elsewhere", outside)
+    check(not [name for name, _ in page.attributes if name.startswith("on")], "nothing that runs")
+    pictures = re.findall(r"<svg.*?</svg>", text, re.S)
+    check(len(pictures) == 4, "four pictures")
+    for picture in pictures:
+        root = ElementTree.fromstring(picture)
+        names = root.get("aria-labelledby").split()
+        told = [child for child in root if child.get("id") in names and child.text]
+        check(root.get("role") == "img" and len(told) == 2, "a picture has title and description: " + told[0].text)
+    check(text.count("<rect class=\"hour\"") == 168, "every hour of the week")
+    check("Buy 3 licences, and nobody is ever turned away." in page.words, "what to buy")
+    check("1 by ssh" in page.words, "what was left out")
+    empty = Page(page_of(text=b""))
+    check("no events" in empty.words and not empty.wrong, "a page of nothing")
+    one = Page(page_of(text=event(0, 0, "connect", "a").encode()))
+    check("Buy 1 licence," in one.words and not one.wrong, "a page of an instant")
+    nobody = Page(page_of(text=event(0, 0, "logoff", "a").encode()))
+    check("Buy 0 licences," in nobody.words and not nobody.wrong, "a page of nobody")
+    years = "\n".join(event(day, 8, what, "a") for day in range(0, 4000, 3) for what in ("connect", "logoff"))
+    check("Every week" not in page_of(text=years.encode()) and "Every month" in page_of(text=years.encode()),
+          "years are drawn by month")
+
+
+def files():
+    log = office()
+    with tempfile.TemporaryDirectory() as place:
+        path = os.path.join(place, "page.html")
+        os.umask(0o027)
+        code, out, err = size("--html", path, "-", text=log)
+        check(code == 0 and out.startswith("licences needed   3") and "left out" in err, "the page and the text", err)
+        check(stat.S_IMODE(os.stat(path).st_mode) == 0o640 and os.listdir(place) == ["page.html"], "its mode")
+        with open(path, encoding="utf-8") as file:
+            first = file.read()
+        code, out, err = size("--html", path, "--json", "-", text=log)
+        with open(path, encoding="utf-8") as file:
+            check(code == 0 and json.loads(out)["peak_users"] == 3 and file.read() == first, "again, beside JSON", err)
+        os.symlink("page.html", os.path.join(place, "link"))
+        for wrong in (place, os.path.join(place, "link"), "/dev/null"):
+            code, out, err = size("--html", wrong, "-", text=log)
+            check(code == 1 and out == "" and "is no regular file" in err, "not written over: " + wrong[:9], err)
+        code, out, err = size("--html", os.path.join(place, "none", "page"), "-", text=log)
+        check(code == 1 and out == "" and "none/page" in err, "a directory that is not there", err)
+
+
+goldens()
+zones()
+pages()
+files()
+print("1..%d" % tests)
+sys.exit(1 if failed else 0)
