@@ -20,7 +20,6 @@
 struct authority {
     struct entitlement_signing_key key;
     struct key_chain *chain; /* that leads to it; NULL: there is no other key */
-    bool followed;           /* a key has been made that follows it, and signs once nobody signs with this */
     uint32_t trial_limit;
     int64_t trials_per_day, trials_per_day_and_source; /* that may begin, in a day of UTC */
     int64_t refresh_ms;                                /* an entitlement's refresh_by, after its issue */

@@ -40,27 +40,19 @@ int authority_keys_note(struct rows *rows, const struct audit_author *author, co
 }
 
 int authority_keys_rotate(struct authority *authority, struct rows *rows, const char *path,
-                          const struct audit_author *author, struct authority_rotation *ret,
+                          const struct audit_author *author, struct authority_signer *ret,
                           struct error_detail *ret_detail)
 {
+    struct authority_signer next;
+    int error = signing_key_succeed(path, &authority->key, authority->chain, author->now_ms, &next.key,
+                                    &next.chain, ret_detail);
     ret->chain = NULL;
-    if (authority->followed) {
-        error_detail_set(ret_detail, "another one is being made");
-        return ERROR_BUSY;
-    }
-    int error = signing_key_succeed(path, &authority->key, authority->chain, author->now_ms, &ret->key,
-                                    &ret->chain, ret_detail);
     if (error != 0)
         return error;
-    authority->followed = true;
-    return authority_keys_note(rows, author, ret->chain, ret_detail);
-}
-
-void authority_keys_adopt(struct authority *authority, struct authority_rotation *rotation)
-{
-    rotation->chain->former = authority->chain;
-    authority->chain = rotation->chain;
-    authority->key = rotation->key;
-    authority->followed = false;
-    sodium_memzero(&rotation->key, sizeof rotation->key);
+    next.chain->former = authority->chain;
+    authority->key = next.key;
+    authority->chain = next.chain;
+    *ret = next;
+    sodium_memzero(&next, sizeof next);
+    return authority_keys_note(rows, author, authority->chain, ret_detail);
 }

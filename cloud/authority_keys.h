@@ -13,19 +13,17 @@ int authority_keys_note(struct rows *rows, const struct audit_author *author, co
 /* The key that it remembers, as authority.key has it; "" before the first. */
 int authority_keys_noted(struct rows *rows, char ret_text[96], struct error_detail *ret_detail);
 
-/* Makes the next key, durable in the file, and notes it. Chain NULL: the file could not be written (the error
- * says why), or one was made just before (ERROR_BUSY), and the key in force goes on. A chain with an error:
- * the ledger could not note it, and will when the next one is made or the authority starts. */
-struct authority_rotation {
+/* A key, and the chain that leads to it (the authority's own). */
+struct authority_signer {
     struct entitlement_signing_key key;
     struct key_chain *chain;
 };
-int authority_keys_rotate(struct authority *authority, struct rows *rows, const char *path,
-                          const struct audit_author *author, struct authority_rotation *ret,
-                          struct error_detail *ret_detail);
 
-/* Signs with it from now on; it is to be taken whatever became of the transaction. Nobody may be signing: on
- * the loop, where jobs are done. */
-void authority_keys_adopt(struct authority *authority, struct authority_rotation *rotation);
+/* Makes the next key, durable in the file, signs with it from then on, and notes it. Chain NULL: the file
+ * could not be written (the error says why), and the key in force goes on. A chain with an error: the ledger
+ * could not note it, and will when the next one is made or the authority starts. */
+int authority_keys_rotate(struct authority *authority, struct rows *rows, const char *path,
+                          const struct audit_author *author, struct authority_signer *ret,
+                          struct error_detail *ret_detail);
 
 #endif

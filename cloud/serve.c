@@ -95,6 +95,7 @@ static int take_key(struct serve *serve, struct error_detail *ret_detail)
     int error = signing_key_load(path, &authority->key, &authority->chain, ret_detail);
     if (error == ERROR_NOT_FOUND)
         error = make_key(rows, path, authority, ret_detail);
+    serve->context.answering = *authority;
     return error != 0 ? error : note_key(rows, authority->chain, ret_detail);
 }
 
@@ -312,6 +313,7 @@ int serve_run(const struct settings *settings)
         (void)uv_loop_close(&serve.loop);
     }
     sodium_memzero(&serve.context.authority.key, sizeof serve.context.authority.key);
+    sodium_memzero(&serve.context.answering.key, sizeof serve.context.answering.key);
     key_chain_destroy(serve.context.authority.chain);
     if (error == 0)
         return SERVE_OK;

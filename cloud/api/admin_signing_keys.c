@@ -2,7 +2,7 @@
 
 #include "cloud/authority_keys.h"
 
-#include <stdio.h>
+#include <sodium.h>
 
 #define KEY_TEXT_BYTES 96
 
@@ -18,7 +18,7 @@ void admin_public_key_show(struct api_context *context, struct http_exchange *ex
     struct json_writer *writer = json_writer_create(false);
     if (writer != NULL) {
         json_open_object(writer, NULL);
-        put_key(writer, "public_key", key_chain_newest(context->authority.chain));
+        put_key(writer, "public_key", key_chain_newest(context->answering.chain));
         json_close_object(writer);
     }
     api_answer_json(exchange, 200, json_writer_take(writer));
@@ -51,7 +51,7 @@ void admin_signing_key_list(struct api_context *context, struct http_exchange *e
 {
     struct json_writer *writer = json_writer_create(false);
     if (writer != NULL)
-        put_keys(writer, context, context->authority.chain);
+        put_keys(writer, context, context->answering.chain);
     api_answer_json(exchange, 200, json_writer_take(writer));
 }
 
@@ -59,14 +59,12 @@ void admin_signing_key_list(struct api_context *context, struct http_exchange *e
 
 struct rotate_call {
     struct admin_call call;
-    struct authority_rotation rotation;
+    struct authority_signer signer; /* since then; chain NULL: nothing has changed */
 };
 
-static void refuse_rotation(struct admin_call *of, int error, const struct error_detail *why)
+static void refuse_rotation(struct admin_call *of, const struct error_detail *why)
 {
-    if (error == ERROR_BUSY)
-        admin_refuse(of, 409, "rotation_running", "%s; look at the list", why->text);
-    else if (of->context->authority.chain->count == KEY_CHAIN_MAX)
+    if (of->context->authority.chain->count == KEY_CHAIN_MAX)
         admin_refuse(
             of, 409, "too_many_keys",
             "%d keys have followed one another, and no agent follows further; farmgate-cloud(8) says how "
@@ -81,15 +79,13 @@ static int run_rotate(struct admin_call *of, struct rows *rows, struct error_det
     struct rotate_call *call = (struct rotate_call *)of;
     const char *file = of->context->signing_key_file;
     struct error_detail why = {""};
-    int error =
-        authority_keys_rotate(&of->context->authority, rows, file, &of->author, &call->rotation, &why);
-    if (call->rotation.chain == NULL) {
-        refuse_rotation(of, error, &why);
+    int error = authority_keys_rotate(&of->context->authority, rows, file, &of->author, &call->signer, &why);
+    if (call->signer.chain == NULL) {
+        refuse_rotation(of, &why);
         return 0;
     }
-    admin_note(of, "the key %s signs from now on; %s needs a new backup",
-               key_chain_newest(call->rotation.chain)->kid, file);
-    put_keys(of->answer, of->context, call->rotation.chain);
+    admin_note(of, "the key %s signs from now on; %s needs a new backup", call->signer.key.key.kid, file);
+    put_keys(of->answer, of->context, call->signer.chain);
     of->status = 201;
     if (error != 0)
         error_detail_set(ret_detail, "%s", why.text);
@@ -100,14 +96,16 @@ static int run_rotate(struct admin_call *of, struct rows *rows, struct error_det
 static void finish_rotate(struct admin_call *of, int error)
 {
     struct rotate_call *call = (struct rotate_call *)of;
-    if (call->rotation.chain == NULL)
+    if (call->signer.chain == NULL)
         return;
-    authority_keys_adopt(&of->context->authority, &call->rotation);
+    of->context->answering.key = call->signer.key;
+    of->context->answering.chain = call->signer.chain;
     if (error != 0)
         admin_refuse(
             of, 503, "store_unavailable",
             "the key %s signs from now on, but the ledger could not note it; it does so at the next start",
-            of->context->authority.key.key.kid);
+            call->signer.key.key.kid);
+    sodium_memzero(&call->signer.key, sizeof call->signer.key);
 }
 
 const struct admin_action admin_signing_key_rotate = {sizeof(struct rotate_call), NULL, run_rotate,

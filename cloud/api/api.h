@@ -16,7 +16,8 @@
 struct api_context {
     struct store *store;
     struct backlog *backlog;
-    struct authority authority;
+    struct authority authority; /* the pool's, whose jobs may change the key */
+    struct authority answering; /* the loop's copy, which follows when they are done */
     int64_t offline_refresh_ms; /* as authority.refresh_ms, of what is answered by file */
     struct log log;
     struct tokens tokens; /* of the administrators on TCP */

@@ -344,7 +344,7 @@ static void answer_report(const struct report_call *call)
 {
     struct error_detail detail = {""};
     struct report_answer *answer = malloc(sizeof *answer);
-    int error = answer != NULL ? authority_answer(&call->context->authority, &call->outcome, answer, &detail)
+    int error = answer != NULL ? authority_answer(&call->context->answering, &call->outcome, answer, &detail)
                                : ERROR_NO_MEMORY;
     if (error == 0)
         api_answer_json(call->exchange, 200, report_answer_encode(answer));

@@ -535,11 +535,9 @@ def signing_keys():
                   ("socket", "signing_key.rotate", {"public_key": first}, {"public_key": cloud.public_key()}), "and audited")
         with concurrent.futures.ThreadPoolExecutor(8) as crowd:
             answers = list(crowd.map(lambda _: cloud.ask("POST", "signing-keys"), range(8)))
-        came = sorted(answer.status for answer in answers)
-        tap.ok(came[0] == 201 and came[-1] == 409 and set(came) == {201, 409}, "of several at once some make a key", came)
-        tap.equal({answer.json()["code"] for answer in answers if answer.status == 409}, {"rotation_running"}, "the others are told")
+        tap.equal({answer.status for answer in answers}, {201}, "several at once follow one another")
         count = len(cloud.ask("GET", "signing-keys").json()["signing_keys"])
-        tap.equal(count, 2 + came.count(201), "and each that was made is there")
+        tap.equal(count, 2 + len(answers), "and each that was made is there")
         cloud.stop()
         cloud.start()
         tap.equal(len(cloud.ask("GET", "signing-keys").json()["signing_keys"]), count, "also after a restart")
