@@ -8,6 +8,7 @@
 #include "agent/ctl/sizing/logs.h"
 #include "agent/ctl/sizing/progress.h"
 #include "agent/ctl/sizing/sizing.h"
+#include "agent/ctl/sizing/windows_join.h"
 #include "common/rfc3339.h"
 
 #include <assert.h>
@@ -49,7 +50,7 @@ static const char help[] =
     "  --utc             days, hours and times as UTC has them, not as this machine's zone does\n"
     "  --routes LIST     the routes that count, separated by commas (broker,rdp,rdp-tunnel), or all\n"
     "  --admins LIST     who is an administrator where the log does not tell: names, or @GROUP of this host\n"
-    "  --service LIST    the services of a system log that are read\n"
+    "  --service LIST    the services of a system log that are read; of Windows lsm, security or both\n"
     "  --year YEAR       of the first line of a log whose times have no year\n"
     "  --sort            put events in order however late they are; holds all of them in memory\n"
     "  --help            print this\n"
@@ -233,6 +234,7 @@ struct run {
     struct repairs repairs;
     struct progress progress;
     struct logs *logs;
+    struct windows_join *join; /* between logs and sizing */
     bool too_long;
 };
 
@@ -253,6 +255,11 @@ static int take_event(void *data, const struct sizing_event *event)
     int code = sizing_take(run->sizing, &told);
     run->too_long = run->too_long || code == ERROR_TOO_LARGE;
     return code;
+}
+
+static int join_event(void *data, const struct sizing_event *event)
+{
+    return windows_join_take(((struct run *)data)->join, event);
 }
 
 static void tell(void *data, const char *sentence)
@@ -291,6 +298,10 @@ static int read_logs(struct run *run)
     }
     progress_begin(&run->progress, stderr, logs_size_bytes(run->logs), now_ms());
     code = logs_read(run->logs, &detail);
+    if (code == 0) {
+        code = windows_join_end(run->join);
+        error_detail_set(&detail, "%s", error_text(code));
+    }
     progress_end(&run->progress);
     if (code == 0)
         return COMMAND_OK;
@@ -365,15 +376,18 @@ static int size_logs(struct run *run, const struct tally_settings *settings)
         .year = run->options->year,
         .services = &services,
         .repairs = &run->repairs,
-        .take = take_event,
+        .take = join_event,
         .tell = tell,
         .go_on = go_on,
         .data = run,
     };
+    struct windows_join_settings join = {take_event, run, &run->repairs, {0}};
     int code = COMMAND_FAILED;
+    memcpy(join.seed, settings->seed, sizeof join.seed);
+    run->join = windows_join_create(&join);
     run->sizing = sizing_create(settings, size_answer_zone(&run->options->answer));
     run->logs = logs_create(&logs);
-    if (run->sizing != NULL && run->logs != NULL)
+    if (run->join != NULL && run->sizing != NULL && run->logs != NULL)
         code = read_logs(run);
     else
         fprintf(stderr, "farmgate size: %s\n", error_text(ERROR_NO_MEMORY));
@@ -381,6 +395,7 @@ static int size_logs(struct run *run, const struct tally_settings *settings)
         code = answer(run);
     logs_destroy(run->logs);
     sizing_destroy(run->sizing);
+    windows_join_destroy(run->join);
     return code;
 }
 

@@ -69,6 +69,28 @@ def known_answers():
     check(code == 0 and json.loads(out) == expected_of(big), "standard input", err)
 
 
+def windows_logs():
+    """What both logs of a host tell counts once, whether they come in one file or in two."""
+    for day, joined in (("2020-09-04", "security"), ("2020-09-22", "lsm")):
+        log = os.path.join(DATA, "windows-otrf", day + ".jsonl")
+        expected = {view: expected_of("%s.%s.ndjson" % (log[:-len(".jsonl")], view)) for view in ("lsm", "security")}
+        for view in ("lsm", "security"):
+            code, out, err = size("--json", "--service", view, log)
+            check(code == 0 and json.loads(out) == expected[view], "%s --service %s" % (day, view), out + err)
+        code, out, err = size("--json", log)
+        check(code == 0 and json.loads(out) == expected[joined], day + ", both logs", out + err)
+        with open(log, "rb") as file:
+            lines = file.read().splitlines(keepends=True)
+        with tempfile.TemporaryDirectory() as place:
+            parts = {os.path.join(place, "lsm"): [text for text in lines if b"LocalSessionManager" in text],
+                     os.path.join(place, "others"): [text for text in lines if b"LocalSessionManager" not in text]}
+            for path, part in parts.items():
+                with open(path, "wb") as file:
+                    file.writelines(part)
+            code, out, err = size("--json", *parts)
+            check(code == 0 and json.loads(out) == expected[joined], day + ", each log in a file", out + err)
+
+
 def good_input():
     def result(text, *arguments):
         code, out, err = size("--json", *arguments, "-", text=text)
@@ -210,6 +232,7 @@ def wrong_use():
 
 
 known_answers()
+windows_logs()
 good_input()
 bad_input()
 wrong_use()
