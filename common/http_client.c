@@ -19,7 +19,9 @@ struct transfer {
     struct transfer *next;
     int64_t id;
     http_client_fn *done;
+    http_client_bytes_fn *on_bytes;
     void *data;
+    int stopped; /* what on_bytes returned to end it */
     CURL *easy;
     struct curl_slist *headers;
     char *body; /* of the request */
@@ -38,7 +40,7 @@ struct watched_socket {
 
 struct http_client {
     uv_loop_t *loop;
-    char *ca_file, *proxy, *user_agent;
+    char *ca_file, *proxy, *user_agent, *certificate_file, *key_file;
     unsigned connect_ms, total_ms;
     CURLM *multi;      /* NULL while nothing is under way */
     uv_timer_t timer;  /* curl's */
@@ -126,6 +128,8 @@ static int error_of(const struct transfer *transfer)
 {
     if (transfer->cancelled)
         return ERROR_CANCELLED;
+    if (transfer->stopped)
+        return transfer->stopped;
     if (transfer->too_large)
         return ERROR_TOO_LARGE;
     if (transfer->no_memory)
@@ -161,6 +165,8 @@ static const char *words_of(const struct transfer *transfer, int error)
 {
     if (!error)
         return "";
+    if (transfer->stopped)
+        return error_text(error);
     if (transfer->result == CURLE_OK && error == ERROR_UNREACHABLE)
         return "the answer ends before its head does";
     if (transfer->words[0])
@@ -312,6 +318,16 @@ static void on_poll(uv_poll_t *poll, int status, int events)
     act(watched->client, watched->fd, what);
 }
 
+static void client_free(struct http_client *client)
+{
+    free(client->ca_file);
+    free(client->proxy);
+    free(client->user_agent);
+    free(client->certificate_file);
+    free(client->key_file);
+    free(client);
+}
+
 static void handle_gone(struct http_client *client)
 {
     client->handle_count--;
@@ -319,10 +335,7 @@ static void handle_gone(struct http_client *client)
         return;
     void (*closed)(void *) = client->closed;
     void *data = client->closed_data;
-    free(client->ca_file);
-    free(client->proxy);
-    free(client->user_agent);
-    free(client);
+    client_free(client);
     if (closed)
         closed(data);
 }
@@ -398,10 +411,22 @@ static int set_up(struct http_client *client)
 
 /* --- a request --- */
 
+/* An error's body is short and kept, whoever takes the bytes of a good answer. */
+static bool is_streamed(const struct transfer *transfer)
+{
+    long status = 0;
+    (void)curl_easy_getinfo(transfer->easy, CURLINFO_RESPONSE_CODE, &status);
+    return transfer->on_bytes && status < 300;
+}
+
 static size_t on_answer(char *bytes, size_t size, size_t count, void *data)
 {
     struct transfer *transfer = data;
     count *= size;
+    if (is_streamed(transfer)) {
+        transfer->stopped = transfer->on_bytes(transfer->data, bytes, count);
+        return transfer->stopped ? 0 : count;
+    }
     if (count > HTTP_CLIENT_ANSWER_BYTES_MAX - transfer->answer_bytes) {
         transfer->too_large = true;
         return 0;
@@ -429,7 +454,10 @@ static size_t on_header(char *bytes, size_t size, size_t count, void *data)
 {
     struct transfer *transfer = data;
     count *= size;
-    transfer->head_ended = count > 0 && (bytes[0] == '\r' || bytes[0] == '\n');
+    if (count > 5 && memcmp(bytes, "HTTP/", 5) == 0)
+        transfer->head_ended = false; /* the first, or the one behind "100 Continue"; not a trailer */
+    else if (count > 0 && (bytes[0] == '\r' || bytes[0] == '\n'))
+        transfer->head_ended = true;
     if (count > HTTP_CLIENT_HEADER_BYTES_MAX - transfer->header_bytes) {
         transfer->too_large = true;
         return 0;
@@ -454,13 +482,14 @@ static int add_headers(struct transfer *transfer, const struct http_client_reque
         error = add_header(transfer, "Accept: application/json, application/problem+json");
     if (!error)
         error = add_header(transfer, request->body ? "Content-Type: application/json" : "Content-Type:");
-    if (error || !request->bearer)
+    const char *authorization = request->bearer ? request->bearer : request->authorization;
+    if (error || !authorization)
         return error;
-    for (const char *at = request->bearer; *at; at++)
+    for (const char *at = authorization; *at; at++)
         if ((unsigned char)*at <= ' ' || (unsigned char)*at > '~')
             return ERROR_INVALID; /* it would become further headers */
     char *line = NULL;
-    if (asprintf(&line, "Authorization: Bearer %s", request->bearer) < 0)
+    if (asprintf(&line, "Authorization: %s%s", request->bearer ? "Bearer " : "", authorization) < 0)
         return ERROR_NO_MEMORY;
     error = add_header(transfer, line);
     free(line);
@@ -495,8 +524,13 @@ static CURLcode set_options(struct transfer *transfer, const struct http_client_
     SET(NOSIGNAL, 1L);
     SET(QUICK_EXIT, 1L); /* else the end of a request waits for the resolver's thread, and our loop with it */
     SET(CONNECTTIMEOUT_MS, (long)client->connect_ms);
-    SET(TIMEOUT_MS, (long)client->total_ms);
-    SET(MAXFILESIZE, (long)HTTP_CLIENT_ANSWER_BYTES_MAX);
+    SET(TIMEOUT_MS, request->endless ? 0L : (long)client->total_ms);
+    if (!request->on_bytes)
+        SET(MAXFILESIZE, (long)HTTP_CLIENT_ANSWER_BYTES_MAX);
+    if (request->stalled_ms) {
+        SET(LOW_SPEED_LIMIT, 1L);
+        SET(LOW_SPEED_TIME, (long)((request->stalled_ms + 999) / 1000));
+    }
     SET(ERRORBUFFER, transfer->words);
     SET(PRIVATE, transfer);
     SET(HTTPHEADER, transfer->headers);
@@ -508,6 +542,10 @@ static CURLcode set_options(struct transfer *transfer, const struct http_client_
         SET(CAINFO, client->ca_file);
     if (client->user_agent)
         SET(USERAGENT, client->user_agent);
+    if (client->certificate_file)
+        SET(SSLCERT, client->certificate_file);
+    if (client->key_file)
+        SET(SSLKEY, client->key_file);
     if (may_carry_body(request)) {
         SET(POSTFIELDSIZE_LARGE, (curl_off_t)request->body_bytes);
         SET(POSTFIELDS, transfer->body ? transfer->body : "");
@@ -579,6 +617,7 @@ int64_t http_client_send(struct http_client *client, const struct http_client_re
     }
     transfer->id = ++client->last_id;
     transfer->done = done;
+    transfer->on_bytes = request->on_bytes;
     transfer->data = data;
     transfer->next = client->transfers;
     client->transfers = transfer;
@@ -618,11 +657,10 @@ struct http_client *http_client_create(uv_loop_t *loop, const struct http_client
     if (!client)
         return NULL;
     if (copy_text(settings->ca_file, &client->ca_file) || copy_text(settings->proxy, &client->proxy) ||
-        copy_text(settings->user_agent, &client->user_agent)) {
-        free(client->ca_file);
-        free(client->proxy);
-        free(client->user_agent);
-        free(client);
+        copy_text(settings->user_agent, &client->user_agent) ||
+        copy_text(settings->certificate_file, &client->certificate_file) ||
+        copy_text(settings->key_file, &client->key_file)) {
+        client_free(client);
         return NULL;
     }
     client->loop = loop;

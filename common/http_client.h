@@ -11,6 +11,7 @@
 
 #include "error.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <uv.h>
@@ -27,8 +28,14 @@ struct http_client_settings { /* texts are copied; NULL: the system's or none */
     const char *ca_file;
     const char *proxy;
     const char *user_agent;
-    unsigned connect_ms, total_ms; /* 0: the defaults above */
+    const char *certificate_file, *key_file; /* the client's own, PEM; both or none */
+    unsigned connect_ms, total_ms;           /* 0: the defaults above */
 };
+
+/* Bytes of an answer with a status below 300, as they arrive; not 0 ends the request, which is then done with
+ * that error. Called from within libcurl: what it leads to must wait for the loop's next turn, since none of
+ * the functions below may be called meanwhile. */
+typedef int http_client_bytes_fn(void *data, const char *bytes, size_t count);
 
 struct http_client_request { /* copied */
     const char *method;      /* "POST" */
@@ -36,6 +43,11 @@ struct http_client_request { /* copied */
     const char *bearer; /* token, or NULL */
     const char *body;   /* application/json, or NULL */
     size_t body_bytes;
+    const char *authorization; /* the header's whole value, in place of `bearer`, or NULL */
+    http_client_bytes_fn
+        *on_bytes;       /* of an answer of any length, with `done`'s data; NULL: kept for `done` */
+    bool endless;        /* total_ms is no limit: an answer that goes on as long as it likes */
+    unsigned stalled_ms; /* ends if nothing arrives for so long, in whole seconds; 0: no limit */
 };
 
 struct http_client_answer { /* valid during the callback */
@@ -45,7 +57,7 @@ struct http_client_answer { /* valid during the callback */
                            ERROR_NO_MEMORY, ERROR_CANCELLED */
     const char *detail; /* of the error, for people: curl's words */
     int status;         /* HTTP status; 0 without an answer */
-    const char *body;
+    const char *body;   /* "" if on_bytes had it */
     size_t body_bytes;
     int64_t retry_after_ms; /* from Retry-After (seconds or date), at most a day; -1 without one */
 };

@@ -91,7 +91,7 @@ def every_get(agent, state):
 
 
 def metrics(agent, state):
-    promtool = shutil.which("promtool") or shutil.which(os.path.join(BUILD, "promtool"))
+    promtool = shutil.which("promtool") or shutil.which(os.path.join(BUILD, "bin/promtool"))
     name = "%s: /metrics passes promtool" % state
     answer = checked(agent.socket, "GET", "/metrics")
     tap.ok(answer.headers["content-type"].startswith("text/plain; version=0.0.4"), "%s: /metrics says its format" % state)

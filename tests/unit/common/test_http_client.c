@@ -32,6 +32,7 @@ struct fixture {
     size_t body_bytes;
     int64_t retry_after_ms;
     bool send_again;
+    size_t streamed, stream_max; /* bytes of an answer that is not kept; how many are wanted */
 };
 
 static void on_answer(void *data, const struct http_client_answer *answer)
@@ -160,6 +161,9 @@ static const struct script_case {
     {"an answer to its end", "HTTP/1.0 200 OK\r\n\r\nhi", .status = 200, .body = "hi", .retry_after_ms = -1},
     {"in chunks", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\n\r\n", .stays = true,
      .status = 200, .body = "hi", .retry_after_ms = -1},
+    {"in chunks, with a trailer",
+     "HTTP/1.1 400 Bad\r\nTransfer-Encoding: chunked\r\nTrailer: X\r\n\r\n2\r\nhi\r\n0\r\nX: y\r\n\r\n",
+     .stays = true, .status = 400, .body = "hi", .retry_after_ms = -1},
     {"continue first", "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 204 No Content\r\n\r\n", .stays = true,
      .status = 204, .body = "", .retry_after_ms = -1},
     {"an HTTP error", "HTTP/1.1 403 Forbidden\r\nContent-Length: 2\r\n\r\nno", .status = 403, .body = "no",
@@ -248,6 +252,94 @@ static void answers_cut_at_every_byte(void **state)
     stop(fixture);
 }
 
+/* --- answers that are taken as they arrive --- */
+
+static int on_bytes(void *data, const char *bytes, size_t count)
+{
+    struct fixture *fixture = data;
+    (void)bytes;
+    fixture->streamed += count;
+    return fixture->streamed > fixture->stream_max ? ERROR_DAMAGED : 0;
+}
+
+static void stream(struct fixture *fixture, bool endless, unsigned stalled_ms)
+{
+    struct http_client_request request = {.method = "POST",
+                                          .url = fixture->url,
+                                          .body = "{}",
+                                          .body_bytes = 2,
+                                          .authorization = "a-token",
+                                          .on_bytes = on_bytes,
+                                          .endless = endless,
+                                          .stalled_ms = stalled_ms};
+    fixture->answers = 0;
+    fixture->streamed = 0;
+    assert_true(http_client_send(fixture->client, &request, on_answer, fixture) > 0);
+    run_until_answered(fixture, 1);
+}
+
+static void an_answer_of_any_length_is_taken_as_it_arrives(void **state)
+{
+    (void)state;
+    static const char head[] = "HTTP/1.0 200 OK\r\n\r\n";
+    enum { BODY_BYTES = 8 * HTTP_CLIENT_ANSWER_BYTES_MAX };
+    struct fixture *fixture = start(5000);
+    char *script = malloc(sizeof head - 1 + BODY_BYTES);
+    assert_non_null(script);
+    memcpy(script, head, sizeof head - 1);
+    memset(script + sizeof head - 1, 'x', BODY_BYTES);
+    set_script(fixture, script, sizeof head - 1 + BODY_BYTES);
+    fixture->closes = true;
+    fixture->stream_max = BODY_BYTES;
+    stream(fixture, false, 0);
+    assert_int_equal(fixture->error, 0);
+    assert_int_equal(fixture->streamed, BODY_BYTES);
+    assert_int_equal(fixture->body_bytes, 0);
+    stop(fixture);
+    free(script);
+}
+
+static void who_takes_it_may_end_it(void **state)
+{
+    (void)state;
+    struct fixture *fixture = start(5000);
+    set_script(fixture, "HTTP/1.1 200 OK\r\n\r\nxxxxxxxx", 27);
+    fixture->repeats = true;
+    fixture->repeat_from = 19;
+    fixture->stream_max = 100000;
+    stream(fixture, true, 0);
+    assert_int_equal(fixture->error, ERROR_DAMAGED);
+    assert_string_equal(fixture->detail, error_text(ERROR_DAMAGED));
+    stop(fixture);
+}
+
+static void an_endless_answer_ends_when_it_stalls(void **state)
+{
+    (void)state;
+    struct fixture *fixture = start(100);
+    set_script(fixture, "HTTP/1.1 200 OK\r\n\r\nxxxxxxxx", 27);
+    fixture->stream_max = 8;
+    uint64_t began = uv_hrtime();
+    stream(fixture, true, 1000);
+    assert_int_equal(fixture->error, ERROR_TIMEOUT);
+    assert_int_equal(fixture->streamed, 8);
+    assert_true(uv_hrtime() - began > 900000000ull); /* not after total_ms */
+    stop(fixture);
+}
+
+static void an_errors_body_is_kept_all_the_same(void **state)
+{
+    (void)state;
+    struct fixture *fixture = start(5000);
+    set_script(fixture, "HTTP/1.1 503 Busy\r\nContent-Length: 2\r\n\r\nno", 42);
+    fixture->closes = true;
+    stream(fixture, false, 0);
+    assert_int_equal(fixture->status, 503);
+    assert_int_equal(fixture->streamed, 0);
+    assert_string_equal(fixture->body, "no");
+    stop(fixture);
+}
+
 static void nobody_listens(void **state)
 {
     (void)state;
@@ -300,11 +392,14 @@ static void requests_as_the_server_sees_them(void **state)
         struct http_client_request request;
         const char *seen;
     } cases[] = {
-        {{"GET", fixture->url, NULL, NULL, 0}, "GET|/v1/reports|-|-|test/1|"},
-        {{"DELETE", fixture->url, "t0", NULL, 0}, "DELETE|/v1/reports|Bearer t0|-|test/1|"},
-        {{"POST", fixture->url, "t0", "{}", 2}, "POST|/v1/reports|Bearer t0|application/json|test/1|{}"},
-        {{"POST", fixture->url, NULL, NULL, 0}, "POST|/v1/reports|-|-|test/1|"},
-        {{"PUT", fixture->url, NULL, body, sizeof body}, "PUT|/v1/reports|-|application/json|test/1|bbb"},
+        {{.method = "GET", .url = fixture->url}, "GET|/v1/reports|-|-|test/1|"},
+        {{.method = "DELETE", .url = fixture->url, .bearer = "t0"}, "DELETE|/v1/reports|Bearer t0|-|test/1|"},
+        {{.method = "POST", .url = fixture->url, .bearer = "t0", .body = "{}", .body_bytes = 2},
+         "POST|/v1/reports|Bearer t0|application/json|test/1|{}"},
+        {{.method = "POST", .url = fixture->url}, "POST|/v1/reports|-|-|test/1|"},
+        {{.method = "GET", .url = fixture->url, .authorization = "t0"}, "GET|/v1/reports|t0|-|test/1|"},
+        {{.method = "PUT", .url = fixture->url, .body = body, .body_bytes = sizeof body},
+         "PUT|/v1/reports|-|application/json|test/1|bbb"},
     };
     for (size_t i = 0; i < COUNT(cases); i++) {
         fixture->answers = 0;
@@ -434,6 +529,8 @@ static void requests_that_are_not_started(void **state)
     struct http_client_request bearer = {.method = "GET", .url = fixture->url, .bearer = "a\r\nX: y"};
     assert_int_equal(http_client_send(fixture->client, &elsewhere, on_answer, fixture), ERROR_INVALID);
     assert_int_equal(http_client_send(fixture->client, &bearer, on_answer, fixture), ERROR_INVALID);
+    bearer = (struct http_client_request){.method = "GET", .url = fixture->url, .authorization = "a\r\nX: y"};
+    assert_int_equal(http_client_send(fixture->client, &bearer, on_answer, fixture), ERROR_INVALID);
     for (int i = 0; i < 5; i++)
         uv_run(&fixture->loop, UV_RUN_NOWAIT);
     assert_int_equal(fixture->answers, 0);
@@ -446,6 +543,10 @@ int main(void)
         cmocka_unit_test(what_a_peer_may_say),
         cmocka_unit_test(retry_after_a_date),
         cmocka_unit_test(answers_cut_at_every_byte),
+        cmocka_unit_test(an_answer_of_any_length_is_taken_as_it_arrives),
+        cmocka_unit_test(who_takes_it_may_end_it),
+        cmocka_unit_test(an_endless_answer_ends_when_it_stalls),
+        cmocka_unit_test(an_errors_body_is_kept_all_the_same),
         cmocka_unit_test(nobody_listens),
         cmocka_unit_test(requests_as_the_server_sees_them),
         cmocka_unit_test(many_at_once_and_again_from_within),
