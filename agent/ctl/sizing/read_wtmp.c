@@ -138,7 +138,8 @@ static int give_end(struct reader *reader, uint64_t session, int64_t at_ms)
     return give(reader, session, &(struct sizing_event){.at_ms = at_ms, .type = SIZING_LOGOFF});
 }
 
-/* Ends that were stamped ahead and whose time has come. */
+/* Ends that were stamped ahead and whose time has come. Only log-ins and log-outs tell the time: with a boot
+ * its run levels and gettys are stamped ahead too. */
 static int give_held(struct reader *reader, int64_t now_ms)
 {
     struct held_end end;
@@ -160,8 +161,9 @@ static int64_t end_of(struct reader *reader, const struct line *line, int64_t at
 static int end_session(struct reader *reader, struct line *line, int64_t at_ms)
 {
     uint64_t session = line->session;
+    int code = give_held(reader, at_ms);
     line->session = 0;
-    return give_end(reader, session, end_of(reader, line, at_ms));
+    return code == 0 ? give_end(reader, session, end_of(reader, line, at_ms)) : code;
 }
 
 /* ---- records ------------------------------------------------------------------------------------------- */
@@ -195,6 +197,9 @@ static int begin_session(struct reader *reader, struct line *line, const struct 
     }
     if (escaped)
         tell_repair(reader, REPAIR_NAME_ESCAPED);
+    int code = give_held(reader, record->at_ms);
+    if (code < 0)
+        return code;
     line->session = ++reader->sessions;
     line->began_ms = record->at_ms;
     return give(reader, line->session,
@@ -350,16 +355,11 @@ static int take_record(struct reader *reader, const char *bytes)
     struct utmp_record record;
     utmp_record_of(reader->layout, bytes, &record);
     enum meaning meaning = record.at_ms < 0 ? SENSELESS : meaning_of(&record);
-    int code = 0;
     if (meaning == SENSELESS)
         tell_repair(reader, REPAIR_NOT_UNDERSTOOD);
     else
         reader->understood++;
-    /* a boot's own stamp is the one that may be ahead */
-    if (meaning != DOWN && meaning != SENSELESS)
-        code = give_held(reader, record.at_ms);
-    if (code == 0)
-        code = take_meaning(reader, &record, meaning);
+    int code = take_meaning(reader, &record, meaning);
     reader->offset += utmp_record_bytes_of(reader->layout);
     return code;
 }

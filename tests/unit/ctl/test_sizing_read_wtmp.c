@@ -165,7 +165,9 @@ static void a_boot_stamped_ahead_ends_only_who_was_on_before_it(void **state)
     (void)state;
     EXPECT("1000 connect srv wtmp-1 alice ssh\n1300 connect srv wtmp-2 carol ssh\n1400 logoff srv wtmp-2\n"
            "8300 logoff srv wtmp-1\n9000 connect srv wtmp-3 dave ssh\n! ENDED_BY_BOOT 1\n",
-           ON("pts/0", "alice", "h", 0), BOOT(7300), ON("pts/0", "carol", "h", 300), OFF("pts/0", 400),
+           ON("pts/0", "alice", "h", 0), BOOT(7300), RUN_LEVEL('5', 7301),
+           {UTMP_INIT, "tty1", "", "", 8301, 7, 0}, {UTMP_LOGIN, "tty1", "LOGIN", "", 8301, 7, 0},
+           OFF("tty1", 7302), ON("pts/0", "carol", "h", 300), OFF("pts/0", 400),
            ON("pts/0", "dave", "h", 8000));
 }
 
