@@ -174,9 +174,10 @@ static void show_week(const struct page *page)
     char hours[WORDS_OFFICE_BYTES];
     begin_figure(page, "The hours of the week");
     picture_week(page->answer, page->file);
-    fprintf(page->file,
-            "<figcaption>Numbers are the most users that were ever on in that hour; the darker, the more "
-            "are on average. ");
+    fprintf(
+        page->file,
+        "<figcaption>Numbers are the most users that were ever on in that hour; the stronger the shade, the "
+        "more are on, on average. ");
     if (office->hour_count > 0)
         fprintf(
             page->file,

@@ -28,7 +28,7 @@ const char answer_style[] =
     "svg path.peak{stroke:var(--mark);stroke-width:.8;fill:none}"
     "svg text.peak,svg circle.peak{fill:var(--mark)}\n"
     "svg .hour{fill:var(--data)}svg .cell{font-size:10px;text-anchor:middle;fill:var(--soft)}"
-    "svg .cell.dark{fill:var(--paper)}\n"
+    "svg .cell.ink{fill:var(--ink)}svg .cell.dark{fill:var(--paper)}\n"
     "svg .office{stroke:var(--mark);stroke-width:1.3;fill:none;stroke-linecap:square}\n"
     "svg .curve{stroke:var(--data);stroke-width:1.8;fill:none}svg .curve.all{stroke:var(--pale)}\n"
     "table{border-collapse:collapse;width:100%;font-variant-numeric:lining-nums "

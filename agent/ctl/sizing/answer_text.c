@@ -13,7 +13,7 @@
 #include <string.h>
 
 #define DAY_HOURS      24
-#define CHART_ROWS     35 /* more days than that are told as weeks, months or years */
+#define CHART_ROWS     42 /* more days than that are told as weeks, months or years */
 #define CHART_LEFT     18 /* columns before a bar: "  Mon 2026-03-05  " */
 #define CHART_RIGHT    9  /* and behind it, for the number */
 #define CHART_LEAST    10
@@ -108,12 +108,12 @@ static void tell_disconnected(const struct page *page)
         char less[WORDS_BYTES] = "as now";
         if (fewer > 0)
             snprintf(less, sizeof less, "%" PRIu32 " fewer", fewer);
-        used +=
-            snprintf(text + used, sizeof text - (size_t)used, "%s%" PRIu32 " after %d h (%s; %s sessions)",
-                     i > 0 ? ", " : "", result->peak_ended_after[i], sizing_saving_hours[i], less,
-                     words_number(result->sessions_ended_after[i], number));
+        used += snprintf(text + used, sizeof text - (size_t)used,
+                         "%s%d h a peak of %" PRIu32 ", %s (%s sessions)", i > 0 ? "; " : "",
+                         sizing_saving_hours[i], result->peak_ended_after[i], less,
+                         words_number(result->sessions_ended_after[i], number));
     }
-    fact(page, "disconnected", "the peak would be %s if disconnected sessions were ended then", text);
+    fact(page, "disconnected", "ending sessions that are disconnected for so long gives: %s", text);
 }
 
 static void tell_log(const struct page *page)
@@ -136,11 +136,11 @@ static void tell_choice(const struct page *page, const struct choice *choice)
          year[WORDS_BYTES], longest[WORDS_BYTES];
     bool yearly = choice->a_year_ms >= 0;
     if (choice->excesses > 0)
-        snprintf(text, sizeof text, "too few %s time%s, for %s in all%s%s%s, at most %s at a time",
-                 words_number(choice->excesses, times), choice->excesses == 1 ? "" : "s",
-                 words_span(choice->above_ms, above), yearly ? " (" : "",
-                 yearly ? words_span(choice->a_year_ms, year) : "", yearly ? " a year)" : "",
-                 words_span(choice->longest_ms, longest));
+        snprintf(text, sizeof text, "too few %s%s, for %s in all%s%s%s, at most %s at a time",
+                 choice->excesses == 1 ? "once" : words_number(choice->excesses, times),
+                 choice->excesses == 1 ? "" : " times", words_span(choice->above_ms, above),
+                 yearly ? " (" : "", yearly ? words_span(choice->a_year_ms, year) : "",
+                 yearly ? " a year)" : "", words_span(choice->longest_ms, longest));
     fprintf(page->file, "%s%8s%s  ", term_style(page->term, TERM_BOLD), words_number(choice->limit, number),
             term_plain(page->term));
     term_wrap(page->term, CHOICE_COLUMN, text);

@@ -7,19 +7,22 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-#define PICTURE_WIDTH 760
-#define PLOT_LEFT     40 /* room for the numbers of users */
-#define PLOT_RIGHT    64 /* and for those of limits */
-#define PLOT_TOP      14
-#define PLOT_BOTTOM   26 /* for dates */
-#define PLOT_WIDTH    (PICTURE_WIDTH - PLOT_LEFT - PLOT_RIGHT)
-#define LABEL_APART   13.0 /* lines of text, one above the other */
-#define TICK_APART    46.0 /* dates, side by side */
-#define BAR_WIDEST    20.0
-#define DAY_HOURS     24
-#define WEEK_DAYS     7
-#define HOUR_MS       INT64_C(3600000)
-#define CURVE_PERCENT 95 /* of office time that is pointed out */
+#define PICTURE_WIDTH      760
+#define PLOT_LEFT          40 /* room for the numbers of users */
+#define PLOT_RIGHT         64 /* and for those of limits */
+#define PLOT_TOP           14
+#define PLOT_BOTTOM        26 /* for dates */
+#define PLOT_WIDTH         (PICTURE_WIDTH - PLOT_LEFT - PLOT_RIGHT)
+#define LABEL_APART        13.0 /* lines of text, one above the other */
+#define TICK_APART         46.0 /* dates, side by side */
+#define BAR_WIDEST         20.0
+#define WEEKS_TO_DAYS      70 /* a picture of so many days has its weeks told, of more its months, */
+#define QUARTERS_FROM_DAYS 400
+#define YEARS_FROM_DAYS    1500
+#define DAY_HOURS          24
+#define WEEK_DAYS          7
+#define HOUR_MS            INT64_C(3600000)
+#define CURVE_PERCENT      95 /* of office time that is pointed out */
 
 /* A plot of users over something. */
 struct plot {
@@ -114,7 +117,7 @@ static bool begins_something(const struct periods *periods, size_t i, char ret_l
     words_month_of(period->date, &year, &month);
     if (i > 0)
         words_month_of(period[-1].date, &year_before, &month_before);
-    if (periods->unit == PERIODS_DAYS && days <= 70) {
+    if (periods->unit == PERIODS_DAYS && days <= WEEKS_TO_DAYS) {
         char date[WORDS_BYTES];
         words_date(period->date, date);
         snprintf(ret_label, WORDS_BYTES, "%d %s", atoi(date + 8), words_month(month));
@@ -126,7 +129,9 @@ static bool begins_something(const struct periods *periods, size_t i, char ret_l
     else
         snprintf(ret_label, WORDS_BYTES, "%s", words_month(month));
     bool new_month = i > 0 && (year != year_before || month != month_before);
-    return days > 1100 ? new_year || periods->unit == PERIODS_YEARS : new_month;
+    if (days > YEARS_FROM_DAYS)
+        return new_year || periods->unit == PERIODS_YEARS;
+    return new_month && (days <= QUARTERS_FROM_DAYS || month % 3 == 1);
 }
 
 static void draw_dates(const struct plot *plot, const struct periods *periods)
@@ -269,8 +274,10 @@ static void draw_hour(const struct answer *answer, unsigned number, double busie
         CELL_HEIGHT - 1.5, share);
     if (hour->peak_users > 0)
         fprintf(file, "<text class=\"%s\" x=\"%.1f\" y=\"%.1f\">%" PRIu32 "</text>",
-                share > 0.55 ? "cell dark" : "cell", x + (CELL_WIDTH - 1.5) / 2, y + CELL_HEIGHT / 2 + 3,
-                hour->peak_users);
+                share > 0.55   ? "cell dark"
+                : share > 0.25 ? "cell ink"
+                               : "cell",
+                x + (CELL_WIDTH - 1.5) / 2, y + CELL_HEIGHT / 2 + 3, hour->peak_users);
     fprintf(file, "</g>\n");
 }
 
