@@ -1,8 +1,9 @@
 /* test_sizing_property.c - sizing and its recommendations against the model, through many small random logs.
  *
- *     sizing_property [--seed N] [--logs N]
+ *     sizing_property [--seed N] [--logs N] [--expect-difference]
  *
- * A failing run prints the seed of its log; that seed with --logs 1 replays it. */
+ * A failing run prints the seed of its log; that seed with --logs 1 replays it. With --expect-difference (for
+ * the planted mistakes) a difference is what is wanted. */
 #include "chance.h"
 #include "sizing_model.h"
 
@@ -251,14 +252,16 @@ static uint64_t number_of(const char *text)
 int main(int argc, char **argv)
 {
     uint64_t seed = CHANCE_SEED_DEFAULT, logs = LOGS_DEFAULT, done = 0, log_seed = 0;
-    bool same = true;
+    bool same = true, expect_difference = false;
     for (int i = 1; i < argc; i++) {
-        if (i + 1 < argc && strcmp(argv[i], "--seed") == 0)
+        if (strcmp(argv[i], "--expect-difference") == 0)
+            expect_difference = true;
+        else if (i + 1 < argc && strcmp(argv[i], "--seed") == 0)
             seed = number_of(argv[++i]);
         else if (i + 1 < argc && strcmp(argv[i], "--logs") == 0)
             logs = number_of(argv[++i]);
         else
-            return fprintf(stderr, "usage: %s [--seed N] [--logs N]\n", argv[0]), 64;
+            return fprintf(stderr, "usage: %s [--seed N] [--logs N] [--expect-difference]\n", argv[0]), 64;
     }
     struct world *world = calloc(1, sizeof *world);
     if (world == NULL)
@@ -270,7 +273,8 @@ int main(int argc, char **argv)
     }
     if (!same)
         printf("# the log of --seed %" PRIu64 " --logs 1, %s\n", log_seed, world->difference);
-    printf("%sok 1 - sizing and model agree on %" PRIu64 " random logs\n", same ? "" : "not ", done);
+    printf("%sok 1 - %" PRIu64 " random logs: %s\n", same == expect_difference ? "not " : "", done,
+           expect_difference ? "the planted mistake is found" : "sizing and model agree");
     free(world);
-    return !same;
+    return same == expect_difference;
 }
