@@ -17,6 +17,7 @@
 #define CHART_LEFT     18 /* columns before a bar: "  Mon 2026-03-05  " */
 #define CHART_RIGHT    9  /* and behind it, for the number */
 #define CHART_LEAST    10
+#define WEEK_WIDE      66 /* columns; in fewer an hour has one */
 #define SHADES         5
 #define NAMES_LINES    12 /* of who was on at the peak */
 #define CHOICE_COLUMN  10
@@ -222,31 +223,39 @@ static double mean_of(const struct sizing_hour *hour)
  */
 static const char *shade(const struct page *page, const struct sizing_hour *hour, double busiest)
 {
-    static const char *const blocks[SHADES] = {"  ", "\u2591\u2591", "\u2592\u2592", "\u2593\u2593",
-                                               "\u2588\u2588"},
-                             *const letters[SHADES] = {"  ", "..", "::", "**", "##"};
+    static const char *const blocks[SHADES] = {" ", "\u2591", "\u2592", "\u2593", "\u2588"},
+                             *const letters[SHADES] = {" ", ".", ":", "*", "#"};
     int darkness = busiest > 0 ? (int)(mean_of(hour) / busiest * SHADES) : 0;
     darkness = darkness < SHADES ? darkness : SHADES - 1;
     return page->unicode ? blocks[darkness] : letters[darkness];
 }
 
+static void tell_weekday(const struct page *page, unsigned day, bool wide, double busiest)
+{
+    uint32_t most = 0;
+    fprintf(page->file, "  %s  ", words_weekday(day));
+    for (unsigned hour = 0; hour < DAY_HOURS; hour++) {
+        const struct sizing_hour *it = &page->result->week[day * DAY_HOURS + hour];
+        const char *its_shade = shade(page, it, busiest);
+        most = it->peak_users > most ? it->peak_users : most;
+        fprintf(page->file, "%s%s", its_shade, wide ? its_shade : "");
+    }
+    fprintf(page->file, "  %" PRIu32 "\n", most);
+}
+
 static void tell_week(const struct page *page)
 {
+    bool wide = page->term->width >= WEEK_WIDE;
     double busiest = 0;
     for (int i = 0; i < SIZING_WEEK_HOURS; i++)
         busiest = mean_of(&page->result->week[i]) > busiest ? mean_of(&page->result->week[i]) : busiest;
     heading(page, "Hours of the week, by how many users are on");
-    fprintf(page->file, "       0     3     6     9     12    15    18    21    most\n");
-    for (unsigned day = 0; day < SIZING_WEEK_HOURS / DAY_HOURS; day++) {
-        uint32_t most = 0;
-        fprintf(page->file, "  %s  ", words_weekday(day));
-        for (unsigned hour = 0; hour < DAY_HOURS; hour++) {
-            const struct sizing_hour *it = &page->result->week[day * DAY_HOURS + hour];
-            most = it->peak_users > most ? it->peak_users : most;
-            fprintf(page->file, "%s", shade(page, it, busiest));
-        }
-        fprintf(page->file, "  %" PRIu32 "\n", most);
-    }
+    fprintf(page->file, "       ");
+    for (int hour = 0; hour < DAY_HOURS; hour += 3)
+        fprintf(page->file, "%-*d", wide ? 6 : 3, hour);
+    fprintf(page->file, "  most\n");
+    for (unsigned day = 0; day < SIZING_WEEK_HOURS / DAY_HOURS; day++)
+        tell_weekday(page, day, wide, busiest);
 }
 
 /* ---- office time --------------------------------------------------------------------------------------- */
@@ -258,9 +267,10 @@ static void tell_office(const struct page *page)
     char hours[WORDS_OFFICE_BYTES];
     if (office->hour_count == 0)
         return;
-    heading(page, "Office time, and how many users are on for how much of it");
+    heading(page, "Office time: how many are on for how much of it");
     term_wrap(page->term, 0, words_office(office, dash_of(page), hours));
-    fprintf(page->file, "(hours of the week with on average at least half as many users as the busiest)\n");
+    term_wrap(page->term, 0,
+              "(hours of the week with on average at least half as many users as the busiest)");
     for (size_t i = 0; i < sizeof percents / sizeof *percents; i++) {
         fprintf(page->file, "  %3u %% at most   ", percents[i]);
         bar(page, recommend_office_users(page->result, office, percents[i]));

@@ -6,14 +6,18 @@
 DIRECTORY holds what is expected; --write renews it, to be read before it is committed.
 """
 import csv
+import fcntl
 import io
 import json
 import os
+import pty
 import re
 import stat
+import struct
 import subprocess
 import sys
 import tempfile
+import termios
 from html.parser import HTMLParser
 from xml.etree import ElementTree
 
@@ -106,6 +110,38 @@ def zones():
     check("Thu 8 January 2026, 15:45:00" in out and "all times are XST" in " ".join(out.split()), "local times", out)
 
 
+def on_terminal(columns, log):
+    """The output on a terminal so wide."""
+    master, slave = pty.openpty()
+    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 50, columns, 0, 0))
+    environment = {**os.environ, "TZ": "UTC", "LC_ALL": "C.UTF-8", "NO_COLOR": "1"}
+    with tempfile.NamedTemporaryFile() as file:
+        file.write(log)
+        file.flush()
+        process = subprocess.Popen([FARMGATE, "size", file.name], stdout=slave, stderr=subprocess.DEVNULL,
+                                   env=environment)
+        os.close(slave)
+        out = b""
+        while True:
+            try:
+                piece = os.read(master, 65536)
+            except OSError:
+                break
+            if not piece:
+                break
+            out += piece
+        process.wait()
+    os.close(master)
+    return out.decode().replace("\r\n", "\n").splitlines()
+
+
+def terminals():
+    for columns in (50, 65, 66, 80, 200):
+        lines = on_terminal(columns, office())
+        widest = max(lines, key=len)
+        check(len(lines) > 40 and len(widest) <= columns, "a terminal of %d columns" % columns, widest)
+
+
 class Page(HTMLParser):
     """Tags that are balanced, and what a page holds."""
 
@@ -191,6 +227,7 @@ def files():
 
 
 goldens()
+terminals()
 zones()
 pages()
 files()
