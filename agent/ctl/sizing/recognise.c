@@ -7,6 +7,7 @@ static const struct reader_format *const formats[] = {
     &reader_wtmp,
     &reader_syslog,
     &reader_windows_json,
+    &reader_windows_xml,
     &reader_ndjson,
 };
 
