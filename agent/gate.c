@@ -14,6 +14,7 @@
 #define GATE_FILE_MODE       0600
 #define GATE_DIRECTORY_BYTES (sizeof(((struct gate *)NULL)->directory))
 #define GATE_PATH_BYTES      (GATE_DIRECTORY_BYTES + 16)
+#define GATE_TEXT_BYTES_MAX  8192 /* of a nologin and a note on it */
 #define GATE_NAME_NOLOGIN    "nologin"
 #define GATE_NAME_PRESENT    "present"
 #define GATE_NAME_RUN_OUT    "run-out"
@@ -130,13 +131,63 @@ static int open_files(struct gate *gate, char *present, struct error_detail *ret
     return keep_file(gate, GATE_NAME_PRESENT, &gate->present, present, ret_detail);
 }
 
+/* Whether nologin is already the deactivation that run-out tells of. */
+static bool has_passed_on(const char *directory)
+{
+    char path[GATE_PATH_BYTES], *told = NULL, *stands = NULL;
+    size_t told_bytes, bytes, note_bytes = strlen(RUN_OUT_NOTE);
+    file_path(directory, GATE_NAME_RUN_OUT, path);
+    bool passed = file_read(path, GATE_TEXT_BYTES_MAX, &told, &told_bytes, NULL) == 0;
+    file_path(directory, GATE_NAME_NOLOGIN, path);
+    passed = passed && file_read(path, GATE_TEXT_BYTES_MAX, &stands, &bytes, NULL) == 0 &&
+             told_bytes > note_bytes && strcmp(told + note_bytes, stands) == 0;
+    free(told);
+    free(stands);
+    return passed;
+}
+
+static bool exists(const char *directory, const char *name)
+{
+    char path[GATE_PATH_BYTES];
+    struct stat status;
+    file_path(directory, name, path);
+    return lstat(path, &status) == 0;
+}
+
+/* run-out tells of the deactivation that comes next. Where what is on disk is not known, it may be one
+ * already. */
+static int tell_of_closing(const struct gate *gate, const char *text, struct error_detail *ret_detail)
+{
+    char *note = NULL;
+    if (gate->written ? gate->state != GATE_RUN_OUT : !exists(gate->directory, GATE_NAME_RUN_OUT))
+        return 0;
+    if (!gate->written && has_passed_on(gate->directory))
+        return remove_file(gate->directory, GATE_NAME_RUN_OUT, ret_detail);
+    if (asprintf(&note, "%s%s", RUN_OUT_NOTE, text) < 0) {
+        error_detail_set(ret_detail, "%s", error_text(ERROR_NO_MEMORY));
+        return ERROR_NO_MEMORY;
+    }
+    int error = write_file(gate, GATE_NAME_RUN_OUT, note, ret_detail);
+    free(note);
+    return error;
+}
+
 /* Says by run-out which nologin it is that comes next. */
-static int mark(const struct gate *gate, enum gate_state state, struct error_detail *ret_detail)
+static int mark(const struct gate *gate, enum gate_state state, const char *text,
+                struct error_detail *ret_detail)
 {
     if (gate->written && gate->state == state)
         return 0;
     if (state == GATE_RUN_OUT)
         return write_file(gate, GATE_NAME_RUN_OUT, RUN_OUT_NOTE, ret_detail);
+    return tell_of_closing(gate, text, ret_detail);
+}
+
+/* A deactivation stands. */
+static int unmark(const struct gate *gate, struct error_detail *ret_detail)
+{
+    if (gate->written && gate->state == GATE_CLOSED)
+        return 0;
     return remove_file(gate->directory, GATE_NAME_RUN_OUT, ret_detail);
 }
 
@@ -147,12 +198,13 @@ static int close_files(struct gate *gate, enum gate_state state, char *text, cha
 {
     int error = keep_file(gate, GATE_NAME_PRESENT, &gate->present, present, ret_detail);
     if (error == 0)
-        error = mark(gate, state, ret_detail);
+        error = mark(gate, state, text, ret_detail);
     if (error != 0) {
         free(text);
         return error;
     }
-    return keep_file(gate, GATE_NAME_NOLOGIN, &gate->text, text, ret_detail);
+    error = keep_file(gate, GATE_NAME_NOLOGIN, &gate->text, text, ret_detail);
+    return error == 0 && state == GATE_CLOSED ? unmark(gate, ret_detail) : error;
 }
 
 static void forget(struct gate *gate)
@@ -196,7 +248,8 @@ int gate_after_stop(const char *directory, struct error_detail *ret_detail)
         return 0;
     file_path(directory, GATE_NAME_RUN_OUT, path);
     if (lstat(path, &status) == 0)
-        return remove_both(directory, ret_detail);
+        return has_passed_on(directory) ? remove_file(directory, GATE_NAME_RUN_OUT, ret_detail)
+                                        : remove_both(directory, ret_detail);
     int number = errno;
     if (number == ENOENT || number == ENOTDIR)
         return 0;

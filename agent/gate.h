@@ -4,8 +4,9 @@
  * appears.
  *
  * Only deactivation survives the agent (RULES §4): while nologin stands because licences have run out, the
- * file `run-out` stands beside it. It is written before that nologin and removed before a deactivation
- * replaces it, so whoever finds it after the agent's end may remove both. */
+ * file `run-out` stands beside it. It is written before that nologin; before a deactivation replaces it, that
+ * one's text is added to `run-out`, which goes when it stands. So whoever finds it after the agent's end may
+ * remove both, unless nologin is what it tells of: then the deactivation stays. */
 #ifndef FARMGATE_AGENT_GATE_H
 #define FARMGATE_AGENT_GATE_H
 
