@@ -109,7 +109,9 @@ static bool holds_window(const struct store_commit_job *commit)
     return false;
 }
 
-/* A little with every window: a year's worth at once would hold up the commits behind it. */
+/* A little with every window: a year's worth at once would hold up the commits behind it. An event that is
+ * dated ahead, from when the clock was wrong, has the age of those that came after it: by its date it would
+ * stay for years, and all behind it. */
 static int prune(struct store_database *database, const struct store_commit_job *commit,
                  struct error_detail *ret_detail)
 {
@@ -123,7 +125,8 @@ static int prune(struct store_database *database, const struct store_commit_job 
     if (error == 0)
         error = store_database_run(database, STATEMENT_DAYS_PRUNE, ret_detail, "ii", windows_ms, rows);
     if (error == 0)
-        error = store_database_run(database, STATEMENT_EVENTS_PRUNE, ret_detail, "ii", events_ms, rows);
+        error = store_database_run(database, STATEMENT_EVENTS_PRUNE, ret_detail, "iii", events_ms, rows,
+                                   commit->history_now_ms);
     return error;
 }
 

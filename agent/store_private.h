@@ -46,7 +46,8 @@ void store_arena_free(struct store_arena *arena);
     X(DAYS_PRUNE, "DELETE FROM days WHERE start_ms IN (SELECT start_ms FROM days WHERE start_ms<? "          \
                   "ORDER BY start_ms LIMIT ?)")                                                              \
     X(EVENTS_PRUNE, "DELETE FROM events WHERE id IN (SELECT id FROM events ORDER BY id LIMIT ?2) "           \
-                    "AND at_ms<?1")                                                                          \
+                    "AND (at_ms<?1 OR (at_ms>?3 AND id<(SELECT max(id) FROM (SELECT id, at_ms FROM events "  \
+                    "WHERE at_ms<=?3 ORDER BY id LIMIT ?2) WHERE at_ms<?1)))")                               \
     X(WINDOWS_QUERY, "SELECT * FROM windows WHERE start_ms<?2 AND end_ms>?1 ORDER BY start_ms LIMIT ?3")     \
     X(DAYS_QUERY, "SELECT * FROM days WHERE start_ms<?2 AND start_ms>?1 ORDER BY start_ms LIMIT ?3")         \
     X(EVENTS_QUERY, "SELECT * FROM events WHERE id>?1 ORDER BY id LIMIT ?3")

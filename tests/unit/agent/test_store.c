@@ -709,6 +709,32 @@ static void test_old_history_goes(void **state)
     assert_int_equal(ask_events(fixture, 0, 8).ids[0], 2);
 }
 
+/* A clock that was years ahead: what was said then is as old as what was said next. */
+static void test_events_dated_ahead_hold_nothing_up(void **state)
+{
+    struct fixture *fixture = *state;
+    const int64_t too_old = NOON - 401 * DAY_MS, recent = NOON - 399 * DAY_MS, ahead = NOON + 3650 * DAY_MS;
+    const uint64_t many = 4200; /* more than are looked at in one go */
+    open_store(fixture);
+    assert_int_equal(commit_files(fixture, identity_of("farm-1"), licence_of("farm-1")), 0);
+    add_event(fixture, too_old, "ann");
+    for (uint64_t i = 0; i < many; i++)
+        add_event(fixture, ahead, "bob");
+    add_event(fixture, too_old, "cem");
+    add_event(fixture, ahead, "dora"); /* between a day too old and one that is not: nobody knows */
+    add_event(fixture, recent, "emil");
+    add_event(fixture, ahead, "fay");
+    assert_int_equal(commit(fixture), 0);
+    for (uint64_t sequence = 1; sequence <= 2; sequence++) {
+        add_window(fixture, sequence);
+        assert_int_equal(commit(fixture), 0);
+    }
+    struct history left = ask_events(fixture, 0, 8);
+    assert_int_equal(left.count, 3);
+    assert_int_equal(left.ids[0], many + 3);
+    assert_int_equal(left.ids[2], many + 5);
+}
+
 /* --- damage */
 
 static void overwrite(const char *path, off_t at, const void *bytes, size_t count)
@@ -1146,6 +1172,7 @@ int main(void)
         ON_DIRECTORY(test_days_are_asked_for),
         ON_DIRECTORY(test_event_ids_rise_over_restarts),
         ON_DIRECTORY(test_old_history_goes),
+        ON_DIRECTORY(test_events_dated_ahead_hold_nothing_up),
         ON_DIRECTORY(test_a_damaged_database_costs_history_never_the_licence),
         ON_DIRECTORY(test_a_damaged_licence_is_said),
         ON_DIRECTORY(test_a_lost_identity_is_told_by_the_licence),
