@@ -196,8 +196,8 @@ static int visit_host(const struct script_host *host, script_sessions_fn *visit,
 
 int script_sessions_each_changed(struct script_sessions *sessions, script_sessions_fn *visit, void *data)
 {
-    for (size_t i = 0; i < sessions->count; i++) {
-        struct script_host *host = &sessions->hosts[i];
+    for (size_t i = 1; i <= sessions->count; i++) {
+        struct script_host *host = &sessions->hosts[i % sessions->count]; /* the first comes last */
 
         if (!host->changed)
             continue;

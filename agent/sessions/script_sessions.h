@@ -17,8 +17,8 @@ void script_sessions_destroy(struct script_sessions *sessions);
 int script_sessions_apply(struct script_sessions *sessions, const struct script_line *event, int64_t at_ms);
 
 /* Visits the whole set of each host that an event was applied to since the last visit, and of this host the
- * first time. Texts and array are valid during the call. ERROR_NO_MEMORY: not all were visited, and are the
- * next time. */
+ * first time; this host is the last. Texts and array are valid during the call. ERROR_NO_MEMORY: not all were
+ * visited, and are the next time. */
 typedef void script_sessions_fn(void *data, const char *host, const struct session_facts *facts,
                                 size_t count);
 int script_sessions_each_changed(struct script_sessions *sessions, script_sessions_fn *visit, void *data);

@@ -188,7 +188,8 @@ static bool read_next(struct scripted *scripted)
     return true;
 }
 
-/* Everything that is due by now, and a timer for what comes next. */
+/* Everything that is due by now, and a timer for what comes next. A change that is longer than one turn of
+ * the loop is told when it is whole. */
 static void play(uv_timer_t *due)
 {
     struct scripted *scripted = due->data;
@@ -200,6 +201,8 @@ static void play(uv_timer_t *due)
 
         if (instant > now_ms || events == EVENTS_MAX) {
             uv_timer_start(due, play, instant > now_ms ? (uint64_t)(instant - now_ms) : 0, 0);
+            if (instant <= now_ms && !timed)
+                return;
             break;
         }
         if (timed)

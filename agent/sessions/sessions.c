@@ -2,6 +2,7 @@
 
 #include "told.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -20,11 +21,12 @@ struct told {
 struct running {
     const struct source_type *type;
     struct source *source;
-    bool whole; /* has told a complete set of some host */
+    bool whole; /* has told a complete set of this host, and so of every host */
 };
 
 struct sessions {
     struct sessions_listener listener;
+    char host[CONNECTION_HOST_BYTES_MAX + 1]; /* this one */
     const struct classify_settings *classify;
     struct running sources[SOURCES_MAX];
     unsigned source_count;
@@ -264,8 +266,8 @@ static void on_set(void *data, struct source *source, const char *host, const st
         on_health(sessions, source, ERROR_NO_MEMORY, error_text(ERROR_NO_MEMORY));
         return;
     }
-    if (complete)
-        told->whole = sessions->sources[place].whole = true;
+    told->whole |= complete;
+    sessions->sources[place].whole |= complete && strcmp(host, sessions->host) == 0;
     judge(sessions, told);
     if (sessions->enumerated)
         hand_on(sessions, told->host);
@@ -344,6 +346,7 @@ int sessions_start(uv_loop_t *loop, const char *host, const char *scripted_file,
     }
     sessions->listener = *listener;
     sessions->classify = classify;
+    (void)snprintf(sessions->host, sizeof(sessions->host), "%s", host);
     uv_timer_init(loop, &sessions->patience);
     uv_timer_init(loop, &sessions->groups);
     sessions->patience.data = sessions->groups.data = sessions;

@@ -18,7 +18,8 @@ struct source;
 struct source_listener {
     /* The whole set now, each id once. Texts and array are valid during the call. `complete` is false where
      * some session could not be read (yet): then nothing that is missing may be ended. Most sources know one
-     * host; the scripted one tells a set for each host of its file. */
+     * host; the scripted one tells a set for each host of its file, of this host last: once a source has told
+     * that completely, it has told all that it knows. */
     void (*on_set)(void *data, struct source *source, const char *host, const struct session_facts *sessions,
                    size_t count, bool complete);
     /* The source failed (error != 0, with detail) or works again (0). It goes on trying by itself. */

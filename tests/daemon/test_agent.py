@@ -91,6 +91,25 @@ def ending():
         half.close()
 
 
+def a_script_of_many_hosts():
+    """What a script says of other hosts is known before what it says of this one, so a restart ends nothing."""
+    with Place() as place:
+        script = place.write("script", "".join(
+            json.dumps({"event": "connect", "host": "h%d" % (i % 3 + 1), "session": str(i), "user": "u%d" % i}) + "\n"
+            for i in range(2000)))
+        agent = Agent(place, BUILD, sources='"scripted"', scripted=script).start()
+        tap.ok(wait_until(lambda: agent.status()["connections"] == 2000), "a script of three hosts", agent.status())
+        last = [json.loads(line[6:])["id"] for line in agent.get("/v1/events?after=0&follow=false").body.decode().splitlines()
+                if line.startswith("data: ")][-1]
+        agent.stop()
+        agent.start()
+        tap.ok(wait_until(lambda: agent.status()["connections"] == 2000), "after a restart the same are on", agent.status())
+        body = agent.get("/v1/events?after=%d&follow=false" % last).body.decode()
+        said = [json.loads(line[6:])["code"] for line in body.splitlines() if line.startswith("data: ")]
+        tap.equal({code for code in said if code in ("connection_opened", "connection_ended")}, set(),
+                  "and none has ended or come meanwhile")
+
+
 def configuration():
     cases = [
         ("farm: { mode = 3; };", "farm.mode", "a wrong type"),
@@ -249,7 +268,7 @@ def hopeless_authority():
 
 
 if __name__ == "__main__":
-    for story in (life, ending, configuration, reload, sockets, damaged, full_disk, hopeless_authority):
+    for story in (life, ending, a_script_of_many_hosts, configuration, reload, sockets, damaged, full_disk, hopeless_authority):
         try:
             story()
         except Exception as error:  # pylint: disable=broad-except

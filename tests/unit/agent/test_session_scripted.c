@@ -117,6 +117,28 @@ static void takes_appended_lines(void **state)
     heard_finish(&heard);
 }
 
+static void tells_of_this_host_when_all_others_are_told(void **state)
+{
+    (void)state;
+    struct heard heard;
+
+    append("{\"event\": \"connect\", \"session\": \"s1\", \"user\": \"alice\"}\n");
+    for (int i = 0; i < 2500; i++) { /* more than one turn of the loop takes */
+        char line[128];
+        (void)snprintf(line, sizeof(line),
+                       "{\"event\": \"connect\", \"host\": \"t%d\", \"session\": \"s\", \"user\": \"u\"}\n",
+                       i % 3);
+        append(line);
+    }
+    append("{\"event\": \"connect\", \"host\": \"t9\", \"session\": \"s\", \"user\": \"dave\"}\n");
+    struct source *source = start(&heard);
+    heard_until(&heard, "s1 alice - - - active\n");
+    assert_int_equal(heard.sets, 5);
+    assert_string_equal(heard.elsewhere, "t9\ns dave - - - active\n");
+    heard_stop(&heard, source);
+    heard_finish(&heard);
+}
+
 static void names_file_and_line_of_an_error(void **state)
 {
     (void)state;
@@ -230,6 +252,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(lines),
         cmocka_unit_test_setup_teardown(takes_appended_lines, make_file, remove_file),
+        cmocka_unit_test_setup_teardown(tells_of_this_host_when_all_others_are_told, make_file, remove_file),
         cmocka_unit_test_setup_teardown(names_file_and_line_of_an_error, make_file, remove_file),
         cmocka_unit_test_setup_teardown(a_line_that_is_too_long_is_left_out, make_file, remove_file),
         cmocka_unit_test_setup_teardown(replays_in_time, make_file, remove_file),
