@@ -328,8 +328,8 @@ static void test_everything_comes_back(void **state)
     open_store(fixture);
     add(fixture, &(struct persist){.type = PERSIST_CONNECTION, .connection = paired});
     add_connection(fixture, "ts2", "c1", "bob");
-    add(fixture, &(struct persist){.type = PERSIST_HOST, .host = {"ts1", "boot-1"}});
-    add(fixture, &(struct persist){.type = PERSIST_HOST, .host = {"ts2", "boot-2"}});
+    add(fixture, &(struct persist){.type = PERSIST_HOST, .host = {.host = "ts1", .boot_id = "boot-1"}});
+    add(fixture, &(struct persist){.type = PERSIST_HOST, .host = {.host = "ts2", .boot_id = "boot-2"}});
     add_window(fixture, 1);
     add_window(fixture, 2);
     add(fixture, &(struct persist){.type = PERSIST_RUNNING, .running = {running, today, ever}});
