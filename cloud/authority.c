@@ -152,6 +152,8 @@ static int make_entitlement(const struct authority *authority, struct rows *rows
         error = rows_licence(rows, farm->licence_id, &licence, ret_detail);
     if (error == 0 && !trial)
         error = bookkeeping_subscription(rows, licence.subscription_id, now_ms, &subscription, ret_detail);
+    if (error == 0 && !trial)
+        error = bookkeeping_close_if_cancelled(rows, &subscription, farm, now_ms, ret_detail);
     if (error != 0)
         return error;
     standing_issue(farm, trial ? NULL : &subscription, trial ? NULL : &licence, authority->refresh_ms, now_ms,

@@ -80,25 +80,6 @@ int authority_admin_renew(struct rows *rows, const struct audit_author *author, 
     return keep(rows, author, AUDIT_SUBSCRIPTION_RENEW, &before, ret, ret_detail);
 }
 
-/* Page by page, for a list must not change while it is read. */
-static int close_farms_of(struct rows *rows, const struct audit_author *author, int64_t subscription_id,
-                          struct error_detail *ret_detail)
-{
-    struct licence held = {.id = 0};
-    for (;;) {
-        struct farm farm;
-        int error = rows_licence_held(rows, subscription_id, held.id, &held, ret_detail);
-        if (error != 0)
-            return error == ERROR_NOT_FOUND ? 0 : error;
-        error = rows_farm(rows, held.holder, &farm, ret_detail);
-        if (error == 0)
-            error = bookkeeping_close_farm(rows, author, &farm, AUDIT_FARM_DEACTIVATE, FARM_REASON_CANCELLED,
-                                           ret_detail);
-        if (error != 0)
-            return error;
-    }
-}
-
 int authority_admin_cancel(struct rows *rows, const struct audit_author *author, int64_t id,
                            struct admin_subscription *ret, struct error_detail *ret_detail)
 {
@@ -111,7 +92,7 @@ int authority_admin_cancel(struct rows *rows, const struct audit_author *author,
         return 0;
     error = keep(rows, author, AUDIT_SUBSCRIPTION_CANCEL, &before, ret, ret_detail);
     if (error == 0)
-        error = close_farms_of(rows, author, id, ret_detail);
+        error = bookkeeping_close_farms_of(rows, author, id, &ret->closed, ret_detail);
     return error != 0 ? error : rows_licence_primary(rows, id, &ret->primary, ret_detail);
 }
 

@@ -17,6 +17,7 @@ struct admin_subscription {
     struct subscription subscription;
     struct licence primary;
     struct order order; /* that the call made; id 0: none */
+    unsigned closed;    /* farms, by a cancellation; BOOKKEEPING_CLOSED_MAX: the rest is left to a sweep */
 };
 
 int authority_admin_buy(struct rows *rows, const struct audit_author *author,

@@ -30,6 +30,16 @@ static int load_peak(struct rows *rows, const struct licence *licence, int64_t *
     return error;
 }
 
+static int count_keys(struct rows *rows, int64_t subscription_id, uint64_t *ret_count,
+                      struct error_detail *ret_detail)
+{
+    struct key_sum sum;
+    int error = rows_key_sum(rows, subscription_id, &sum, ret_detail);
+    if (error == 0)
+        *ret_count = sum.keys;
+    return error;
+}
+
 /* What concerns every key of a subscription. ERROR_NOT_FOUND: there is no such subscription. */
 static int load_subscription(struct rows *rows, int64_t id, int64_t now_ms, bool confirmed,
                              struct key_load *ret, struct error_detail *ret_detail)
@@ -40,6 +50,8 @@ static int load_subscription(struct rows *rows, int64_t id, int64_t now_ms, bool
     ret->of = (struct key_case){
         .subscription = &ret->subscription, .primary = &ret->primary, .confirmed = confirmed};
     error = rows_licence_primary(rows, id, &ret->primary, ret_detail);
+    if (error == 0)
+        error = count_keys(rows, id, &ret->of.key_count, ret_detail);
     return error != 0 ? error : load_peak(rows, &ret->primary, &ret->of.primary_peak, ret_detail);
 }
 

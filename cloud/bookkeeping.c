@@ -89,19 +89,66 @@ int bookkeeping_close_farm(struct rows *rows, const struct audit_author *author,
                                    &(struct audit_farm_state){farm, trial ? NULL : &licence}, ret_detail);
 }
 
-/* --- what must hold --------------------------------------------------------------------------------------
- */
-
-static void add_key(void *data, const struct rows_licence_line *line)
+/* One by one, for a list must not change while it is read. */
+int bookkeeping_close_farms_of(struct rows *rows, const struct audit_author *author, int64_t subscription_id,
+                               unsigned *ret_closed, struct error_detail *ret_detail)
 {
-    key_sum_add(data, &line->licence);
+    struct licence held = {.id = 0};
+    for (unsigned closed = 0; closed < BOOKKEEPING_CLOSED_MAX; closed++) {
+        struct farm farm;
+        int error = rows_licence_held(rows, subscription_id, held.id, &held, ret_detail);
+        if (error == ERROR_NOT_FOUND) {
+            *ret_closed = closed;
+            return rows_closing_done(rows, subscription_id, ret_detail);
+        }
+        if (error == 0)
+            error = rows_farm(rows, held.holder, &farm, ret_detail);
+        if (error == 0)
+            error = bookkeeping_close_farm(rows, author, &farm, AUDIT_FARM_DEACTIVATE, FARM_REASON_CANCELLED,
+                                           ret_detail);
+        if (error != 0)
+            return error;
+    }
+    *ret_closed = BOOKKEEPING_CLOSED_MAX;
+    return rows_closing_put(rows, subscription_id, ret_detail);
 }
+
+int bookkeeping_close_rest(struct rows *rows, int64_t now_ms, unsigned *ret_closed,
+                           struct error_detail *ret_detail)
+{
+    const struct audit_author author = {AUDIT_AUTHORITY, now_ms};
+    unsigned closed = 0;
+    int error = 0;
+    while (error == 0 && closed < BOOKKEEPING_CLOSED_MAX) {
+        int64_t subscription_id;
+        unsigned more = 0;
+        error = rows_closing(rows, &subscription_id, ret_detail);
+        if (error == 0)
+            error = bookkeeping_close_farms_of(rows, &author, subscription_id, &more, ret_detail);
+        closed += more;
+    }
+    if (error == 0 || error == ERROR_NOT_FOUND)
+        *ret_closed = closed;
+    return error == ERROR_NOT_FOUND ? 0 : error;
+}
+
+int bookkeeping_close_if_cancelled(struct rows *rows, const struct subscription *subscription,
+                                   struct farm *farm, int64_t now_ms, struct error_detail *ret_detail)
+{
+    const struct audit_author author = {AUDIT_AUTHORITY, now_ms};
+    if (subscription->cancelled_ms == 0 || farm->status != FARM_ACTIVE)
+        return 0;
+    return bookkeeping_close_farm(rows, &author, farm, AUDIT_FARM_DEACTIVATE, FARM_REASON_CANCELLED,
+                                  ret_detail);
+}
+
+/* --- what must hold ------------------------------------------------------------------------------------- */
 
 int bookkeeping_check(struct rows *rows, const struct subscription *subscription,
                       struct error_detail *ret_detail)
 {
     struct key_sum sum = {.quotas = 0};
-    int error = rows_each_licence(rows, subscription->id, 0, INT64_MAX, add_key, &sum, ret_detail);
+    int error = rows_key_sum(rows, subscription->id, &sum, ret_detail);
     if (error != 0 || key_sum_fits(&sum, subscription))
         return error;
     error_detail_set(ret_detail,

@@ -294,6 +294,7 @@ int serve_run(const struct settings *settings)
     struct serve serve = {.settings = settings};
     struct error_detail detail = {""};
     serve.context.backlog = &serve.backlog;
+    serve.context.sweep = &serve.sweep;
     serve.context.authority.trial_limit = (uint32_t)settings->trial_limit;
     serve.context.authority.trials_per_day = settings->trials_per_day;
     serve.context.authority.trials_per_day_and_source = settings->trials_per_day_and_source;

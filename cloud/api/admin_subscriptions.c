@@ -1,6 +1,7 @@
 #include "cloud/api/admin_subscriptions.h"
 
 #include "cloud/api/admin_keys.h"
+#include "cloud/bookkeeping.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -260,7 +261,8 @@ struct order_call {
     int64_t id, licences;
     int kind;
     char term_text[TERM_TEXT_BYTES];
-    struct term term; /* all 0: as the one before */
+    struct term term;  /* all 0: as the one before */
+    bool leaves_farms; /* that are still to be closed */
 };
 
 #define AT(member) offsetof(struct order_call, member)
@@ -307,13 +309,14 @@ static int make_order(const struct order_call *call, struct rows *rows, struct a
 
 static int run_order(struct admin_call *of, struct rows *rows, struct error_detail *ret_detail)
 {
-    const struct order_call *call = (const struct order_call *)of;
+    struct order_call *call = (struct order_call *)of;
     struct admin_subscription outcome;
     int error = make_order(call, rows, &outcome, ret_detail);
     of->verdict = outcome.verdict;
     if (error != 0 || of->verdict != LEDGER_GRANTED)
         return error;
     of->status = 201;
+    call->leaves_farms = outcome.closed == BOOKKEEPING_CLOSED_MAX;
     json_open_object(of->answer, NULL);
     write_order(of->answer, "order", &outcome.order);
     write_whole(of->answer, "subscription", &outcome, of->author.now_ms);
@@ -323,7 +326,14 @@ static int run_order(struct admin_call *of, struct rows *rows, struct error_deta
     return 0;
 }
 
-const struct admin_action admin_order_make = {sizeof(struct order_call), read_order, run_order, NULL};
+static void finish_order(struct admin_call *of, int error)
+{
+    const struct order_call *call = (const struct order_call *)of;
+    if (error == 0 && call->leaves_farms)
+        sweep_soon(of->context->sweep);
+}
+
+const struct admin_action admin_order_make = {sizeof(struct order_call), read_order, run_order, finish_order};
 
 /* --- edited --------------------------------------------------------------------------------------------- */
 

@@ -6,6 +6,7 @@
 #include "cloud/api/backlog.h"
 #include "cloud/authority.h"
 #include "cloud/store/store.h"
+#include "cloud/sweep.h"
 #include "common/http_server.h"
 #include "common/log.h"
 #include "common/tokens.h"
@@ -16,6 +17,7 @@
 struct api_context {
     struct store *store;
     struct backlog *backlog;
+    struct sweep *sweep;
     struct authority authority; /* the pool's, whose jobs may change the key */
     struct authority answering; /* the loop's copy, which follows when they are done */
     int64_t offline_refresh_ms; /* as authority.refresh_ms, of what is answered by file */

@@ -69,6 +69,8 @@ enum ledger_verdict key_create(const struct key_case *of, const char *text, cons
                                int64_t now_ms, struct licence *ret_key)
 {
     enum ledger_verdict verdict = judge(of, wanted);
+    if (verdict == LEDGER_GRANTED && of->key_count >= LEDGER_KEYS_MAX)
+        verdict = LEDGER_TOO_MANY_KEYS;
     if (verdict != LEDGER_GRANTED)
         return verdict;
     struct licence key = {.subscription_id = of->subscription->id, .created_ms = now_ms};
@@ -140,6 +142,7 @@ const char *key_state_name(enum key_state state)
 void key_sum_add(struct key_sum *sum, const struct licence *key)
 {
     sum->quotas += key->quota;
+    sum->keys += key->deleted_ms == 0;
     sum->primaries += key->primary;
     sum->bad += key->deleted_ms != 0 && (key->quota != 0 || key->primary);
 }

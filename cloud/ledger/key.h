@@ -14,7 +14,8 @@ struct key_case {
     struct subscription *subscription;
     struct licence *primary, *key;
     int64_t primary_peak, key_peak;
-    bool confirmed; /* also if a running farm gets less than its last reported peak */
+    uint64_t key_count; /* of the subscription, deleted ones left out */
+    bool confirmed;     /* also if a running farm gets less than its last reported peak */
 };
 
 /* What is to be changed; NULL leaves it as it is. */
@@ -54,7 +55,7 @@ const char *key_state_name(enum key_state state); /* "free", "in_use", … */
  * its licences, with exactly one primary key, and deleted ones hold none. */
 struct key_sum {
     uint64_t quotas;
-    size_t primaries, bad;
+    uint64_t keys, primaries, bad; /* deleted keys are no keys; bad are those that are, but hold something */
 };
 void key_sum_add(struct key_sum *sum, const struct licence *key);
 bool key_sum_fits(const struct key_sum *sum, const struct subscription *subscription);

@@ -17,6 +17,7 @@
 #define LEDGER_CONTRACT_BYTES_MAX 511
 #define LEDGER_NOTE_BYTES_MAX     1023
 #define LEDGER_LICENCES_MAX       10000000
+#define LEDGER_KEYS_MAX           10000 /* of a subscription: each change adds them up */
 
 enum plan { PLAN_STANDARD, PLAN_PREMIUM, PLAN_MAX };
 enum channel { CHANNEL_ONLINE, CHANNEL_RESELLER, CHANNEL_MAX };
@@ -129,6 +130,7 @@ const char *farm_reason_text(enum farm_reason reason);
     X(LEDGER_MONTHLY_ONLINE, 400, "monthly_is_online_only", "a term of a month is sold online only", "term") \
     X(LEDGER_TOO_MANY, 409, "too_many_licences", "a subscription has at most 10,000,000 licences",           \
       "licences")                                                                                            \
+    X(LEDGER_TOO_MANY_KEYS, 409, "too_many_keys", "a subscription has at most 10,000 keys", "")              \
     X(LEDGER_QUOTA_TOO_LARGE, 409, "quota_too_large", "more than is left of the subscription", "quota")      \
     X(LEDGER_BEYOND_SUBSCRIPTION, 409, "beyond_subscription",                                                \
       "a key cannot expire later than its subscription", "expires_at")                                       \

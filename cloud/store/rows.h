@@ -4,11 +4,12 @@
 #ifndef FARMGATE_CLOUD_STORE_ROWS_H
 #define FARMGATE_CLOUD_STORE_ROWS_H
 
+#include "cloud/ledger/key.h"
 #include "cloud/ledger/ledger.h"
 #include "cloud/ledger/usage.h"
 #include "common/error.h"
 
-#define ROWS_SCHEMA_VERSION   3
+#define ROWS_SCHEMA_VERSION   4
 #define ROWS_TOKEN_HASH_BYTES 32
 #define ROWS_CACHE_KIB        32768 /* of the database, beside the system's own cache */
 
@@ -47,6 +48,15 @@ int rows_licence_primary(struct rows *rows, int64_t subscription_id, struct lice
 /* The first after `after_id` (0: of all) that a farm runs on. */
 int rows_licence_held(struct rows *rows, int64_t subscription_id, int64_t after_id, struct licence *ret,
                       struct error_detail *ret_detail);
+/* All keys of a subscription, summed up. */
+int rows_key_sum(struct rows *rows, int64_t subscription_id, struct key_sum *ret,
+                 struct error_detail *ret_detail);
+
+/* The cancelled subscriptions some of whose farms are still to be closed; the first of them. */
+int rows_closing_put(struct rows *rows, int64_t subscription_id, struct error_detail *ret_detail);
+int rows_closing_done(struct rows *rows, int64_t subscription_id, struct error_detail *ret_detail);
+int rows_closing(struct rows *rows, int64_t *ret_subscription_id, struct error_detail *ret_detail);
+
 int rows_licence(struct rows *rows, int64_t id, struct licence *ret, struct error_detail *ret_detail);
 int rows_licence_by_key(struct rows *rows, const char *key, struct licence *ret,
                         struct error_detail *ret_detail);

@@ -59,6 +59,13 @@ extern const struct db_migration rows_migrations[ROWS_SCHEMA_VERSION];
     X(LICENCE_BY_KEY, "SELECT " LICENCE_COLUMNS " FROM licence WHERE key = ?")                               \
     X(LICENCE_PRIMARY,                                                                                       \
       "SELECT " LICENCE_COLUMNS " FROM licence WHERE subscription_id = ? AND is_primary = 1")                \
+    X(KEY_SUM, "SELECT ifnull(sum(quota), 0), ifnull(sum(deleted_ms = 0), 0), ifnull(sum(is_primary), 0),"   \
+               " ifnull(sum(deleted_ms <> 0), 0) FROM licence"                                               \
+               " WHERE subscription_id = ? AND (deleted_ms = 0 OR quota <> 0)")                              \
+    X(CLOSING, "SELECT subscription_id FROM closing WHERE subscription_id > 0 ORDER BY subscription_id"      \
+               " LIMIT 1")                                                                                   \
+    X(CLOSING_PUT, "INSERT INTO closing VALUES (?) ON CONFLICT DO NOTHING")                                  \
+    X(CLOSING_DONE, "DELETE FROM closing WHERE subscription_id = ?")                                         \
     X(LICENCE_HELD, "SELECT " LICENCE_COLUMNS " FROM licence WHERE subscription_id = ? AND licence.id > ?"   \
                     " AND holder <> '' ORDER BY licence.id LIMIT 1")                                         \
     X(LICENCE_PUT,                                                                                           \

@@ -185,3 +185,41 @@ int rows_each_licence(struct rows *rows, int64_t subscription_id, int64_t after,
     }
     return rows_done(rows, statement, rc, ret_detail);
 }
+
+int rows_key_sum(struct rows *rows, int64_t subscription_id, struct key_sum *ret,
+                 struct error_detail *ret_detail)
+{
+    int at = 0;
+    sqlite3_stmt *statement = rows_bind(rows, SQL_KEY_SUM, "i", subscription_id);
+    int error = rows_find(rows, statement, ret_detail);
+    if (error != 0)
+        return error;
+    ret->quotas = (uint64_t)rows_column(statement, &at);
+    ret->keys = (uint64_t)rows_column(statement, &at);
+    ret->primaries = (uint64_t)rows_column(statement, &at);
+    ret->bad = (uint64_t)rows_column(statement, &at);
+    return rows_done(rows, statement, SQLITE_ROW, ret_detail);
+}
+
+/* --- farms still to be closed --------------------------------------------------------------------------- */
+
+int rows_closing_put(struct rows *rows, int64_t subscription_id, struct error_detail *ret_detail)
+{
+    return rows_run(rows, rows_bind(rows, SQL_CLOSING_PUT, "i", subscription_id), ret_detail);
+}
+
+int rows_closing_done(struct rows *rows, int64_t subscription_id, struct error_detail *ret_detail)
+{
+    return rows_run(rows, rows_bind(rows, SQL_CLOSING_DONE, "i", subscription_id), ret_detail);
+}
+
+int rows_closing(struct rows *rows, int64_t *ret_subscription_id, struct error_detail *ret_detail)
+{
+    int at = 0;
+    sqlite3_stmt *statement = rows->statements[SQL_CLOSING];
+    int error = rows_find(rows, statement, ret_detail);
+    if (error != 0)
+        return error;
+    *ret_subscription_id = rows_column(statement, &at);
+    return rows_done(rows, statement, SQLITE_ROW, ret_detail);
+}

@@ -916,9 +916,40 @@ def described():
     tap.equal(sorted(line for line in told - came if line[3] not in common), [], "every refusal that is told came")
 
 
+def many_keys():
+    """A subscription of as many keys as it may have, a farm on each: a change does not make other farms wait."""
+    count, text = 9999, "00000-00000-00000-00000-%05d"  # and the primary key
+    with Place() as place:
+        cloud = Cloud(place, BUILD, settings=GENEROUS).start()
+        cloud.buy(count + 10)
+        other = cloud.activate("inst-other")
+        cloud.stop()
+        with contextlib.closing(sqlite3.connect(os.path.join(cloud.state, "ledger.db"))) as ledger, ledger:
+            ledger.executemany(
+                "INSERT INTO licence (subscription_id, key, name, quota, created_ms, expires_ms, deleted_ms, moves,"
+                " last_installation, holder, is_primary) VALUES (1, ?1, '', 1, 1, 0, 0, 0, ?1, 'f-' || ?1, 0)",
+                [(text % number,) for number in range(count)])
+            ledger.execute("UPDATE licence SET quota = 10 WHERE is_primary = 1")
+            ledger.execute("INSERT INTO farm (id, licence_id, installation_id, name, app_version, status, reason, activated_ms,"
+                           " deactivated_ms, reported_ms, trial_limit, trial_ends_ms, serial, issued_ms)"
+                           " SELECT holder, id, key, '', '', 1, 0, 1, 0, 1, 0, 0, 1, 1 FROM licence WHERE is_primary = 0")
+            ledger.execute("UPDATE subscription SET activated_ms = created_ms, expires_ms = created_ms + 31536000000")
+        cloud.start()
+        refused(cloud.ask("POST", "subscriptions/1/keys", {"quota": 1}), 409, "too_many_keys", None, "a key too many")
+        last = cloud.made("GET", "keys?subscription=1&after=%d" % count)["keys"][-1]
+        tap.equal(last["quota"], 1, "all are listed")
+        tap.equal(cloud.ask("POST", "subscriptions/1/orders", {"kind": "cancel"}).status, 201, "it is cancelled")
+        active = "farms?status=active&subscription=1&limit=1"
+        tap.ok(wait_until(lambda: cloud.made("GET", active)["farms"] == [], 60), "and its farms are closed by and by")
+        closed = [line["who"] for line in cloud.made("GET", "audit?subject=f-" + text % 0)["audit"] +
+                  cloud.made("GET", "audit?subject=f-" + text % (count - 1))["audit"]]
+        tap.equal(closed, ["socket", "authority"], "each with a line in the audit log")
+        tap.equal(cloud.report(other, []).status, 200, "another farm goes on")
+
+
 if __name__ == "__main__":
     for story in (subscriptions, expired, keys, bad_input, farms, paging, tokens, doors, commands, chart, closed_networks, manual,
-                  signing_keys, described):
+                  signing_keys, many_keys, described):
         try:
             story()
         except Exception as error:  # pylint: disable=broad-except

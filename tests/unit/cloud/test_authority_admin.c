@@ -1,6 +1,7 @@
 /* What the authority does for administrators, over a real database: each change with its order, its line of
  * the audit log, its refusals. */
 #include "cloud/authority_admin.h"
+#include "cloud/bookkeeping.h"
 #include "tests/unit/unit.h"
 
 #include <stdio.h>
@@ -477,6 +478,12 @@ static void test_a_key_deleted(void **state)
     assert_int_equal(key_state(&world->key.subscription, &world->key.key, START_MS), KEY_DELETED);
 }
 
+static void count_farm(void *data, const struct rows_farm_line *line)
+{
+    (void)line;
+    *(int *)data += 1;
+}
+
 static void test_a_cancellation_closes_all_its_farms(void **state)
 {
     struct world *world = *state;
@@ -509,6 +516,55 @@ static void test_a_cancellation_closes_all_its_farms(void **state)
     assert_int_equal(set(world, NULL, NULL, &yes), LEDGER_CANCELLED);
     assert_int_equal(create(world, "late", 1, 0), LEDGER_CANCELLED);
     assert_int_equal(give(world, division, 1, true), LEDGER_CANCELLED);
+}
+
+static int active_farms(struct world *world)
+{
+    struct rows_farm_filter filter = {.status = FARM_ACTIVE};
+    int count = 0;
+    assert_int_equal(rows_each_farm(world->rows, &filter, 0, INT64_MAX, count_farm, &count, &world->detail),
+                     0);
+    return count;
+}
+
+/* More farms than one transaction closes: the rest is closed by a sweep, or when it comes in. */
+static void test_a_cancellation_of_many_farms(void **state)
+{
+    enum { FARMS = BOOKKEEPING_CLOSED_MAX + 30 };
+    struct world *world = *state;
+    struct farm farm;
+    unsigned closed = 9;
+    assert_int_equal(buy(world, FARMS, "1y", CHANNEL_ONLINE), LEDGER_GRANTED);
+    begin_term(world, START_MS);
+    assert_int_equal(rows_exec(world->rows, "BEGIN", &world->detail), 0);
+    for (int i = 0; i < FARMS; i++) {
+        char id[16];
+        (void)snprintf(id, sizeof id, "f-%d", i);
+        assert_int_equal(create(world, id, 1, 0), LEDGER_GRANTED);
+        run_farm(world, world->key.key.key, id, -1);
+    }
+    assert_int_equal(bookkeeping_close_rest(world->rows, START_MS, &closed, &world->detail), 0);
+    assert_int_equal(closed, 0); /* nobody has cancelled */
+    assert_int_equal(authority_admin_cancel(world->rows, &world->author, 1, &world->of, &world->detail), 0);
+    assert_int_equal(world->of.verdict, LEDGER_GRANTED);
+    assert_int_equal(world->of.closed, BOOKKEEPING_CLOSED_MAX);
+    assert_int_equal(active_farms(world), FARMS - BOOKKEEPING_CLOSED_MAX);
+
+    assert_int_equal(rows_farm(world->rows, "f-229", &farm, &world->detail), 0);
+    assert_int_equal(farm.status, FARM_ACTIVE);
+    assert_int_equal(bookkeeping_close_if_cancelled(world->rows, &world->of.subscription, &farm, START_MS + 5,
+                                                    &world->detail),
+                     0);
+    assert_int_equal(farm.status, FARM_DEACTIVATED);
+    assert_int_equal(farm.reason, FARM_REASON_CANCELLED);
+    assert_string_equal(last_line_of(world, "f-229").who, "authority");
+
+    assert_int_equal(bookkeeping_close_rest(world->rows, START_MS + 9, &closed, &world->detail), 0);
+    assert_int_equal(closed, FARMS - BOOKKEEPING_CLOSED_MAX - 1);
+    assert_int_equal(active_farms(world), 0);
+    assert_int_equal(bookkeeping_close_rest(world->rows, START_MS + 9, &closed, &world->detail), 0);
+    assert_int_equal(closed, 0);
+    assert_int_equal(rows_exec(world->rows, "COMMIT", &world->detail), 0);
 }
 
 /* --- what must hold ------------------------------------------------------------------------------------- */
@@ -630,6 +686,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_running_farms_keep_what_they_use, begin, end),
         cmocka_unit_test_setup_teardown(test_a_key_deleted, begin, end),
         cmocka_unit_test_setup_teardown(test_a_cancellation_closes_all_its_farms, begin, end),
+        cmocka_unit_test_setup_teardown(test_a_cancellation_of_many_farms, begin, end),
         cmocka_unit_test_setup_teardown(test_a_damaged_ledger_is_not_made_worse, begin, end),
         cmocka_unit_test_setup_teardown(test_farms_are_shown_noted_and_deactivated, begin, end),
         cmocka_unit_test_setup_teardown(test_lists_show_what_is_due_as_renewed, begin, end),

@@ -52,6 +52,21 @@ static void a_further_key_carves_its_quota_out_of_the_primary(void **state)
     assert_true(key_quotas_fit(&world.subscription, all, 3));
 }
 
+static void no_more_keys_than_can_be_added_up(void **state)
+{
+    (void)state;
+    struct world world;
+    struct licence made;
+    begin(&world);
+    world.of_primary.key_count = LEDGER_KEYS_MAX;
+    assert_int_equal(create(&world, 1, &made), LEDGER_TOO_MANY_KEYS);
+    assert_int_equal(world.keys[0].quota, 6);
+    world.of_division.key_count = LEDGER_KEYS_MAX;
+    assert_int_equal(give(&world, 3), LEDGER_GRANTED); /* those there are go on */
+    world.of_primary.key_count = LEDGER_KEYS_MAX - 1;
+    assert_int_equal(create(&world, 1, &made), LEDGER_GRANTED);
+}
+
 static void no_more_than_is_left(void **state)
 {
     (void)state;
@@ -232,6 +247,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_further_key_carves_its_quota_out_of_the_primary),
+        cmocka_unit_test(no_more_keys_than_can_be_added_up),
         cmocka_unit_test(no_more_than_is_left),
         cmocka_unit_test(a_running_farm_is_not_put_below_its_peak_unasked),
         cmocka_unit_test(who_would_lose_and_how_much),

@@ -2,6 +2,7 @@
 #include "cloud/sweep.h"
 
 #include "cloud/authority_admin.h"
+#include "cloud/bookkeeping.h"
 #include "cloud/wall_clock.h"
 #include "tests/unit/unit.h"
 
@@ -114,10 +115,62 @@ static void what_has_fallen_due_is_renewed_in_bounded_transactions(void **state)
     assert_int_equal(renewals, DUE - 5 + 15);
 }
 
+/* A subscription's keys, with a farm on each. */
+static void run_farms(struct world *world, int64_t subscription_id, int count)
+{
+    struct rows *rows = store_rows(world->store);
+    for (int i = 0; i < count; i++) {
+        struct farm farm = {.status = FARM_ACTIVE};
+        struct licence licence = {.subscription_id = subscription_id};
+        (void)snprintf(farm.id, sizeof farm.id, "f-%d", i);
+        (void)snprintf(farm.installation_id, sizeof farm.installation_id, "i-%d", i);
+        (void)snprintf(licence.key, sizeof licence.key, "K-%d", i);
+        (void)snprintf(licence.holder, sizeof licence.holder, "f-%d", i);
+        assert_int_equal(rows_licence_put(rows, &licence, &world->detail), 0);
+        farm.licence_id = licence.id;
+        assert_int_equal(rows_farm_put(rows, &farm, &world->detail), 0);
+    }
+}
+
+static void count_active(void *data, const struct rows_farm_line *line)
+{
+    *(int *)data += line->farm.status == FARM_ACTIVE;
+}
+
+static void cancelled_farms_are_closed_by_and_by(void **state)
+{
+    struct world *world = *state;
+    struct admin_subscription of;
+    const struct audit_author author = {"socket", wall_clock_ms()};
+    const struct rows_farm_filter all = {.status = FARM_NEW};
+    int active = 0;
+    assert_int_equal(rows_exec(store_rows(world->store), "BEGIN", &world->detail), 0);
+    subscribe(world, 1, author.now_ms, false);
+    run_farms(world, 1, 2 * BOOKKEEPING_CLOSED_MAX + 7);
+    assert_int_equal(authority_admin_cancel(store_rows(world->store), &author, 1, &of, &world->detail), 0);
+    assert_int_equal(of.closed, BOOKKEEPING_CLOSED_MAX);
+    assert_int_equal(rows_exec(store_rows(world->store), "COMMIT", &world->detail), 0);
+
+    sweep_start(&world->sweep, &world->loop, world->store, &world->log);
+    sweep_soon(&world->sweep);
+    sweep_soon(&world->sweep); /* under way: once more */
+    assert_true(world->sweep.again);
+    do
+        (void)uv_run(&world->loop, UV_RUN_ONCE);
+    while (world->sweep.under_way);
+    sweep_stop(&world->sweep);
+    sweep_soon(&world->sweep); /* too late, and no harm */
+    assert_int_equal(
+        rows_each_farm(store_rows(world->store), &all, 0, INT64_MAX, count_active, &active, &world->detail),
+        0);
+    assert_int_equal(active, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(what_has_fallen_due_is_renewed_in_bounded_transactions, begin, end),
+        cmocka_unit_test_setup_teardown(cancelled_farms_are_closed_by_and_by, begin, end),
     };
     return cmocka_run_group_tests_name("renewals while nobody asks", tests, NULL, NULL);
 }
