@@ -4,11 +4,7 @@
 
 /* Of equally sure ones the first. */
 static const struct reader_format *const formats[] = {
-    &reader_wtmp,
-    &reader_syslog,
-    &reader_windows_json,
-    &reader_windows_xml,
-    &reader_ndjson,
+    &reader_wtmp, &reader_syslog, &reader_journal, &reader_windows_json, &reader_windows_xml, &reader_ndjson,
 };
 
 /* What people hand over that is no log yet. */
