@@ -114,8 +114,25 @@ void agent_contact_activate(void *agent, const char *licence_key_or_null, bool m
                             void *data);
 void agent_contact_release(void *agent, api_done_fn *done, void *data);
 void agent_contact_report_now(void *agent, api_done_fn *done, void *data);
+/* What a file brought that was found to be the authority's answer: as if it had come over the network. An
+ * activation, whose `done` is called as agent_contact_activate's; or else what holds from now on and which
+ * windows were refused: 0, or why the core did not take it. */
+void agent_contact_activate_by_file(struct agent *agent, const char *installation_id,
+                                    const struct uplink_result *result, api_done_fn *done, void *data);
+int agent_contact_take_file(struct agent *agent, const struct uplink_result *result);
+/* Whether this farm runs on a key that it holds now. */
+bool agent_has_key(const struct agent *agent);
 /* Nobody waits in vain for an answer that a stopping agent will not get. */
 void agent_contact_close(struct agent *agent);
+
+/* A closed network (agent_offline.c): no authority.url, but a key to know the authority's files by. */
+bool agent_uses_files(const struct agent *agent);
+void agent_offline_request(void *agent, const struct api_wish *wish, api_done_fn *done, void *data);
+void agent_offline_import(void *agent, const char *text, size_t bytes, api_done_fn *done, void *data);
+/* True: answered, because the authority cannot be asked over the network for this. */
+enum agent_offline_asked { AGENT_OFFLINE_ACTIVATE, AGENT_OFFLINE_REPORT, AGENT_OFFLINE_RELEASE };
+bool agent_refuses_without_network(const struct agent *agent, enum agent_offline_asked asked,
+                                   api_done_fn *done, void *data);
 
 /* SIGHUP: the whole new configuration, or none of it (agent_reload.c). */
 void agent_reload(struct agent *agent);

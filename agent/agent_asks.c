@@ -104,6 +104,8 @@ struct api_agent agent_offers(struct agent *agent)
                               .change = ask_change,
                               .activate = agent_contact_activate,
                               .release = agent_contact_release,
+                              .request_file = agent_offline_request,
+                              .import_file = agent_offline_import,
                               .report = agent_contact_report_now,
                               .health = ask_health};
 }

@@ -212,11 +212,23 @@ static int apply_entitlement(struct agent *agent, const struct uplink_result *re
     if (!before)
         return CORE_NO_MEMORY; /* the next report brings it again */
     (void)snprintf(agent->entitlement, sizeof(agent->entitlement), "%s", result->entitlement);
-    struct core_event event = {.type = EVENT_ENTITLEMENT, .grant = &result->grant};
+    struct core_event event = {
+        .type = EVENT_ENTITLEMENT, .clock_ms = result->clock_ms, .grant = &result->grant};
     int error = commit_step(agent->commit, &event, NULL, NULL);
     if (error < 0)
         (void)snprintf(agent->entitlement, sizeof(agent->entitlement), "%s", before);
     free(before);
+    return error;
+}
+
+int agent_contact_take_file(struct agent *agent, const struct uplink_result *result)
+{
+    int error = 0;
+    take_keys(agent, result);
+    if (result->has_grant)
+        error = apply_entitlement(agent, result);
+    if (error == 0)
+        keep_refused_windows(agent, result);
     return error;
 }
 
@@ -325,7 +337,8 @@ void agent_contact_report_now(void *data, api_done_fn *done, void *done_data)
                      "there is no farm to report for; activate it first");
         return;
     }
-    if (agent_refuses(agent, done, done_data))
+    if (agent_refuses_without_network(agent, AGENT_OFFLINE_REPORT, done, done_data) ||
+        agent_refuses(agent, done, done_data))
         return;
     struct report_waiter *waiter = malloc(sizeof(*waiter));
     if (!waiter) {
@@ -394,7 +407,8 @@ static void release_former(const struct changeover *changeover)
     int error = uplink_release(agent->uplink, changeover->former_farm_id, changeover->former_token,
                                former_released, agent);
     if (error)
-        agent_say(agent, LOG_former_key_kept, "detail", error_text(error));
+        agent_say(agent, LOG_former_key_kept, "detail",
+                  agent_uses_files(agent) ? "there is no network to the authority" : error_text(error));
 }
 
 /* Only when the new farm is on the disk: after a crash before that the former one goes on, with its key. */
@@ -416,8 +430,7 @@ static void changed_over(void *data, int error, const char *detail)
     free(changeover);
 }
 
-/* Whether this farm runs on a key that it holds now. */
-static bool has_key(const struct agent *agent)
+bool agent_has_key(const struct agent *agent)
 {
     struct core_status status;
     core_status(agent->core, &status);
@@ -435,7 +448,7 @@ static struct changeover *changeover_create(const struct errand *errand)
         return NULL;
     }
     *changeover = (struct changeover){.agent = agent, .answer = answer};
-    if (has_key(agent)) {
+    if (agent_has_key(agent)) {
         memcpy(changeover->former_farm_id, agent->identity.farm_id, sizeof(changeover->former_farm_id));
         memcpy(changeover->former_token, agent->identity.farm_token, sizeof(changeover->former_token));
     }
@@ -468,6 +481,7 @@ static void take_activation(struct errand *errand, const struct uplink_result *r
     become(agent, errand, result);
     struct core_event event = {
         .type = EVENT_ACTIVATED,
+        .clock_ms = result->clock_ms,
         .activated = {.farm_id = agent->identity.farm_id,
                       .installation_id = agent->identity.installation_id,
                       .grant = &result->grant,
@@ -478,6 +492,15 @@ static void take_activation(struct errand *errand, const struct uplink_result *r
         commit_identity_changed(agent->commit);
     }
     free(entitlement);
+}
+
+void agent_contact_activate_by_file(struct agent *agent, const char *installation_id,
+                                    const struct uplink_result *result, api_done_fn *done, void *data)
+{
+    struct errand errand = {.agent = agent, .done = done, .data = data};
+    (void)snprintf(errand.installation_id, sizeof(errand.installation_id), "%s", installation_id);
+    take_keys(agent, result);
+    take_activation(&errand, result);
 }
 
 static void activate_done(void *data, const struct uplink_result *result)
@@ -524,12 +547,9 @@ void agent_contact_activate(void *data, const char *licence_key_or_null, bool mo
         answer_typing_error(agent, done, done_data);
         return;
     }
-    if (!*agent->settings->authority_url) {
-        agent_answer(done, done_data, 409, "no_authority",
-                     "set authority.url and authority.key in the configuration");
+    if (agent_refuses_without_network(agent, AGENT_OFFLINE_ACTIVATE, done, done_data))
         return;
-    }
-    if (!licence_key_or_null && has_key(agent)) {
+    if (!licence_key_or_null && agent_has_key(agent)) {
         agent_answer(done, done_data, 409, "already_activated",
                      "the farm runs on a licence key; release that before a trial");
         return;
@@ -604,7 +624,8 @@ void agent_contact_release(void *data, api_done_fn *done, void *done_data)
         agent_answer(done, done_data, 409, "not_activated", "there is no key to give back");
         return;
     }
-    if (agent_refuses(agent, done, done_data))
+    if (agent_refuses_without_network(agent, AGENT_OFFLINE_RELEASE, done, done_data) ||
+        agent_refuses(agent, done, done_data))
         return;
     struct errand *errand = errand_create(agent, done, done_data);
     int error = ERROR_NO_MEMORY;

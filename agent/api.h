@@ -28,8 +28,15 @@ struct api_outcome {
     const char *detail;
     const char *field;  /* of the request, that it is about; NULL: none */
     int64_t moves_left; /* -1 not told */
+    const char *file;   /* that was asked for; until done returns */
 };
 typedef void api_done_fn(void *data, const struct api_outcome *outcome);
+
+/* What a request file is to ask of the authority: an activation with a key or as a trial, else a report. */
+struct api_wish {
+    const char *licence_key; /* NULL: none */
+    bool trial, move;
+};
 
 /* What the agent offers to the API; `agent` is handed back in each call. Everything is on the loop's thread.
  */
@@ -52,6 +59,9 @@ struct api_agent {
     void (*change)(void *agent, const struct core_event *event, api_done_fn *done, void *data);
     void (*activate)(void *agent, const char *licence_key_or_null, bool move, api_done_fn *done, void *data);
     void (*release)(void *agent, api_done_fn *done, void *data);
+    /* Where the authority is reached by files: a request file, in the outcome; and its answer. */
+    void (*request_file)(void *agent, const struct api_wish *wish, api_done_fn *done, void *data);
+    void (*import_file)(void *agent, const char *text, size_t bytes, api_done_fn *done, void *data);
     void (*report)(void *agent, api_done_fn *done, void *data); /* done when the authority has answered */
     /* "" when all is well, else what is wrong ("store: disk full"); alive is about the process, ready about
      * the gate. */

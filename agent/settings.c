@@ -230,7 +230,9 @@ static const struct config_setting all_settings[] = {
      .default_text = "\"\"",
      .check = http_client_url_check,
      .needs_restart = true,
-     .what = "https://…; \"\": none, the farm cannot be activated"},
+     .what =
+         "https://…; \"\": none; with a key it is a closed network, where files are exchanged instead (see "
+         "farmgate(1)), without one the farm cannot be activated"},
     {.path = "authority.key",
      TEXT(authority_key),
      .default_text = "\"\"",
@@ -678,6 +680,7 @@ static void fill_core(const struct settings *settings, struct settings_core *wor
     words->core.overuse_settle_ms = settings->overuse_settle_ms;
     words->core.spare_grace = settings->spare_grace;
     words->core.strict = settings->strict;
+    words->core.by_files = !settings->authority_url[0] && settings->authority_key[0];
     words->core.disconnected_for_ms = settings->disconnected_for_ms;
     for (size_t i = 0; i < settings->limit_warning_count; i++)
         words->core.limit_warnings.percents[i] = (unsigned)settings->limit_warnings[i];

@@ -90,6 +90,11 @@ const struct entitlement_keyring *uplink_keyring(const struct uplink *uplink)
     return &uplink->keyring;
 }
 
+void uplink_trust(struct uplink *uplink, const struct entitlement_keyring *keyring)
+{
+    uplink->keyring = *keyring;
+}
+
 static void client_closed(void *data)
 {
     struct uplink *uplink = data;
@@ -375,9 +380,9 @@ int uplink_activate(struct uplink *uplink, const char *licence_key_or_null, cons
     return error;
 }
 
-static void report_window_of(const struct window *window, struct report_window *ret)
+struct report_window uplink_window(const struct window *window)
 {
-    *ret = (struct report_window){
+    return (struct report_window){
         .sequence = (int64_t)window->sequence,
         .start_ms = window->start_ms,
         .end_ms = window->end_ms,
@@ -397,7 +402,7 @@ int uplink_report(struct uplink *uplink, const char *farm_id, const char *farm_t
     if (!messages)
         return ERROR_NO_MEMORY;
     for (size_t i = 0; i < sent; i++)
-        report_window_of(&windows[i], &messages[i]);
+        messages[i] = uplink_window(&windows[i]);
     char *body = report_request_encode(farm_id, uplink->version, trusted_key(uplink), messages, sent);
     free(messages);
     if (!body)

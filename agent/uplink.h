@@ -12,6 +12,7 @@
 
 #include <uv.h>
 
+struct report_window;
 struct uplink;
 
 struct uplink_settings {         /* copied */
@@ -45,6 +46,9 @@ struct uplink_result {
     size_t new_key_count;
     /* whatever the error is: */
     const char *refused_key; /* why a new key in the answer was not accepted; "": none was refused */
+    /* of a file that was imported (agent_offline.c), else 0: */
+    int64_t clock_ms;         /* what licence time becomes */
+    uint64_t carried_through; /* the last window that its request carried */
 };
 typedef void uplink_fn(void *data, const struct uplink_result *result);
 
@@ -52,6 +56,8 @@ typedef void uplink_fn(void *data, const struct uplink_result *result);
 struct uplink *uplink_create(uv_loop_t *loop, const struct uplink_settings *settings,
                              const struct entitlement_keyring *keyring);
 const struct entitlement_keyring *uplink_keyring(const struct uplink *uplink);
+/* From now on this one, which holds the keys of before and others that they have signed. */
+void uplink_trust(struct uplink *uplink, const struct entitlement_keyring *keyring);
 
 /* A release is answered by a signed entitlement that revokes, or by nothing (204).
  *
@@ -65,6 +71,9 @@ int uplink_release(struct uplink *uplink, const char *farm_id, const char *farm_
                    void *data);
 /* Calls under way end with ERROR_CANCELLED; `closed` when *uplink is gone. */
 void uplink_close(struct uplink *uplink, void (*closed)(void *data), void *data);
+
+/* A window as it is reported. */
+struct report_window uplink_window(const struct window *window);
 
 /* The JSON document's words as the core's. */
 void uplink_grant_of(const struct entitlement *entitlement, struct grant *ret);

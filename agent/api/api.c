@@ -57,6 +57,8 @@ static const struct route routes[] = {
      .endless = true},
     {.path = "/v1/activation",
      .handlers = {[METHOD_POST] = activation_post, [METHOD_DELETE] = activation_delete}},
+    {.path = "/v1/activation/request", .handlers = {[METHOD_POST] = request_file_post}},
+    {.path = "/v1/activation/import", .handlers = {[METHOD_POST] = import_file_post}},
     {.path = "/v1/reclaims", .handlers = {[METHOD_POST] = reclaims_post}},
     {.path = "/v1/report", .handlers = {[METHOD_POST] = report_post}},
     {.path = "/v1/farm", .handlers = {[METHOD_GET] = farm_get}},

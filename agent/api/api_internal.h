@@ -72,6 +72,7 @@ api_handler_fn windows_get, days_get;
 api_handler_fn connection_put, connection_delete, connection_set_put;
 api_handler_fn reclaims_post;
 api_handler_fn activation_post, activation_delete, report_post;
+api_handler_fn request_file_post, import_file_post;
 api_handler_fn events_get;
 
 /* POST /v1/connections: takes the body as lines. NULL: no memory, and that has been answered. */

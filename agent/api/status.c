@@ -135,6 +135,7 @@ void status_get(struct api *api, struct http_exchange *exchange, const struct ht
     write_clocks(writer, &status);
     write_next(writer, &status, now_ms);
     json_time_or_null(writer, "last_contact", status.standing.last_contact_ms);
+    json_boolean(writer, "offline", status.by_files);
     json_integer(writer, "windows_queued", (int64_t)status.windows_queued);
     json_integer(writer, "report_failures", status.report_failures);
     show_setbacks(writer, api);

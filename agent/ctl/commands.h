@@ -12,6 +12,7 @@ int gate_command(int argc, char **argv);
 int resources_command(int argc, char **argv);
 int connection_command(int argc, char **argv);
 int activate_command(int argc, char **argv);
+int activation_command(int argc, char **argv);
 int release_command(int argc, char **argv);
 int report_command(int argc, char **argv);
 int events_command(int argc, char **argv);

@@ -20,6 +20,7 @@ static const struct command commands[] = {
     {"resources", "the published resources that a user may see", resources_command},
     {"connection", "tell of a session: put, end, load, reclaimed", connection_command},
     {"activate", "activate with a licence key, or as a trial", activate_command},
+    {"activation", "the files of a closed network: request, import", activation_command},
     {"release", "give the licence key back", release_command},
     {"report", "report to the authority now", report_command},
     {"events", "log events, as they happen, to a command", events_command},

@@ -9,7 +9,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#define HELP_INDEX 1000
+#define HELP_INDEX  1000
+#define OUTPUT_NAME "output" /* the one option that has a short form, -o */
 
 static int refuse_unknown(const struct options_form *form, const char *word)
 {
@@ -54,12 +55,21 @@ static int check_operands(const struct options_form *form, int count)
     return COMMAND_USAGE;
 }
 
+static const struct option_spec *find_output(const struct options_form *form)
+{
+    for (size_t i = 0; i < form->count; i++)
+        if (strcmp(form->specs[i].name, OUTPUT_NAME) == 0)
+            return &form->specs[i];
+    return NULL;
+}
+
 /* What a command takes and what its --help tells are two lists of one thing. */
 static bool help_has_all(const struct options_form *form)
 {
     char option[64];
     for (size_t i = 0; i < form->count; i++) {
-        (void)snprintf(option, sizeof(option), "\n  --%s ", form->specs[i].name);
+        bool has_short = strcmp(form->specs[i].name, OUTPUT_NAME) == 0;
+        (void)snprintf(option, sizeof(option), "\n  %s--%s ", has_short ? "-o, " : "", form->specs[i].name);
         if (!strstr(form->help, option))
             return false;
     }
@@ -79,7 +89,9 @@ int options_parse(const struct options_form *form, int argc, char **argv, char *
     options[form->count] = (struct option){"help", no_argument, NULL, HELP_INDEX};
     opterr = 0;
     optind = 0; /* begins anew, also where another command was parsed before */
-    while (code == OPTIONS_GO_ON && (found = getopt_long(argc, argv, ":h", options, NULL)) != -1) {
+    const struct option_spec *output = find_output(form);
+    while (code == OPTIONS_GO_ON &&
+           (found = getopt_long(argc, argv, output ? ":ho:" : ":h", options, NULL)) != -1) {
         if (found == HELP_INDEX || found == 'h') {
             assert(help_has_all(form));
             (void)fputs(form->help, stdout);
@@ -89,8 +101,10 @@ int options_parse(const struct options_form *form, int argc, char **argv, char *
             (void)fprintf(stderr, "farmgate %s: %s needs a value\n", form->command, argv[optind - 1]);
             return COMMAND_USAGE;
         }
-        code = found == '?' ? refuse_unknown(form, argv[optind - 1])
-                            : take(form, &form->specs[found - 1], optarg);
+        if (found == '?')
+            code = refuse_unknown(form, argv[optind - 1]);
+        else
+            code = take(form, found == 'o' ? output : &form->specs[found - 1], optarg);
     }
     if (code == OPTIONS_GO_ON)
         code = check_operands(form, argc - optind);

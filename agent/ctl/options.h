@@ -14,7 +14,7 @@ enum option_kind {
 };
 
 struct option_spec {
-    const char *name; /* without "--" */
+    const char *name; /* without "--"; "output" may be given as -o as well */
     enum option_kind kind;
     void *ret;
 };

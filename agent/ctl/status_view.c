@@ -64,6 +64,7 @@ static const struct json_field status_fields[] = {
     SHAPE_PART("clocks", struct status_view, clocks, clocks_shape),
     SHAPE_SPAN("next", struct status_view, next),
     SHAPE_TIME("last_contact", struct status_view, last_contact_ms),
+    SHAPE_YES_NO("offline", struct status_view, offline),
     SHAPE_NUMBER("windows_queued", struct status_view, windows_queued),
     SHAPE_NUMBER("report_failures", struct status_view, report_failures),
     SHAPE_LIST("setbacks", struct status_view, setbacks, setback_row_shape),
@@ -184,11 +185,30 @@ static void print_next(const struct status_view *view, const struct term *term)
     said_destroy(said);
 }
 
+/* Of a closed network: until when what was imported last holds. */
+static void print_exchange(const struct status_view *view, const struct term *term)
+{
+    char line[160], span[TERM_TIME_BYTES], by[TERM_TIME_BYTES];
+    int used = snprintf(line, sizeof(line), "by files, the last answer %s ago",
+                        term_span(view->now_ms - view->last_contact_ms, span));
+    if (view->clocks.refresh_by_ms)
+        used += snprintf(line + used, sizeof(line) - (size_t)used, "; exchange the next before %s",
+                         term_time(view->clocks.refresh_by_ms, by));
+    (void)snprintf(line + used, sizeof(line) - (size_t)used, "; %" PRId64 " window%s to send",
+                   view->windows_queued, view->windows_queued == 1 ? "" : "s");
+    print_label(term, "contact");
+    term_wrap(term, LABEL_COLUMNS, line);
+}
+
 static void print_contact(const struct status_view *view, const struct term *term)
 {
     char span[TERM_TIME_BYTES];
     if (view->limit < 0 && view->last_contact_ms == 0)
         return;
+    if (view->offline && view->last_contact_ms) {
+        print_exchange(view, term);
+        return;
+    }
     print_label(term, "contact");
     if (view->last_contact_ms)
         (void)fprintf(term->file, "last %s ago", term_span(view->now_ms - view->last_contact_ms, span));

@@ -39,6 +39,7 @@ struct status_view {
     struct json_span next;   /* a sentence within the text that was read; none: start is NULL */
     int64_t last_contact_ms; /* 0: never */
     int64_t windows_queued, report_failures;
+    bool offline; /* files are exchanged instead of reports */
     size_t setbacks_count;
     struct setback_row setbacks[SETBACK_ROWS_MAX]; /* within the text that was read */
     struct status_entitlement entitlement;

@@ -88,7 +88,7 @@ def every_call(agent):
                 ("POST", "/v1/connections", put_line("s3", "corp\\bob") + line("end", "nothing")),
                 ("POST", "/v1/connections", "nonsense\n"),
                 ("POST", "/v1/reclaims", {"host": "h1", "id": "s1", "user": "alice"}),
-                ("POST", "/v1/report", None)):
+                ("POST", "/v1/activation/request", None), ("POST", "/v1/report", None)):
             answer = checked(agent.admin, method, path, body)
             tap.ok(answer.status in (200, 204), "%s %s is answered" % (method, path), answer)
     explained = checked(agent.socket, "GET", "/v1/explain?user=CORP%5Cbob").json()
@@ -118,7 +118,10 @@ def refusals(agent):
             ("PUT", "/v1/connections/h1", {"connections": [{"id": "1", "user": "", "kind": "desktop"}]}, 400,
              "connections[0].user"),
             ("POST", "/v1/activation", {"license_key": "K7Q2M"}, 400, "license_key"),
-            ("POST", "/v1/activation", {}, 400, "license_key")):
+            ("POST", "/v1/activation", {}, 400, "license_key"),
+            ("POST", "/v1/activation/request", {"license_key": "K7Q2M"}, 400, "license_key"),
+            ("POST", "/v1/activation/request", {"move": True}, 400, "move"),
+            ("POST", "/v1/activation/import", "an answer", 400, None)):
         answer = checked(agent.admin, method, path, body)
         shown = path if len(str(body)) > 80 else "%s %s" % (path, body)
         good = answer.status == status and answer.json().get("field") == field
@@ -218,6 +221,9 @@ def main():
         agent.stop()
         agent.start()
         every_call(agent)
+        file = checked(agent.admin, "POST", "/v1/activation/request").body
+        answer = request(authority.socket, "POST", "/v1/admin/offline", file)
+        tap.equal(checked(agent.admin, "POST", "/v1/activation/import", answer.body).status, 200, "a file's answer is taken")
         refusals(agent)
         bulk(agent)
         events(agent)

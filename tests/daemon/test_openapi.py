@@ -189,6 +189,12 @@ def refusals(place, agent, authority):
             ("POST", "/v1/activation", {"license_key": in_use, "trial": True}, 400, "invalid"),
             ("POST", "/v1/activation", {"license_key": in_use}, 409, "key_in_use"),
             ("POST", "/v1/activation", {"license_key": unknown_key(place)}, 409, "unknown_key"),
+            ("POST", "/v1/activation/request", {"license_key": "K7Q2M-K7Q2M"}, 400, "invalid_key"),
+            ("POST", "/v1/activation/request", {"trial": True, "move": True}, 400, "invalid"),
+            ("POST", "/v1/activation/import", "", 400, "not_an_offline_file"),
+            ("POST", "/v1/activation/import", "farmgate-offline-request-1\n", 400, "wrong_offline_file"),
+            ("POST", "/v1/activation/import", "farmgate-offline-answer-2\n", 400, "newer_offline_file"),
+            ("POST", "/v1/activation/import", "farmgate-offline-answer-1\n", 400, "truncated_file"),
             ("GET", "/v1/status?" + "x" * 9000, None, 414, "target_too_long")):
         answer = checked(agent.admin, method, path, body)
         problem = answer.json()

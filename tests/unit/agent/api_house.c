@@ -394,6 +394,26 @@ static void agent_activate(void *agent, const char *key, bool move, api_done_fn 
     agent_answer(house, house->outcome, done, data);
 }
 
+static void agent_request_file(void *agent, const struct api_wish *wish, api_done_fn *done, void *data)
+{
+    struct house *house = agent;
+    note(house, "request file%s%s%s\n",
+         wish->licence_key ? " with "
+         : wish->trial     ? " of a trial"
+                           : "",
+         wish->licence_key ? wish->licence_key : "", wish->move ? " move" : "");
+    struct api_outcome outcome = house->outcome;
+    outcome.file = "farmgate-offline-request-1\n";
+    agent_answer(house, outcome, done, data);
+}
+
+static void agent_import_file(void *agent, const char *text, size_t bytes, api_done_fn *done, void *data)
+{
+    struct house *house = agent;
+    note(house, "import %.*s\n", (int)bytes, text);
+    agent_answer(house, house->outcome, done, data);
+}
+
 static void agent_release(void *agent, api_done_fn *done, void *data)
 {
     struct house *house = agent;
@@ -487,6 +507,8 @@ struct house *house_open(void)
                                     .change = agent_change,
                                     .activate = agent_activate,
                                     .release = agent_release,
+                                    .request_file = agent_request_file,
+                                    .import_file = agent_import_file,
                                     .report = agent_report,
                                     .health = agent_health};
     const struct api_settings settings = {

@@ -166,6 +166,12 @@ static void test_bad_requests(void **state)
         {"POST", "/v1/activation", "{\"license_key\":7}", 400, "invalid", "license_key"},
         {"POST", "/v1/activation", "{\"trial\":1}", 400, "invalid", "trial"},
         {"POST", "/v1/activation", "{\"license_key\":\"ABCDE\",\"trial\":true}", 400, "invalid", "trial"},
+        {"POST", "/v1/activation/request", "{\"license_key\":7}", 400, "invalid", "license_key"},
+        {"POST", "/v1/activation/request", "{\"license_key\":\"ABCDE\",\"trial\":true}", 400, "invalid",
+         "trial"},
+        {"POST", "/v1/activation/request", "{\"move\":true}", 400, "invalid", "move"},
+        {"POST", "/v1/activation/request", "{\"trial\":true,\"move\":true}", 400, "invalid", "move"},
+        {"POST", "/v1/activation/request", "[]", 400, "invalid", NULL},
     };
     struct house *house = house_open();
     char what[300];
@@ -252,6 +258,8 @@ static const struct {
     {"POST", "/v1/connections", "", false, true, 200},
     {"POST", "/v1/activation", "{\"trial\":true}", false, true, 200},
     {"DELETE", "/v1/activation", NULL, false, true, 204},
+    {"POST", "/v1/activation/request", "", false, true, 200},
+    {"POST", "/v1/activation/import", "a file", false, true, 200},
     {"POST", "/v1/report", "", false, true, 200},
     {"POST", "/v1/reclaims", "{\"host\":\"h1\",\"id\":\"1\",\"user\":\"alice\"}", false, true, 204},
 };
@@ -611,6 +619,11 @@ static void test_refused_changes(void **state)
         assert_int_equal(answer_has(&answer, "\"moves_left\":2"), i == 1);
         ask(house, API_DOOR_ADMIN, "DELETE", "/v1/activation", NULL, NULL);
         expect("release", statuses[i], outcomes[i].code, outcomes[i].field);
+        ask(house, API_DOOR_ADMIN, "POST", "/v1/activation/request", NULL,
+            "{\"license_key\":\"k\",\"move\":true}");
+        expect("request a file", statuses[i], outcomes[i].code, outcomes[i].field);
+        ask(house, API_DOOR_ADMIN, "POST", "/v1/activation/import", NULL, "anything\n");
+        expect("import a file", statuses[i], outcomes[i].code, outcomes[i].field);
         ask(house, API_DOOR_ADMIN, "POST", "/v1/report", NULL, NULL);
         expect("report", statuses[i], outcomes[i].code, outcomes[i].field);
         ask(house, API_DOOR_ADMIN, "POST", "/v1/reclaims", NULL,
@@ -618,6 +631,27 @@ static void test_refused_changes(void **state)
         expect("reclaim", statuses[i], outcomes[i].code, outcomes[i].field);
     }
     assert_non_null(strstr(house->log, "activate trial move\n"));
+    house_close(house);
+}
+
+static void test_files_of_a_closed_network(void **state)
+{
+    struct house *house = house_open();
+    (void)state;
+    ask(house, API_DOOR_ADMIN, "POST", "/v1/activation/request", NULL, NULL);
+    expect("a report", 200, NULL, NULL);
+    assert_true(answer_has(&answer, "Content-Type: text/plain; charset=utf-8"));
+    assert_true(answer_has(&answer, "\r\n\r\nfarmgate-offline-request-1\n"));
+    ask(house, API_DOOR_ADMIN, "POST", "/v1/activation/request", NULL, "{\"trial\":true}");
+    expect("a trial", 200, NULL, NULL);
+    ask(house, API_DOOR_ADMIN, "POST", "/v1/activation/request", NULL,
+        "{\"license_key\":\"K\",\"move\":true}");
+    expect("a move", 200, NULL, NULL);
+    ask(house, API_DOOR_ADMIN, "POST", "/v1/activation/import", NULL, "farmgate-offline-answer-1");
+    expect("an answer", 200, NULL, NULL);
+    assert_true(answer_has(&answer, "\"windows_queued\":"));
+    assert_string_equal(house->log, "request file\nrequest file of a trial\nrequest file with K move\n"
+                                    "import farmgate-offline-answer-1\n");
     house_close(house);
 }
 
@@ -1149,6 +1183,7 @@ int main(void)
         cmocka_unit_test(test_resources_while_licences_have_run_out),
         cmocka_unit_test(test_put),
         cmocka_unit_test(test_refused_changes),
+        cmocka_unit_test(test_files_of_a_closed_network),
         cmocka_unit_test(test_what_a_hook_did),
         cmocka_unit_test(test_end_is_idempotent),
         cmocka_unit_test(test_set),

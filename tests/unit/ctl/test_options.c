@@ -9,18 +9,20 @@
 #include <unistd.h>
 
 #define WORDS_MAX 8
-#define HELP      "usage: farmgate try\n\n  --json       so\n  --user NAME  who\n"
+#define HELP      "usage: farmgate try\n\n  --json       so\n  --user NAME  who\n  -o, --output FILE  where\n"
 
 struct words {
     bool json;
-    const char *user;
+    const char *user, *output;
 };
 
 /* Runs the words with standard error, or output, going to `ret_said`. */
 static int parse(const char *const *argv, struct words *ret, int *ret_count, char *ret_said, size_t bytes)
 {
-    const struct option_spec specs[] = {{"json", OPTION_FLAG, &ret->json}, {"user", OPTION_TEXT, &ret->user}};
-    const struct options_form form = {"try", HELP, specs, 2, 0, 1};
+    const struct option_spec specs[] = {{"json", OPTION_FLAG, &ret->json},
+                                        {"user", OPTION_TEXT, &ret->user},
+                                        {"output", OPTION_TEXT, &ret->output}};
+    const struct options_form form = {"try", HELP, specs, sizeof(specs) / sizeof(specs[0]), 0, 1};
     char *copy[WORDS_MAX + 2] = {(char *)(uintptr_t) "try"}, **operands;
     int count = 1;
     for (; argv[count - 1]; count++)
@@ -56,6 +58,10 @@ static void test_words(void **state)
         {{"--", "--json"}, OPTIONS_GO_ON, 1, false, NULL, ""},
         {{"-"}, OPTIONS_GO_ON, 1, false, NULL, ""},
         {{"--js"}, OPTIONS_GO_ON, 0, true, NULL, ""},
+        {{"-o", "file", "--user", "bob"}, OPTIONS_GO_ON, 0, false, "bob", ""},
+        {{"--output", "file"}, OPTIONS_GO_ON, 0, false, NULL, ""},
+        {{"-o"}, COMMAND_USAGE, 0, false, NULL, "farmgate try: -o needs a value\n"},
+        {{"-o", ""}, COMMAND_USAGE, 0, false, NULL, "farmgate try: --output: empty\n"},
         {{"--help"}, COMMAND_OK, 0, false, NULL, HELP},
         {{"-h"}, COMMAND_OK, 0, false, NULL, HELP},
         {{"--jsno"}, COMMAND_USAGE, 0, false, NULL, "farmgate try: no option --jsno; did you mean --json?\n"},
@@ -86,6 +92,8 @@ static void test_words(void **state)
             continue;
         assert_int_equal(count, cases[i].count);
         assert_int_equal(words.json, cases[i].json);
+        assert_true(!words.output || strcmp(words.output, "file") == 0);
+        assert_int_equal(words.output != NULL, cases[i].argv[1] && strcmp(cases[i].argv[1], "file") == 0);
         if (cases[i].user)
             assert_string_equal(words.user, cases[i].user);
         else

@@ -55,6 +55,16 @@
     "next        Move the licence to this server with `farmgate activate KEY --move`.\n"              \
     "agent       1.0 on h1\n"
 
+#define BY_FILES                                                                                            \
+    "{\"host\":\"h1\",\"now\":\"2026-01-05T08:00:00.000Z\",\"version\":\"1.0\",\"ready\":true,\"farm_id\":" \
+    "\"F\",\"verdict\":{\"open\":true,\"reason\":\"open\",\"text\":\"all is well\"},\"limit\":20,"          \
+    "\"concurrent_users\":5,\"clocks\":{\"expires_at\":null,\"refresh_by\":\"2027-02-01T08:00:00.000Z\","   \
+    "\"next_report\":null},\"last_contact\":\"2026-01-02T08:00:00.000Z\",\"offline\":true,"                 \
+    "\"windows_queued\":216,\"report_failures\":0,\"health\":\"\"}"
+#define BY_FILES_SHOWN                                                             \
+    "contact     by files, the last answer 3 days ago; exchange the next before\n" \
+    "            2027-02-01 08:00; 216 windows to send\n"
+
 static void show(const char *json, bool colour, char *text, size_t bytes)
 {
     struct status_view view;
@@ -75,6 +85,9 @@ static void test_shown(void **state)
     assert_string_equal(text, OPEN_SHOWN);
     show(CLOSED, false, text, sizeof(text));
     assert_string_equal(text, CLOSED_SHOWN);
+    show(BY_FILES, false, text, sizeof(text));
+    if (!strstr(text, BY_FILES_SHOWN))
+        fail_msg("%s", text);
     show(CLOSED, true, text, sizeof(text));
     assert_non_null(strstr(text, "\033[31mclosed\033[0m"));
 }
