@@ -302,7 +302,7 @@ def the_table(house):
          house.answered(authority_busy)),
         ("a busy authority, asked for a key", "activation", "unavailable", ["HTTP 503 busy", "Try again in a few minutes"],
          house.answered(authority_busy, "activation")),
-        ("too many reports", "report", "too_many_requests", ["was asked too often from this address", "Wait a few minutes"],
+        ("too many reports", "report", "too_many_requests", ["was asked too often, by this farm or from its address", "The agent tries again by itself"],
          house.answered(page(429, "slow down"))),
         ("a request that is not understood", "report", "not_understood", ["does not understand what it was asked: HTTP 400 invalid: odd",
                                                                          "Bring the older one up to date"],
@@ -389,7 +389,7 @@ def trials(house):
     for name, settings, code, words in (
             ("trial caps", "trial: { per_day = 0; };", "trial_cap", ["lets no more trials begin today", "Try again tomorrow"]),
             ("too many activations", "activations: { per_minute = 1; burst = 1; };", "too_many_requests",
-             ["was asked too often", "Wait a few minutes"])):
+             ["was asked too often", "Try again in a few minutes"])):
         cloud = Authority(place, BUILD, name=name.replace(" ", "-"), settings=settings).start()
         agent = Agent(place, BUILD, cloud, name=name.replace(" ", "-") + "-agent", host="h3").start()
         if code == "too_many_requests":

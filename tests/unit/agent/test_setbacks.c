@@ -116,8 +116,9 @@ static void what_is_said(void **state)
          "with `farmgate activate KEY --move`."},
         {SETBACK_ACTIVATION, ERROR_REFUSED, 429, "too_many_activations", -1, 90000,
          "The activation has failed since 2026-01-01T12:00:00Z (1 try).The licensing authority was asked "
-         "too often from this address.The licensing authority takes no further one before "
-         "2026-01-01T12:01:30Z.|Wait a few minutes, then try again."},
+         "too often, by this farm or from its address.The licensing authority takes no further one before "
+         "2026-01-01T12:01:30Z.|Try again in a few minutes; if that lasts, tell whoever runs the licensing "
+         "authority."},
         {SETBACK_REPORT, ERROR_REFUSED, 503, "busy", -1, -1,
          "Reports have failed since 2026-01-01T12:00:00Z (1 try).The licensing authority cannot answer at "
          "the moment: as it came.|The agent tries again by itself; if that lasts, tell whoever runs the "
