@@ -37,7 +37,7 @@ int size_answer(const struct size_answer *settings, const struct sizing_result *
     struct error_detail detail;
     recommend(result, &recommendation);
     if (!settings->utc)
-        answer_local_zone_name(result->peak_at_ms, zone_name);
+        answer_local_zone_name(result->first_at_ms, result->last_at_ms, zone_name);
     const struct answer answer = {.result = result,
                                   .recommendation = &recommendation,
                                   .zone = size_answer_zone(settings),

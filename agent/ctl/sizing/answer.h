@@ -36,9 +36,10 @@ int answer_html_file(const struct answer *answer, const char *path, struct error
 /* Whether this locale's characters are Unicode's (LC_ALL, LC_CTYPE, LANG). */
 bool answer_unicode(void);
 
-/* The zone that this machine's clocks show (TZ, else the system's), and its name at an instant ("CET"). */
+/* The zone that this machine's clocks show (TZ, else the system's), and its name from one instant to another
+ * ("CET", or where its clocks were changed "CET/CEST"). */
 #define ANSWER_ZONE_BYTES 32
 extern const struct sizing_zone answer_local_zone;
-const char *answer_local_zone_name(int64_t at_ms, char ret_name[ANSWER_ZONE_BYTES]);
+const char *answer_local_zone_name(int64_t first_ms, int64_t last_ms, char ret_name[ANSWER_ZONE_BYTES]);
 
 #endif

@@ -107,6 +107,11 @@ def zones():
     check(days(TZ="XST+10")[:3] == ("XST", "2026-01-04", "2026-01-16"), "days of TZ", days(TZ="XST+10"))
     check(days("--utc", TZ="XST+10") == days(TZ="UTC"), "--utc")
     out = size("-", text=log, TZ="XST-5:45")[1]
+    year = "\n".join(event(day, 8, what, "a") for day in (0, 100, 200) for what in ("connect", "logoff")).encode()
+    full = json.loads(size("--json=full", "-", text=year, TZ="MEZ-1MESZ,M3.5.0,M10.5.0/3")[1])
+    busy = [(hour["day"], hour["hour"]) for hour in full["week"] if hour["peak_users"]]
+    check(full["time_zone"] == "MEZ/MESZ" and busy == [("Mon", 9), ("Wed", 10), ("Fri", 10)], "clocks that are changed",
+          (full["time_zone"], busy))
     check("Thu 8 January 2026, 15:45:00" in out and "all times are XST" in " ".join(out.split()), "local times", out)
 
 

@@ -1,0 +1,167 @@
+/* Sizing and its answers without memory: wherever it ends, that is said, and nothing is left behind. */
+#include "tests/unit/unit.h"
+
+#include "agent/core/tally.h"
+#include "agent/ctl/sizing/answer.h"
+#include "agent/ctl/term.h"
+
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define T0      INT64_C(1767571200000) /* a Monday */
+#define MINUTE  INT64_C(60000)
+#define FOREVER 1000000000
+#define EVENTS  900
+#define USERS   70 /* more than an array has room for at first */
+
+/* ---- memory that ends ---------------------------------------------------------------------------------- */
+
+void *__real_malloc(size_t bytes);
+void *__real_calloc(size_t count, size_t bytes);
+void *__real_realloc(void *memory, size_t bytes);
+char *__real_strdup(const char *text);
+void *__wrap_malloc(size_t bytes);
+void *__wrap_calloc(size_t count, size_t bytes);
+void *__wrap_realloc(void *memory, size_t bytes);
+char *__wrap_strdup(const char *text);
+
+static int allocations_left = FOREVER;
+
+static bool is_refused(void)
+{
+    return allocations_left <= 0 || allocations_left-- == 0;
+}
+
+void *__wrap_malloc(size_t bytes)
+{
+    return is_refused() ? NULL : __real_malloc(bytes);
+}
+
+void *__wrap_calloc(size_t count, size_t bytes)
+{
+    return is_refused() ? NULL : __real_calloc(count, bytes);
+}
+
+void *__wrap_realloc(void *memory, size_t bytes)
+{
+    return is_refused() ? NULL : __real_realloc(memory, bytes);
+}
+
+char *__wrap_strdup(const char *text)
+{
+    return is_refused() ? NULL : __real_strdup(text);
+}
+
+/* ---- a log --------------------------------------------------------------------------------------------- */
+
+static const struct tally_settings settings = {.count_disconnected = true,
+                                               .routes_counted = ROUTES_COUNTED_DEFAULT};
+
+/* All come on; then they leave for lunch, some come back, some leave for good, and one host goes down. */
+static int take(struct sizing *sizing, int number)
+{
+    char user[32], host[16];
+    int turn = number / USERS;
+    struct sizing_event event = {
+        .at_ms = T0 + number * 7 * MINUTE, .host = host, .session = user, .user = user, .route = ROUTE_RDP};
+    snprintf(user, sizeof user, "CORP\\User%d", number % USERS);
+    snprintf(host, sizeof host, "h%d", number % 3);
+    event.administrator = number % 5 == 0 ? ADMINISTRATOR_YES : ADMINISTRATOR_NO;
+    event.type = turn % 3 == 1                      ? SIZING_DISCONNECT
+                 : turn % 3 == 2 && number % 4 == 0 ? SIZING_LOGOFF
+                                                    : SIZING_CONNECT;
+    if (number % 400 == 399) {
+        event.type = SIZING_HOST_END;
+        event.session = "";
+    }
+    return sizing_take(sizing, &event);
+}
+
+static int size(struct sizing **ret_sizing, const struct sizing_result **ret_result)
+{
+    struct sizing *sizing = sizing_create(&settings, NULL);
+    int code = sizing == NULL ? ERROR_NO_MEMORY : 0;
+    for (int i = 0; i < EVENTS && code == 0; i++)
+        code = take(sizing, i);
+    if (code == 0)
+        code = sizing_finish(sizing, ret_result);
+    if (code == 0)
+        *ret_sizing = sizing;
+    else
+        sizing_destroy(sizing);
+    return code;
+}
+
+static void test_sizing(void **state)
+{
+    (void)state;
+    struct sizing *sizing = NULL;
+    const struct sizing_result *result = NULL;
+    int refused = 0;
+    for (int code = ERROR_NO_MEMORY; code < 0; refused++) {
+        allocations_left = refused;
+        code = size(&sizing, &result);
+        allocations_left = FOREVER;
+        assert_true(code == 0 || code == ERROR_NO_MEMORY);
+    }
+    assert_true(refused > 100);
+    assert_true(result->events == EVENTS && result->peak_users > 60 && result->peak_name_count > 60);
+    assert_true(result->peak_without_exemptions > result->peak_users);
+    sizing_destroy(sizing);
+}
+
+/* ---- answers ------------------------------------------------------------------------------------------- */
+
+enum form { TEXT, JSON, HTML, FORM_MAX };
+
+static int tell(const struct answer *answer, enum form form, FILE *file)
+{
+    const struct term term = {.file = file, .width = 80};
+    switch (form) {
+    case TEXT:
+        return answer_text(answer, &term, true);
+    case JSON:
+        return answer_json(answer, true, file);
+    default:
+        return answer_html(answer, file);
+    }
+}
+
+static void test_answers(void **state)
+{
+    (void)state;
+    struct sizing *sizing = NULL;
+    const struct sizing_result *result = NULL;
+    struct recommendation recommendation;
+    assert_int_equal(size(&sizing, &result), 0);
+    recommend(result, &recommendation);
+    const struct answer answer = {.result = result,
+                                  .recommendation = &recommendation,
+                                  .zone_name = "UTC",
+                                  .routes_counted = settings.routes_counted};
+    FILE *nowhere = fopen("/dev/null", "w");
+    assert_non_null(nowhere);
+    for (int form = 0; form < FORM_MAX; form++) {
+        int refused = 0;
+        for (int code = ERROR_NO_MEMORY; code < 0; refused++) {
+            allocations_left = refused;
+            code = tell(&answer, (enum form)form, nowhere);
+            allocations_left = FOREVER;
+            assert_true(code == 0 || code == ERROR_NO_MEMORY);
+        }
+        assert_true(refused > 1);
+    }
+    fclose(nowhere);
+    sizing_destroy(sizing);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_sizing),
+        cmocka_unit_test(test_answers),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
