@@ -19,7 +19,7 @@ import sys
 import tempfile
 import time
 
-FARMGATE, DATA = sys.argv[1], sys.argv[2]
+FARMGATE, DATA = os.path.abspath(sys.argv[1]), os.path.abspath(sys.argv[2])
 T = 1767225600
 tests = 0
 failed = False
