@@ -5,6 +5,7 @@
 
 #include "agent/core/tally.h"
 #include "agent/ctl/sizing/admins.h"
+#include "agent/ctl/sizing/csv_map.h"
 #include "agent/ctl/sizing/logs.h"
 #include "agent/ctl/sizing/progress.h"
 #include "agent/ctl/sizing/sizing.h"
@@ -27,7 +28,7 @@
 
 static const char help[] =
     "usage: farmgate size [--json[=full]|--csv] [--html FILE] [--utc] [--routes LIST] [--admins LIST]\n"
-    "                     [--service LIST] [--year YEAR] [--sort] [NAME=]FILE...\n"
+    "                     [--service LIST] [--year YEAR] [--map LIST] [--sort] [NAME=]FILE...\n"
     "\n"
     "Replays logs of sessions through the rules by which farmgated counts, and tells how many licences the "
     "farm\n"
@@ -42,6 +43,8 @@ static const char help[] =
     "  and on connect: \"user\": ..., \"admin\": true|false, \"kind\": \"desktop\"|\"application\",\n"
     "                  \"route\": \"broker\"|\"rdp\"|\"rdp-tunnel\"|\"console\"|\"ssh\"\n"
     "\n"
+    "  or a CSV with a header: columns for time, user and event, and host, session, kind, route, admin\n"
+    "\n"
     "options:\n"
     "  --json            one JSON object with the peak of every 20-minute window; --json=full: with all "
     "answers\n"
@@ -52,6 +55,7 @@ static const char help[] =
     "  --admins LIST     who is an administrator where the log does not tell: names, or @GROUP of this host\n"
     "  --service LIST    the services of a system log that are read; of Windows lsm, security or both\n"
     "  --year YEAR       of the first line of a log whose times have no year\n"
+    "  --map LIST        of a CSV: ts=COLUMN,user=COLUMN,event=COLUMN,connect=WORD,logoff=WORD, ...\n"
     "  --sort            put events in order however late they are; holds all of them in memory\n"
     "  --help            print this\n"
     "\n"
@@ -64,7 +68,7 @@ struct options {
     struct size_answer answer;
     unsigned routes;
     int year;
-    const char *admins;
+    const char *admins, *map;
     const char *services[SERVICES_MAX];
     size_t service_count;
     char **files;
@@ -162,6 +166,9 @@ static bool take_option(int option, struct options *options, char **argv)
         return parse_services(optarg, options);
     case 'y':
         return parse_year(optarg, &options->year);
+    case 'm':
+        options->map = optarg;
+        return true;
     case 'o':
         options->sort = true;
         return true;
@@ -178,17 +185,12 @@ static bool take_option(int option, struct options *options, char **argv)
 static bool parse_options(int argc, char **argv, struct options *ret_options)
 {
     static const struct option long_options[] = {
-        {"json", optional_argument, NULL, 'j'},
-        {"csv", no_argument, NULL, 'c'},
-        {"html", required_argument, NULL, 'w'},
-        {"utc", no_argument, NULL, 'u'},
-        {"routes", required_argument, NULL, 'r'},
-        {"admins", required_argument, NULL, 'a'},
-        {"service", required_argument, NULL, 's'},
-        {"year", required_argument, NULL, 'y'},
-        {"sort", no_argument, NULL, 'o'},
-        {"help", no_argument, NULL, 'h'},
-        {0},
+        {"json", optional_argument, NULL, 'j'},    {"csv", no_argument, NULL, 'c'},
+        {"html", required_argument, NULL, 'w'},    {"utc", no_argument, NULL, 'u'},
+        {"routes", required_argument, NULL, 'r'},  {"admins", required_argument, NULL, 'a'},
+        {"service", required_argument, NULL, 's'}, {"year", required_argument, NULL, 'y'},
+        {"map", required_argument, NULL, 'm'},     {"sort", no_argument, NULL, 'o'},
+        {"help", no_argument, NULL, 'h'},          {0},
     };
     struct options options = {.routes = ROUTES_COUNTED_DEFAULT};
     int option;
@@ -235,6 +237,7 @@ struct run {
     struct progress progress;
     struct logs *logs;
     struct windows_join *join; /* between logs and sizing */
+    struct csv_map *csv;
     bool too_long;
 };
 
@@ -375,6 +378,7 @@ static int size_logs(struct run *run, const struct tally_settings *settings)
         .sort = run->options->sort,
         .year = run->options->year,
         .services = &services,
+        .csv = run->csv,
         .repairs = &run->repairs,
         .take = join_event,
         .tell = tell,
@@ -399,23 +403,37 @@ static int size_logs(struct run *run, const struct tally_settings *settings)
     return code;
 }
 
+/* --admins and --map, which are more than words. */
+static bool take_lists(struct run *run)
+{
+    const struct options *options = run->options;
+    struct error_detail detail = {"out of memory"};
+    if (options->admins != NULL && admins_add(&run->admins, options->admins, &detail) < 0) {
+        fprintf(stderr, "farmgate size: --admins: %s\n", detail.text);
+        return false;
+    }
+    if (options->map != NULL && csv_map_create(options->map, &run->csv, &detail) < 0) {
+        fprintf(stderr, "farmgate size: --map: %s\n", detail.text);
+        return false;
+    }
+    return true;
+}
+
 static int size_with(const struct options *options)
 {
     struct tally_settings settings = {.count_disconnected = true, .routes_counted = options->routes};
     struct run run = {.options = options};
-    struct error_detail detail;
     int code = COMMAND_USAGE;
     if (getentropy(settings.seed, sizeof settings.seed) != 0) {
         perror("farmgate size: getentropy");
         return COMMAND_FAILED;
     }
     admins_init(&run.admins, settings.seed);
-    if (options->admins == NULL || admins_add(&run.admins, options->admins, &detail) == 0) {
+    if (take_lists(&run)) {
         catch_interrupt();
         code = size_logs(&run, &settings);
-    } else {
-        fprintf(stderr, "farmgate size: --admins: %s\n", detail.text);
     }
+    csv_map_destroy(run.csv);
     admins_finish(&run.admins);
     return code;
 }

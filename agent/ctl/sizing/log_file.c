@@ -162,20 +162,18 @@ static int feed_until_found(struct log_file *file, struct reader *reader, const 
     return code;
 }
 
-int log_file_find_first(struct log_file *file, int year, bool far)
+int log_file_find_first(struct log_file *file, const struct reader_settings *settings, bool far)
 {
     struct firsts *firsts = calloc(1, sizeof *firsts);
     if (firsts == NULL)
         return ERROR_NO_MEMORY;
     firsts->file = file;
-    struct reader_settings settings = {
-        .host = file->host,
-        .host_given = file->host_given,
-        .year = year,
-        .modified_ms = input_modified_ms(file->input),
-        .sink = {take_first, firsts, &firsts->repairs},
-    };
-    struct reader *reader = file->format->create(&settings);
+    struct reader_settings own = *settings;
+    own.host = file->host;
+    own.host_given = file->host_given;
+    own.modified_ms = input_modified_ms(file->input);
+    own.sink = (struct reader_sink){take_first, firsts, &firsts->repairs};
+    struct reader *reader = file->format->create(&own);
     int code = reader == NULL ? ERROR_NO_MEMORY : file->format->begin_file(reader, file->path);
     if (code == 0)
         code = far && input_is_regular(file->input) ? feed_until_found(file, reader, firsts)

@@ -33,8 +33,9 @@ int log_file_look(struct log_file *file, struct input_pool *pool, struct error_d
 /* Names the hosts of those files that have the same name in different directories by these. */
 int log_file_name_hosts(struct log_file *const *files, size_t count);
 
-/* Finds the first event; further than in the first bytes only if `far`. ERROR_NO_MEMORY. */
-int log_file_find_first(struct log_file *file, int year, bool far);
+/* Finds the first event; further than in the first bytes only if `far`. What the settings say of hosts, dates
+ * and the sink is the file's own. ERROR_NO_MEMORY. */
+int log_file_find_first(struct log_file *file, const struct reader_settings *settings, bool far);
 
 /* Whether both are of one rotated set by their paths: "a/wtmp", "a/wtmp.1", "a/wtmp-20260101.gz". */
 bool log_file_same_name(const struct log_file *one, const struct log_file *other);

@@ -155,6 +155,7 @@ static struct run *run_create(struct logs *logs, struct log_file *file)
         .year = logs->settings.year,
         .modified_ms = input_modified_ms(file->input),
         .services = logs->settings.services,
+        .csv = logs->settings.csv,
         .sink = {take_event, run, logs->settings.repairs},
     };
     run->logs = logs;
@@ -355,6 +356,13 @@ static int by_first_event(const void *one, const void *other)
     return a->number < b->number ? -1 : a->number > b->number;
 }
 
+static int find_first(const struct logs *logs, struct log_file *file, int year)
+{
+    struct reader_settings settings = {
+        .year = year, .services = logs->settings.services, .csv = logs->settings.csv};
+    return log_file_find_first(file, &settings, logs->file_count > 1);
+}
+
 /* Where lines have no year, the files of one log follow each other over New Year. */
 static int settle_years(struct logs *logs)
 {
@@ -367,7 +375,7 @@ static int settle_years(struct logs *logs)
                 before_ms = logs->files[k]->first_ms;
         int year = logs->settings.year;
         do
-            code = log_file_find_first(file, year, logs->file_count > 1);
+            code = find_first(logs, file, year);
         while (code == 0 && file->first_ms != by_date_ms && file->first_ms < before_ms &&
                year++ < logs->settings.year + YEARS_MAX);
     }
@@ -397,7 +405,7 @@ static int prepare(struct logs *logs)
 {
     int code = log_file_name_hosts(logs->files, logs->file_count);
     for (size_t i = 0; i < logs->file_count && code == 0; i++)
-        code = log_file_find_first(logs->files[i], 0, logs->file_count > 1);
+        code = find_first(logs, logs->files[i], 0);
     sort_files(logs);
     if (code == 0 && logs->settings.year != 0) {
         code = settle_years(logs);

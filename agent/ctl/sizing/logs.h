@@ -18,6 +18,7 @@ struct logs_settings {
     bool sort; /* by stamps, however late; holds everything */
     int year;  /* of a stream's first line whose time has none; 0: by the file's date */
     const struct reader_services *services;
+    const struct csv_map *csv; /* NULL: by common names */
     struct repairs *repairs;
     /* The next event in order of time. 0, or an error that ends it all. */
     int (*take)(void *data, const struct sizing_event *event);

@@ -45,12 +45,15 @@ struct reader_services {
 /* Whether `service` is named (ASCII case aside). */
 bool reader_service_named(const struct reader_services *services, const char *service, size_t bytes);
 
+struct csv_map;
+
 struct reader_settings {
     const char *host; /* of records that name none; where it was given (host_given), of all */
     bool host_given;
     int year;                               /* of the first line whose time has none; 0: see `modified_ms` */
     int64_t modified_ms;                    /* when the file was last written; 0: unknown */
     const struct reader_services *services; /* outlives the reader */
+    const struct csv_map *csv; /* of csv: which column says what; NULL: by common names; outlives it */
     struct reader_sink sink;
 };
 

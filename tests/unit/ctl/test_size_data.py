@@ -69,6 +69,24 @@ def known_answers():
     check(code == 0 and json.loads(out) == expected_of(big), "standard input", err)
 
 
+def tables():
+    """The CSV from which the office's log was made: it has the same sessions, by user, and no peak that differs."""
+    table = os.path.join(DATA, "office-100", "logon.csv")
+    expected = expected_of(os.path.join(DATA, "office-100", "events.ndjson"))
+    code, out, err = size("--json", table)
+    check(code == 65 and out == "" and "logon.csv:4: " in err and "--sort" in err, "a table that is sorted by user", err)
+    for name, arguments in (("names that are usual", []),
+                            ("a map", ["--map", "ts=date,user=user,host=pc,event=activity,connect=Logon,logoff=Logoff"])):
+        code, out, err = size("--json", "--sort", *arguments, table)
+        got = json.loads(out) if code == 0 else {}
+        check(got.pop("events", 0) == 4604 and got == {key: expected[key] for key in expected if key != "events"},
+              "the office as CSV, by " + name, err)
+    code, out, err = size("--json", "--sort", "--map", "ts=when", table)
+    check(code == 65 and "logon.csv:1: ts: there is no column 'when'" in err, "a map that does not fit", err)
+    code, out, err = size("--map", "when=date", table)
+    check(code == 64 and "--map: 'when=date'" in err, "a map that is none", err)
+
+
 def windows_logs():
     """What both logs of a host tell counts once, whether they come in one file or in two."""
     for day, joined in (("2020-09-04", "security"), ("2020-09-22", "lsm")):
@@ -232,6 +250,7 @@ def wrong_use():
 
 
 known_answers()
+tables()
 windows_logs()
 good_input()
 bad_input()
