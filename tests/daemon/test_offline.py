@@ -358,6 +358,25 @@ def copied():
         tap.equal(network.gate(), "copied", "where it came from it is the copy now")
 
 
+def new_signing_keys():
+    """The authority signs with other keys meanwhile: a file brings the way to them from the one that the farm has."""
+    with Place() as place:
+        network = Network(place)
+        key = network.cloud.new_key(4)
+        for _ in range(2):
+            done = network.cloud.run("signing-key", "rotate")
+            if done.returncode != 0:
+                raise RuntimeError(done)
+        answer = network.exchange("--key", key)
+        tap.equal((network.gate(), len(re.findall("^key fgkey1", read(answer), re.M))), ("open", 2), "an activation brings two keys")
+        network.agent.kill()
+        network.agent.start()
+        network.cloud.run("signing-key", "rotate")
+        network.exchange()
+        network.exchange()
+        tap.equal((network.gate(), len(network.said("signing_key_followed"))), ("open", 3), "a report one more, and each is taken once")
+
+
 def beside_a_network():
     """A farm with a network whose authority cannot be reached is helped by a file as well."""
     with Place() as place:
@@ -376,7 +395,7 @@ def beside_a_network():
 
 
 if __name__ == "__main__":
-    for story in (year, trial_and_key, copied, beside_a_network):
+    for story in (year, trial_and_key, copied, new_signing_keys, beside_a_network):
         try:
             story()
         except Exception as error:  # pylint: disable=broad-except

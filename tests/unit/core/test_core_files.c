@@ -271,7 +271,10 @@ static void refused_windows_are_set_aside_among_the_others(void **state)
     kept_are(&f, "r1:overlaps r2:overlaps a3-499 r500:too_long a501-999 r1000: a1001-1100 r1200:in_future");
     assert_int_equal(said(&f, LOG_window_refused), 5);
     assert_int_equal(said(&f, LOG_report_accepted), 1);
-    unsent_are(&f, 1101, 2160 - 1101); /* 1101 to 1199 go with the next file */
+    unsent_are(&f, 1101, 2160 - 1101);                       /* 1101 to 1199 go with the next file */
+    assert_int_equal(accept(&f, 1200, 1100, refused, 5), 0); /* imported again */
+    kept_are(&f, "");
+    assert_int_equal(said(&f, LOG_window_refused), 0);
     close_fixture(&f);
 }
 
