@@ -42,7 +42,8 @@ int size_answer(const struct size_answer *settings, const struct sizing_result *
                                   .recommendation = &recommendation,
                                   .zone = size_answer_zone(settings),
                                   .zone_name = zone_name,
-                                  .routes_counted = routes_counted};
+                                  .routes_counted = routes_counted,
+                                  .limit_asked = settings->limit};
     if (settings->html != NULL && strcmp(settings->html, "-") != 0 &&
         answer_html_file(&answer, settings->html, &detail) < 0) {
         fprintf(stderr, "farmgate size: --html: %s\n", detail.text);

@@ -5,6 +5,7 @@
 
 #include "agent/core/tally.h"
 #include "agent/ctl/sizing/admins.h"
+#include "agent/ctl/sizing/choices.h"
 #include "agent/ctl/sizing/csv_map.h"
 #include "agent/ctl/sizing/logs.h"
 #include "agent/ctl/sizing/progress.h"
@@ -27,8 +28,9 @@
 #define YEAR_MAX     9999
 
 static const char help[] =
-    "usage: farmgate size [--json[=full]|--csv] [--html FILE] [--utc] [--routes LIST] [--admins LIST]\n"
-    "                     [--service LIST] [--year YEAR] [--map LIST] [--sort] [NAME=]FILE...\n"
+    "usage: farmgate size [--json[=full]|--csv] [--html FILE] [--limit N] [--utc] [--routes LIST]\n"
+    "                     [--admins LIST] [--service LIST] [--year YEAR] [--map LIST] [--sort] "
+    "[NAME=]FILE...\n"
     "\n"
     "Replays logs of sessions through the rules by which farmgated counts, and tells how many licences the "
     "farm\n"
@@ -50,6 +52,7 @@ static const char help[] =
     "answers\n"
     "  --csv             the peak of every 20-minute window\n"
     "  --html FILE       writes a page with pictures as well\n"
+    "  --limit N         tells what N licences would have meant as well\n"
     "  --utc             days, hours and times as UTC has them, not as this machine's zone does\n"
     "  --routes LIST     the routes that count, separated by commas (broker,rdp,rdp-tunnel), or all\n"
     "  --admins LIST     who is an administrator where the log does not tell: names, or @GROUP of this host\n"
@@ -133,6 +136,18 @@ static bool parse_year(const char *text, int *ret_year)
     return true;
 }
 
+static bool parse_limit(const char *text, int64_t *ret_limit)
+{
+    char *end;
+    long limit = strtol(text, &end, 10);
+    if (end == text || *end != '\0' || limit < 0 || limit > (long)TALLY_USERS_MAX) {
+        fprintf(stderr, "farmgate size: --limit: '%s' is no number from 0 to %u\n", text, TALLY_USERS_MAX);
+        return false;
+    }
+    *ret_limit = limit;
+    return true;
+}
+
 static bool parse_json(const char *what, enum size_form *ret_form)
 {
     if (what != NULL && strcmp(what, "full") != 0) {
@@ -154,6 +169,8 @@ static bool take_option(int option, struct options *options, char **argv)
     case 'w':
         options->answer.html = optarg;
         return true;
+    case 'l':
+        return parse_limit(optarg, &options->answer.limit);
     case 'u':
         options->answer.utc = true;
         return true;
@@ -185,14 +202,21 @@ static bool take_option(int option, struct options *options, char **argv)
 static bool parse_options(int argc, char **argv, struct options *ret_options)
 {
     static const struct option long_options[] = {
-        {"json", optional_argument, NULL, 'j'},    {"csv", no_argument, NULL, 'c'},
-        {"html", required_argument, NULL, 'w'},    {"utc", no_argument, NULL, 'u'},
-        {"routes", required_argument, NULL, 'r'},  {"admins", required_argument, NULL, 'a'},
-        {"service", required_argument, NULL, 's'}, {"year", required_argument, NULL, 'y'},
-        {"map", required_argument, NULL, 'm'},     {"sort", no_argument, NULL, 'o'},
-        {"help", no_argument, NULL, 'h'},          {0},
+        {"json", optional_argument, NULL, 'j'},
+        {"csv", no_argument, NULL, 'c'},
+        {"html", required_argument, NULL, 'w'},
+        {"utc", no_argument, NULL, 'u'},
+        {"limit", required_argument, NULL, 'l'},
+        {"routes", required_argument, NULL, 'r'},
+        {"admins", required_argument, NULL, 'a'},
+        {"service", required_argument, NULL, 's'},
+        {"year", required_argument, NULL, 'y'},
+        {"map", required_argument, NULL, 'm'},
+        {"sort", no_argument, NULL, 'o'},
+        {"help", no_argument, NULL, 'h'},
+        {0},
     };
-    struct options options = {.routes = ROUTES_COUNTED_DEFAULT};
+    struct options options = {.routes = ROUTES_COUNTED_DEFAULT, .answer.limit = CHOICES_NONE_ASKED};
     int option;
     optind = 1;
     opterr = 0;

@@ -17,6 +17,7 @@ struct answer {
     const struct sizing_zone *zone; /* of days, hours and instants; NULL: UTC */
     const char *zone_name;          /* "UTC", "CET" */
     unsigned routes_counted;        /* ROUTE_BIT()s */
+    int64_t limit_asked;            /* a number of licences to tell of; CHOICES_NONE_ASKED */
 };
 
 /* For a terminal: charts as wide as it is, of ASCII where `unicode` is false. */

@@ -16,7 +16,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#define BARS_MOST 400 /* more days than that are drawn as weeks, months or years */
+#define LIMITS_MOST 500 /* numbers of licences that are told one by one */
+#define BARS_MOST   400 /* more days than that are drawn as weeks, months or years */
 
 struct page {
     const struct answer *answer;
@@ -95,10 +96,31 @@ static void cell_span(const struct page *page, int64_t ms, bool known)
     fprintf(page->file, "<td class=\"n\">%s</td>", known ? words_span(ms, span) : "");
 }
 
+/* How often, how long at most, how long in all and a year. */
+static void cells_of_consequences(const struct page *page, const struct choice *choice)
+{
+    char number[WORDS_BYTES];
+    bool ever = choice->excesses > 0;
+    fprintf(page->file, "<td class=\"n\">%s</td>", ever ? words_number(choice->excesses, number) : "never");
+    cell_span(page, choice->longest_ms, ever);
+    cell_span(page, choice->above_ms, ever);
+    if (choice->a_year_ms >= 0)
+        cell_span(page, choice->a_year_ms, ever);
+    fprintf(page->file, "</tr>\n");
+}
+
+static void heads_of_consequences(const struct page *page)
+{
+    fprintf(page->file,
+            "<th class=\"n\">Times over</th><th class=\"n\">Longest</th><th class=\"n\">In all</th>%s"
+            "</tr></thead>\n<tbody>\n",
+            page->choices[0].a_year_ms >= 0 ? "<th class=\"n\">A year</th>" : "");
+}
+
 static void row_of_choice(const struct page *page, const struct choice *choice)
 {
     char number[WORDS_BYTES];
-    bool ever = choice->excesses > 0, first = true;
+    bool first = true;
     fprintf(page->file, "<tr%s><td class=\"n\"><strong>%s</strong></td><td>",
             (choice->reasons & 1u << CHOICE_PEAK) != 0 ? " class=\"best\"" : "",
             words_number(choice->limit, number));
@@ -108,22 +130,16 @@ static void row_of_choice(const struct page *page, const struct choice *choice)
         fprintf(page->file, "%s%s", first ? "" : ";<br>", choice_words((enum choice_reason)reason));
         first = false;
     }
-    fprintf(page->file, "</td><td class=\"n\">%s</td>",
-            ever ? words_number(choice->excesses, number) : "never");
-    cell_span(page, choice->longest_ms, ever);
-    cell_span(page, choice->above_ms, ever);
-    if (page->choices[0].a_year_ms >= 0)
-        cell_span(page, choice->a_year_ms, ever);
-    fprintf(page->file, "</tr>\n");
+    fprintf(page->file, "</td>");
+    cells_of_consequences(page, choice);
 }
 
 static void tell_choices(const struct page *page)
 {
     fprintf(page->file,
             "<h2>Which number to choose</h2>\n<div class=\"wide\"><table>\n<thead><tr><th class=\"n\">"
-            "Licences</th><th>With so many</th><th class=\"n\">Times over</th><th "
-            "class=\"n\">Longest</th><th class=\"n\">In all</th>%s</tr></thead>\n<tbody>\n",
-            page->choices[0].a_year_ms >= 0 ? "<th class=\"n\">A year</th>" : "");
+            "Licences</th><th>With so many</th>");
+    heads_of_consequences(page);
     for (size_t i = 0; i < page->choice_count; i++)
         row_of_choice(page, &page->choices[i]);
     fprintf(page->file, "</tbody>\n</table></div>\n");
@@ -131,6 +147,28 @@ static void tell_choices(const struct page *page)
         fprintf(
             page->file,
             "<p class=\"sub\">The log is no longer than the grace of 7 days, and says nothing of it.</p>\n");
+}
+
+/* Every number from the peak down to where it would mostly have been too few. */
+static void tell_limits(const struct page *page)
+{
+    int64_t log_ms = recommend_log_ms(page->result);
+    char number[WORDS_BYTES];
+    uint32_t least = page->result->peak_users;
+    while (least > 0 && page->result->peak_users - least < LIMITS_MOST - 1 &&
+           recommend_above_ms(page->result, least - 1) * 2 <= log_ms)
+        least--;
+    fprintf(page->file, "<details>\n<summary>What each number of licences would have meant</summary>\n"
+                        "<div class=\"wide\"><table>\n<thead><tr><th class=\"n\">Licences</th>");
+    heads_of_consequences(page);
+    for (uint32_t limit = page->result->peak_users;; limit--) {
+        const struct choice choice = choice_of(page->result, limit);
+        fprintf(page->file, "<tr><td class=\"n\">%s</td>", words_number(limit, number));
+        cells_of_consequences(page, &choice);
+        if (limit == least)
+            break;
+    }
+    fprintf(page->file, "</tbody>\n</table></div>\n</details>\n");
 }
 
 /* ---- pictures ------------------------------------------------------------------------------------------ */
@@ -279,6 +317,7 @@ static void tell_figures(const struct page *page)
                 words_instant(page->answer->zone, period->peak_at_ms, at));
     }
     fprintf(page->file, "</tbody>\n</table>\n</details>\n");
+    tell_limits(page);
 }
 
 /* ---- how it was counted -------------------------------------------------------------------------------- */
@@ -334,7 +373,8 @@ static int make_page(struct page *page)
     int code = periods_make(page->result, BARS_MOST, &page->periods);
     if (code < 0)
         return code;
-    page->choice_count = choices_make(page->result, page->recommendation, page->choices);
+    page->choice_count =
+        choices_make(page->result, page->recommendation, page->answer->limit_asked, page->choices);
     tell_log(page);
     tell_answer(page);
     tell_choices(page);

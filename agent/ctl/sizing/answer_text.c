@@ -156,7 +156,7 @@ static void tell_choice(const struct page *page, const struct choice *choice)
 static void tell_choices(const struct page *page)
 {
     struct choice choices[CHOICE_MAX];
-    size_t count = choices_make(page->result, page->recommendation, choices);
+    size_t count = choices_make(page->result, page->recommendation, page->answer->limit_asked, choices);
     heading(page, "What each number of licences would have meant");
     for (size_t i = 0; i < count; i++)
         tell_choice(page, &choices[i]);

@@ -16,7 +16,8 @@ const char *choice_words(enum choice_reason reason)
 
 struct choice choice_of(const struct sizing_result *result, uint32_t limit)
 {
-    const struct sizing_level *level = &result->levels[limit];
+    static const struct sizing_level never = {0};
+    const struct sizing_level *level = limit < result->peak_users ? &result->levels[limit] : &never;
     int64_t log_ms = recommend_log_ms(result), above_ms = recommend_above_ms(result, limit);
     double a_year_ms = log_ms == 0 ? 0 : (double)above_ms * YEAR_MS / (double)log_ms;
     return (struct choice){
@@ -47,7 +48,7 @@ static void offer(const struct sizing_result *result, enum choice_reason reason,
 }
 
 size_t choices_make(const struct sizing_result *result, const struct recommendation *recommendation,
-                    struct choice ret_choices[CHOICE_MAX])
+                    int64_t asked, struct choice ret_choices[CHOICE_MAX])
 {
     const struct recommendation *it = recommendation;
     size_t count = 0;
@@ -64,6 +65,8 @@ size_t choices_make(const struct sizing_result *result, const struct recommendat
     offer(result, CHOICE_FIVE_PERCENT, it->five_percent, ret_choices, &count);
     if (it->office.hour_count > 0)
         offer(result, CHOICE_OFFICE_95, recommend_office_users(result, &it->office, 95), ret_choices, &count);
+    if (asked != CHOICES_NONE_ASKED)
+        offer(result, CHOICE_ASKED, (uint32_t)asked, ret_choices, &count);
     qsort(ret_choices, count, sizeof *ret_choices, by_limit);
     return count;
 }

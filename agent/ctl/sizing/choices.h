@@ -12,7 +12,8 @@
     CHOICE(NEVER_DEACTIVATED, "never deactivated: no excess is over 60 minutes") \
     CHOICE(ONE_PERCENT, "too few for at most 1 % of the time")                   \
     CHOICE(FIVE_PERCENT, "too few for at most 5 % of the time")                  \
-    CHOICE(OFFICE_95, "enough for 95 % of office time")
+    CHOICE(OFFICE_95, "enough for 95 % of office time")                          \
+    CHOICE(ASKED, "the number that was asked for")
 
 #define CHOICE_ENUM(name, words) CHOICE_##name,
 enum choice_reason { CHOICES(CHOICE_ENUM) CHOICE_MAX };
@@ -30,11 +31,14 @@ struct choice {
 #define CHOICES_YEAR_FROM_MS (INT64_C(28) * 86400000) /* a log shorter than that says nothing of years */
 
 const char *choice_words(enum choice_reason reason);
-/* The same of any limit, without a reason. */
+/* The same of any limit, above the peak as well, without a reason. */
 struct choice choice_of(const struct sizing_result *result, uint32_t limit);
 
-/* The highest limit first, each once; returns how many. A log no longer than the grace says nothing of it. */
+#define CHOICES_NONE_ASKED INT64_C(-1)
+
+/* The highest limit first, each once; returns how many. A log no longer than the grace says nothing of it.
+ * `asked` is a limit that is among them, or CHOICES_NONE_ASKED. */
 size_t choices_make(const struct sizing_result *result, const struct recommendation *recommendation,
-                    struct choice ret_choices[CHOICE_MAX]);
+                    int64_t asked, struct choice ret_choices[CHOICE_MAX]);
 
 #endif

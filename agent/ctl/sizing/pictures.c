@@ -85,6 +85,8 @@ static void draw_limits(const struct plot *plot, const struct choice *choices, s
 {
     double last = -LABEL_APART;
     for (size_t i = 0; i < count; i++) {
+        if (choices[i].limit > plot->most)
+            continue;
         double y = y_of(plot, choices[i].limit);
         bool peak = (choices[i].reasons & 1u << CHOICE_PEAK) != 0;
         fprintf(plot->file, "<path class=\"%s\" d=\"M%d %.1fH%d\"/>", peak ? "peak" : "limit", PLOT_LEFT, y,

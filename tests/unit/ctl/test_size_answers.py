@@ -98,6 +98,22 @@ def goldens():
     check(all(len(line) <= 80 and line.isascii() for line in lines), "80 columns of ASCII", lines)
 
 
+def limits():
+    log = office()
+    def told(limit):
+        out = size("--limit", limit, "-", text=log)[1]
+        return next((line for line in out.splitlines() if line.startswith("%8s  " % limit)), out), out
+    for limit, words in (("0", "too few 10 times"), ("2", "too few once, for 1 h 15 min in all"), ("3", "never too few"),
+                         ("70", "never too few")):
+        line, out = told(limit)
+        check(words in line and "- the number that was asked for" in out, "--limit " + limit, line)
+    for wrong in ("", "x", "-1", "4000001", "99999999999999999999"):
+        code, out, err = size("--limit", wrong, "-", text=log)
+        check(code == 64 and out == "" and "--limit" in err, "--limit '%s'" % wrong, err)
+    page = Page(page_of("--limit", "70", text=log))
+    check("the number that was asked for" in page.words and not page.wrong, "a page with a limit above the peak")
+
+
 def zones():
     log = office()
     def days(*arguments, **environment):
@@ -233,6 +249,7 @@ def files():
 
 goldens()
 terminals()
+limits()
 zones()
 pages()
 files()

@@ -140,7 +140,8 @@ static void test_answers(void **state)
     const struct answer answer = {.result = result,
                                   .recommendation = &recommendation,
                                   .zone_name = "UTC",
-                                  .routes_counted = settings.routes_counted};
+                                  .routes_counted = settings.routes_counted,
+                                  .limit_asked = -1};
     FILE *nowhere = fopen("/dev/null", "w");
     assert_non_null(nowhere);
     for (int form = 0; form < FORM_MAX; form++) {
