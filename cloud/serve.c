@@ -21,6 +21,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #define GRACE_MS        300 /* for answers in flight when stopping */
 #define FILES_BESIDE    64  /* descriptors for all but the farms' connections */
@@ -105,6 +106,10 @@ static int open_book(struct serve *serve, struct error_detail *ret_detail)
     int error = make_directory(directory, ret_detail);
     if (error == 0)
         error = store_open(&serve->loop, directory, &serve->context.store, ret_detail);
+    if (error == 0) {
+        (void)snprintf(serve->context.backup_file, PATH_MAX, "%s/ledger-backup", directory);
+        (void)unlink(serve->context.backup_file); /* of a backup in which the authority was killed */
+    }
     return error != 0 ? error : take_key(serve, ret_detail);
 }
 
@@ -266,6 +271,7 @@ static int start(struct serve *serve, struct error_detail *ret_detail)
     if (error != 0)
         return error;
     serve->loop_made = true;
+    serve->context.loop = &serve->loop;
     error = admin_tokens_read(serve->settings->token_file, &serve->context.tokens, ret_detail);
     if (error == 0)
         error = open_book(serve, ret_detail);

@@ -25,7 +25,7 @@ struct admin_options {
     const char *term, *name, *plan, *channel, *contract, *automatic, *expires;
     const char *status, *columns, *subject, *since, *key, *output;
     int64_t limit, licences, add, quota, subscription, days;
-    bool json, csv, renew, reset_moves, confirm;
+    bool json, csv, renew, reset_moves, confirm, force;
     const char *const *arguments; /* what is no option; as many as the command takes */
     int argument_count;
 };

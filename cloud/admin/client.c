@@ -91,6 +91,43 @@ int client_call(const char *socket_path, const char *method, const char *target,
     return client_change(socket_path, method, target, body, NULL, ret_answer);
 }
 
+struct taken {
+    int (*take)(void *data, const char *bytes, size_t count);
+    void *data;
+    bool refused;
+};
+
+static int take_piece(void *data, const char *bytes, size_t count)
+{
+    struct taken *taken = data;
+    int error = taken->take(taken->data, bytes, count);
+    taken->refused = error != 0;
+    return error;
+}
+
+int client_stream(const char *socket_path, const char *method, const char *target,
+                  int (*take)(void *data, const char *bytes, size_t count), void *data)
+{
+    struct local_client_answer answer;
+    struct error_detail detail = {""};
+    struct taken taken = {take, data, false};
+    struct local_client_request request = {.socket_path = socket_path,
+                                           .method = method,
+                                           .target = target,
+                                           .on_data = take_piece,
+                                           .data = &taken,
+                                           .timeout_ms = LOCAL_CLIENT_NO_TIMEOUT};
+    int error = local_client_request(&request, &answer, &detail);
+    if (error != 0) {
+        if (!taken.refused)
+            (void)fprintf(stderr, "farmgate-cloud: %s\n", detail.text);
+        return exit_code_of(error);
+    }
+    int code = answer.status < 200 || answer.status > 299 ? tell_problem(&answer, NULL) : ADMIN_OK;
+    local_client_answer_finish(&answer);
+    return code;
+}
+
 int client_send(const char *socket_path, const char *method, const char *target, struct json_writer *body,
                 const char *would, struct local_client_answer *ret_answer)
 {

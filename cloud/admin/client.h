@@ -21,6 +21,11 @@ int client_send_text(const char *socket_path, const char *target, const char *te
 int client_change(const char *socket_path, const char *method, const char *target, const char *body,
                   const char *would, struct local_client_answer *ret_answer);
 
+/* The same, with every piece of a 2xx answer's body handed to `take` as it comes, however long that lasts;
+ * what it returns but 0 ends it: ADMIN_FAILED, and why is for the caller to say. */
+int client_stream(const char *socket_path, const char *method, const char *target,
+                  int (*take)(void *data, const char *bytes, size_t count), void *data);
+
 /* Takes the writer's text as the body, and destroys the writer. */
 int client_send(const char *socket_path, const char *method, const char *target, struct json_writer *body,
                 const char *would, struct local_client_answer *ret_answer);

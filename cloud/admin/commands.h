@@ -26,6 +26,7 @@ int command_report_history(const struct admin_options *options);
 int command_activate_offline(const struct admin_options *options);
 int command_audit(const struct admin_options *options);
 int command_token_make(const struct admin_options *options);
+int command_backup(const struct admin_options *options);
 int command_public_key(const struct admin_options *options);
 int command_signing_key_list(const struct admin_options *options);
 int command_signing_key_rotate(const struct admin_options *options);

@@ -1,6 +1,7 @@
 #include "cloud/api/admin_api.h"
 
 #include "cloud/api/admin_audit.h"
+#include "cloud/api/admin_backup.h"
 #include "cloud/api/admin_farms.h"
 #include "cloud/api/admin_keys.h"
 #include "cloud/api/admin_offline.h"
@@ -51,6 +52,8 @@ static const struct route routes[] = {
     /* It changes what every farm trusts and a file that then needs a new backup: for whoever looks after the
      * machine. */
     {{"POST", "/v1/admin/signing-keys", NULL}, &admin_signing_key_rotate, NULL, true},
+    /* Every key and every farm there is: not for the network. */
+    {{"POST", "/v1/admin/backup", NULL}, NULL, admin_backup_send, true},
 };
 
 /* The call of a request; NULL: none, and that was answered. */

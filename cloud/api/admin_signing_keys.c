@@ -66,7 +66,7 @@ static void refuse_rotation(struct admin_call *of, const struct error_detail *wh
 {
     if (of->context->authority.chain->count == KEY_CHAIN_MAX)
         admin_refuse(
-            of, 409, "too_many_keys",
+            of, 409, "too_many_signing_keys",
             "%d keys have followed one another, and no agent follows further; farmgate-cloud(8) says how "
             "to begin anew",
             KEY_CHAIN_MAX);

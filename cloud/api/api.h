@@ -24,6 +24,8 @@ struct api_context {
     struct log log;
     struct tokens tokens; /* of the administrators on TCP */
     char signing_key_file[PATH_MAX];
+    char backup_file[PATH_MAX]; /* that a backup is made in before it is sent */
+    uv_loop_t *loop;
     bool stopping; /* new calls are answered 503 */
 };
 

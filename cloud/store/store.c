@@ -1,5 +1,7 @@
 #include "cloud/store/store.h"
 
+#include "cloud/store/rows_copy.h"
+
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,15 +12,29 @@ struct queue {
     size_t count;
 };
 
+/* A copy being made. While the pool works it is the pool's, but for what says otherwise. */
+struct copy {
+    char path[PATH_MAX];
+    struct rows_copy *rows;
+    bool given_up; /* by the loop, before the pool is started */
+    bool ended;
+    int error;
+    struct error_detail detail;
+    store_copied_fn *done;
+    void *data;
+};
+
 struct store {
     uv_loop_t *loop;
     struct rows *rows;
     uv_work_t work;
     bool working, answering, failing, closing;
     struct queue waiting, batch;
+    struct copy *copy; /* NULL: none is being made */
     struct store_figures figures;
     int error; /* of the transaction as a whole */
     struct error_detail detail;
+    struct copy *stepping; /* the copy of which the pool makes a step, too */
     void (*closed)(void *data);
     void *closed_data;
 };
@@ -102,9 +118,8 @@ static int run_job(struct store *store, struct store_job *job)
     return rows_job_end(store->rows, job->error == 0, &store->detail);
 }
 
-static void run_batch(uv_work_t *work)
+static void run_jobs(struct store *store)
 {
-    struct store *store = work->data;
     store->error = rows_exec(store->rows, "BEGIN IMMEDIATE", &store->detail);
     for (struct store_job *job = store->batch.first; job != NULL && store->error == 0; job = job->next)
         store->error = run_job(store, job);
@@ -112,6 +127,29 @@ static void run_batch(uv_work_t *work)
         store->error = rows_exec(store->rows, "COMMIT", &store->detail);
     if (store->error != 0 && rows_in_transaction(store->rows))
         (void)rows_exec(store->rows, "ROLLBACK", NULL);
+}
+
+static void step_copy(struct store *store, struct copy *copy)
+{
+    bool whole = false;
+    if (copy->given_up)
+        copy->error = ERROR_CANCELLED;
+    if (copy->error == 0 && copy->rows == NULL)
+        copy->error = rows_copy_begin(store->rows, copy->path, &copy->rows, &copy->detail);
+    if (copy->error == 0)
+        copy->error = rows_copy_step(copy->rows, STORE_COPY_PAGES, &whole, &copy->detail);
+    copy->ended = copy->error != 0 || whole;
+    if (copy->ended)
+        rows_copy_end(copy->rows, whole);
+}
+
+static void run_batch(uv_work_t *work)
+{
+    struct store *store = work->data;
+    if (store->batch.count > 0)
+        run_jobs(store);
+    if (store->stepping != NULL)
+        step_copy(store, store->stepping);
 }
 
 /* --- on the loop ---------------------------------------------------------------------------------------- */
@@ -130,11 +168,14 @@ static void on_batch_done(uv_work_t *work, int status);
 
 static void start_batch(struct store *store)
 {
-    if (store->working || store->waiting.count == 0)
+    if (store->working || (store->waiting.count == 0 && store->copy == NULL))
         return;
     while (store->batch.count < STORE_BATCH_MAX && store->waiting.count > 0)
         queue_push(&store->batch, queue_pop(&store->waiting));
     store->detail.text[0] = '\0';
+    store->stepping = store->copy;
+    if (store->stepping != NULL)
+        store->stepping->given_up = store->closing;
     store->working = true;
     store->work.data = store;
     /* fails only without a work function */
@@ -143,8 +184,18 @@ static void start_batch(struct store *store)
 
 static void finish_if_done(struct store *store)
 {
-    if (store->closing && !store->working && !store->answering && store->waiting.count == 0)
+    if (store->closing && !store->working && !store->answering && store->waiting.count == 0 &&
+        store->copy == NULL)
         finish(store);
+}
+
+static struct copy *take_ended_copy(struct store *store)
+{
+    struct copy *copy = store->stepping;
+    if (copy == NULL || !copy->ended)
+        return NULL;
+    store->copy = NULL;
+    return copy;
 }
 
 /* The next batch is written while the answers of this one are made. */
@@ -154,14 +205,20 @@ static void on_batch_done(uv_work_t *work, int status)
     struct queue done = store->batch;
     int error = store->error;
     struct error_detail detail = store->detail;
+    struct copy *copied = take_ended_copy(store);
     (void)status; /* nobody cancels it */
-    store->failing = error != 0;
-    store->figures.calls += done.count;
-    store->figures.transactions++;
+    if (done.count > 0) {
+        store->failing = error != 0;
+        store->figures.calls += done.count;
+        store->figures.transactions++;
+    }
     queue_init(&store->batch);
     store->working = false;
     start_batch(store);
     store->answering = true;
+    if (copied != NULL)
+        copied->done(copied->data, copied->error, copied->detail.text);
+    free(copied);
     for (struct store_job *job; (job = queue_pop(&done)) != NULL;) {
         struct error_detail own = error != 0 ? detail : job->detail;
         job->done(job, error != 0 ? error : job->error, own.text);
@@ -177,6 +234,21 @@ int store_submit(struct store *store, struct store_job *job)
     job->error = 0;
     job->detail.text[0] = '\0';
     queue_push(&store->waiting, job);
+    start_batch(store);
+    return 0;
+}
+
+int store_copy(struct store *store, const char *path, store_copied_fn *done, void *data)
+{
+    if (store->copy != NULL)
+        return ERROR_BUSY;
+    struct copy *copy = calloc(1, sizeof *copy);
+    if (copy == NULL)
+        return ERROR_NO_MEMORY;
+    (void)snprintf(copy->path, sizeof copy->path, "%s", path);
+    copy->done = done;
+    copy->data = data;
+    store->copy = copy;
     start_batch(store);
     return 0;
 }

@@ -9,6 +9,7 @@
 
 #define STORE_WAITING_MAX 1024 /* jobs queued behind the commit under way */
 #define STORE_BATCH_MAX   128  /* jobs in one transaction */
+#define STORE_COPY_PAGES  256  /* of a copy, between two transactions: 1 MiB */
 
 struct store;
 
@@ -38,6 +39,12 @@ struct store_figures {
     uint64_t calls, transactions;
 };
 struct store_figures store_figures(const struct store *store);
+
+/* Copies the whole ledger into a new file in its directory, in steps between transactions, so that work goes
+ * on. `done` from the loop: 0, and the file is there; or why not, and it is not. ERROR_BUSY: a copy is being
+ * made already (done is not called). Closing breaks it off (ERROR_CANCELLED). */
+typedef void store_copied_fn(void *data, int error, const char *detail);
+int store_copy(struct store *store, const char *path, store_copied_fn *done, void *data);
 
 /* Whether the last transaction failed (disk full or read-only), for /healthz. */
 bool store_failing(const struct store *store);

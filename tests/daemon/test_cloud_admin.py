@@ -481,6 +481,7 @@ def tokens():
         tap.equal(cloud.tcp("POST", "/v1/admin/subscriptions", buy, writer["token"]).status, 201, "a writer writes")
         tap.equal(cloud.tcp("GET", "/v1/admin/subscriptions/1", token=writer["token"]).status, 200, "and reads")
         refused(cloud.tcp("POST", "/v1/admin/signing-keys", token=writer["token"]), 403, "socket_only", None, "but makes no signing key")
+        refused(cloud.tcp("POST", "/v1/admin/backup", token=writer["token"]), 403, "socket_only", None, "and gets no copy of it all")
         tap.equal([line["who"] for line in cloud.audit("1")], ["shop"], "the audit log has the token's name")
         farm = cloud.activate("inst-a")
         refused(cloud.tcp("GET", "/v1/admin/farms", token=farm["farm_token"]), 401, "unauthorized", None, "a farm's token is none")
@@ -515,7 +516,7 @@ def tokens():
 
 WRITES = (("POST", "subscriptions"), ("PATCH", "subscriptions/1"), ("POST", "subscriptions/1/orders"), ("POST", "subscriptions/1/keys"),
           ("PATCH", "keys/K"), ("DELETE", "keys/K"), ("PATCH", "farms/f-0"), ("POST", "farms/deactivate"),
-          ("POST", "signing-keys"))
+          ("POST", "signing-keys"), ("POST", "backup"))
 
 
 def signing_keys():
@@ -543,9 +544,23 @@ def signing_keys():
         tap.equal(len(cloud.ask("GET", "signing-keys").json()["signing_keys"]), count, "also after a restart")
         for _ in range(64 - count):
             cloud.made("POST", "signing-keys")
-        refused(cloud.ask("POST", "signing-keys"), 409, "too_many_keys", None, "the 65th key")
+        refused(cloud.ask("POST", "signing-keys"), 409, "too_many_signing_keys", None, "the 65th key")
         rotated = json.loads(cloud.run("signing-key", "list", "--json").stdout)
         tap.equal(len(rotated["signing_keys"]), 64, "the command lists them all")
+
+
+def backups():
+    """test_cloud_backup.py has what becomes of them."""
+    with Place() as place:
+        cloud = Cloud(place, BUILD, settings=GENEROUS).start()
+        answer = cloud.ask("POST", "backup")
+        tap.equal((answer.status, answer.body[:15]), (200, b"SQLite format 3"), "a backup")
+        answers = []
+        with concurrent.futures.ThreadPoolExecutor(8) as crowd:
+            wait_until(lambda: answers.extend(crowd.map(lambda _: cloud.ask("POST", "backup"), range(8))) or
+                       any(answer.status == 409 for answer in answers))
+        late = [answer.json()["code"] for answer in answers if answer.status != 200]
+        tap.ok(set(late) == {"backup_running"} and len(late) < len(answers), "of several at once some are told to wait", late)
 
 
 def doors():
@@ -949,7 +964,7 @@ def many_keys():
 
 if __name__ == "__main__":
     for story in (subscriptions, expired, keys, bad_input, farms, paging, tokens, doors, commands, chart, closed_networks, manual,
-                  signing_keys, many_keys, described):
+                  signing_keys, backups, many_keys, described):
         try:
             story()
         except Exception as error:  # pylint: disable=broad-except

@@ -325,7 +325,7 @@ def as_long_as_it_may_be(place):
     for _ in range(CHAIN_MAX - 1):
         cloud.rotate()
     done = cloud.run("signing-key", "rotate")
-    tap.ok(done.returncode == 1 and "too_many_keys" in done.stderr, "%d keys are as many as there may be" % CHAIN_MAX, done.stderr)
+    tap.ok(done.returncode == 1 and "too_many_signing_keys" in done.stderr, "%d keys are as many as there may be" % CHAIN_MAX, done.stderr)
     farm.start()
     wait_until(lambda: kept(farm)[0] == CHAIN_MAX - 1)
     tap.equal((report(farm), kept(farm)), (200, (CHAIN_MAX - 1, cloud.names()[-1])), "a farm that slept over them all has followed")

@@ -178,6 +178,103 @@ static void test_closing_does_what_is_queued(void **state)
         assert_true(is_there(world, jobs[i].name));
 }
 
+/* --- copies --------------------------------------------------------------------------------------------- */
+
+#define BALLAST_NOTES 60 /* of BALLAST_BYTES: several steps of a copy */
+#define BALLAST_BYTES 100000
+
+struct copied {
+    char path[128];
+    int calls, error;
+    int notes_before; /* jobs that were done before it was */
+    struct world *world;
+};
+
+static void on_copied(void *data, int error, const char *detail)
+{
+    struct copied *copied = data;
+    assert_int_equal(error != 0 && error != ERROR_CANCELLED, detail[0] != '\0');
+    copied->calls++;
+    copied->error = error;
+    copied->notes_before = copied->world->done;
+}
+
+static struct copied copy_of(struct world *world, const char *name)
+{
+    struct copied copied = {.world = world};
+    (void)snprintf(copied.path, sizeof copied.path, "%s/%s", world->directory, name);
+    return copied;
+}
+
+static void put_ballast(struct world *world)
+{
+    char *text = malloc(BALLAST_BYTES + 1);
+    assert_non_null(text);
+    memset(text, 'x', BALLAST_BYTES);
+    text[BALLAST_BYTES] = '\0';
+    for (int i = 0; i < BALLAST_NOTES; i++) {
+        char name[32];
+        (void)snprintf(name, sizeof name, "ballast-%d", i);
+        assert_int_equal(rows_note_put(store_rows(world->store), name, text, &world->detail), 0);
+    }
+    free(text);
+}
+
+static void assert_noted(struct world *world, const char *path, const char *name, const char *text)
+{
+    char found[8];
+    struct rows *rows;
+    assert_int_equal(rows_open(path, &rows, &world->detail), 0);
+    assert_int_equal(rows_note(rows, name, found, sizeof found, &world->detail), 0);
+    assert_string_equal(found, text);
+    rows_close(rows);
+}
+
+static void test_a_copy_is_made_while_work_goes_on(void **state)
+{
+    struct world *world = *state;
+    struct note_job jobs[4] = {{.world = world}};
+    struct copied copied = copy_of(world, "copy");
+    put_ballast(world);
+    FILE *stale = fopen(copied.path, "w"); /* of a copy in which somebody was killed */
+    assert_non_null(stale);
+    assert_int_equal(fclose(stale), 0);
+    assert_int_equal(store_copy(world->store, copied.path, on_copied, &copied), 0);
+    assert_int_equal(store_copy(world->store, copied.path, on_copied, &copied), ERROR_BUSY);
+    for (int i = 0; i < 4; i++)
+        submit(world, &jobs[i], i);
+    (void)uv_run(&world->loop, UV_RUN_DEFAULT);
+    assert_int_equal(copied.calls, 1);
+    assert_int_equal(copied.error, 0);
+    assert_int_equal(copied.notes_before, 4); /* nobody waited for it */
+    assert_noted(world, copied.path, "note-3", "here");
+    assert_noted(world, copied.path, "ballast-59", "xxxxxxx");
+    assert_false(store_failing(world->store));
+    assert_int_equal(unlink(copied.path), 0);
+}
+
+static void test_a_copy_that_fails_leaves_nothing(void **state)
+{
+    struct world *world = *state;
+    struct copied nowhere = copy_of(world, "no/where"), cut = copy_of(world, "cut");
+    struct note_job job = {.world = world};
+    put_ballast(world);
+    assert_int_equal(store_copy(world->store, nowhere.path, on_copied, &nowhere), 0);
+    submit(world, &job, 1);
+    (void)uv_run(&world->loop, UV_RUN_DEFAULT);
+    assert_int_equal(nowhere.error, ERROR_NOT_FOUND);
+    assert_int_equal(world->done - world->failed, 1);
+    assert_false(store_failing(world->store));
+
+    assert_int_equal(store_copy(world->store, cut.path, on_copied, &cut), 0);
+    store_close(world->store, on_closed, world);
+    world->store = NULL;
+    (void)uv_run(&world->loop, UV_RUN_DEFAULT);
+    assert_int_equal(world->closed, 1);
+    assert_int_equal(cut.error, ERROR_CANCELLED);
+    assert_int_equal(access(cut.path, F_OK), -1);
+}
+
 static void test_opening_fails(void **state)
 {
     struct world *world = *state;
@@ -195,6 +292,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_a_lost_transaction_is_everybodys_failure, begin, end),
         cmocka_unit_test_setup_teardown(test_too_many_wait, begin, end),
         cmocka_unit_test_setup_teardown(test_closing_does_what_is_queued, begin, end),
+        cmocka_unit_test_setup_teardown(test_a_copy_is_made_while_work_goes_on, begin, end),
+        cmocka_unit_test_setup_teardown(test_a_copy_that_fails_leaves_nothing, begin, end),
         cmocka_unit_test_setup_teardown(test_opening_fails, begin, end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
