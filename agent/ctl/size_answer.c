@@ -5,8 +5,6 @@
 
 #include "agent/ctl/sizing/answer.h"
 
-#include <string.h>
-
 const struct sizing_zone *size_answer_zone(const struct size_answer *settings)
 {
     return settings->utc ? NULL : &answer_local_zone;
@@ -15,14 +13,14 @@ const struct sizing_zone *size_answer_zone(const struct size_answer *settings)
 static int print(const struct size_answer *settings, const struct answer *answer)
 {
     struct term term;
-    if (settings->html != NULL && strcmp(settings->html, "-") == 0)
-        return answer_html(answer, stdout);
     switch (settings->form) {
     case SIZE_JSON:
     case SIZE_JSON_FULL:
         return answer_json(answer, settings->form == SIZE_JSON_FULL, stdout);
     case SIZE_CSV:
         return answer_csv(answer, stdout);
+    case SIZE_HTML:
+        return answer_html(answer, stdout);
     default:
         term_init(&term, stdout);
         return answer_text(answer, &term, answer_unicode());
@@ -44,8 +42,7 @@ int size_answer(const struct size_answer *settings, const struct sizing_result *
                                   .zone_name = zone_name,
                                   .routes_counted = routes_counted,
                                   .limit_asked = settings->limit};
-    if (settings->html != NULL && strcmp(settings->html, "-") != 0 &&
-        answer_html_file(&answer, settings->html, &detail) < 0) {
+    if (settings->html != NULL && answer_html_file(&answer, settings->html, &detail) < 0) {
         fprintf(stderr, "farmgate size: --html: %s\n", detail.text);
         return COMMAND_FAILED;
     }

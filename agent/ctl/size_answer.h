@@ -6,11 +6,11 @@
 
 #include <stdbool.h>
 
-enum size_form { SIZE_TEXT, SIZE_JSON, SIZE_JSON_FULL, SIZE_CSV };
+enum size_form { SIZE_TEXT, SIZE_JSON, SIZE_JSON_FULL, SIZE_CSV, SIZE_HTML };
 
 struct size_answer {
     enum size_form form; /* on the standard output */
-    const char *html;    /* a page is written to this file as well; "-": to the output instead; NULL: none */
+    const char *html;    /* a page is written to this file as well; NULL: none */
     int64_t limit;       /* a number of licences to tell of; -1: none */
     bool utc;            /* days, hours and times as UTC has them, not this machine's zone */
 };

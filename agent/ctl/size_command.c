@@ -148,13 +148,32 @@ static bool parse_limit(const char *text, int64_t *ret_limit)
     return true;
 }
 
-static bool parse_json(const char *what, enum size_form *ret_form)
+/* The output has one form. */
+static bool choose_form(struct options *options, enum size_form form)
+{
+    if (options->answer.form != SIZE_TEXT && options->answer.form != form) {
+        fprintf(stderr,
+                "farmgate size: only one of --json, --json=full, --csv and --html - can be the output\n");
+        return false;
+    }
+    options->answer.form = form;
+    return true;
+}
+
+static bool parse_json(const char *what, struct options *options)
 {
     if (what != NULL && strcmp(what, "full") != 0) {
         fprintf(stderr, "farmgate size: --json: '%s' is not full\n", what);
         return false;
     }
-    *ret_form = what == NULL ? SIZE_JSON : SIZE_JSON_FULL;
+    return choose_form(options, what == NULL ? SIZE_JSON : SIZE_JSON_FULL);
+}
+
+static bool parse_html(const char *path, struct options *options)
+{
+    if (strcmp(path, "-") == 0)
+        return choose_form(options, SIZE_HTML);
+    options->answer.html = path;
     return true;
 }
 
@@ -162,13 +181,11 @@ static bool take_option(int option, struct options *options, char **argv)
 {
     switch (option) {
     case 'j':
-        return parse_json(optarg, &options->answer.form);
+        return parse_json(optarg, options);
     case 'c':
-        options->answer.form = SIZE_CSV;
-        return true;
+        return choose_form(options, SIZE_CSV);
     case 'w':
-        options->answer.html = optarg;
-        return true;
+        return parse_html(optarg, options);
     case 'l':
         return parse_limit(optarg, &options->answer.limit);
     case 'u':

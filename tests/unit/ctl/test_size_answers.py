@@ -114,6 +114,12 @@ def limits():
     check("the number that was asked for" in page.words and not page.wrong, "a page with a limit above the peak")
 
 
+def forms():
+    for arguments in (["--json", "--csv"], ["--json", "--json=full"], ["--html", "-", "--json"], ["--csv", "--html", "-"]):
+        code, out, err = size(*arguments, "-", text=office())
+        check(code == 64 and out == "" and "only one of" in err, " ".join(arguments), err)
+
+
 def zones():
     log = office()
     def days(*arguments, **environment):
@@ -250,6 +256,7 @@ def files():
 goldens()
 terminals()
 limits()
+forms()
 zones()
 pages()
 files()
