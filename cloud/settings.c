@@ -39,7 +39,9 @@ static const struct config_setting settings_list[] = {
      .default_text = "\"\"",
      .what =
          "The key that signs entitlements (mode 0600), made at the first start; \"\" is signing-key in the "
-         "state directory. Keep a copy: without it every farm must be told a new public key."},
+         "state directory. Keep a copy, and a new one after each rotation: without it every farm must be "
+         "told "
+         "a new public key. May be a credential of systemd's: farmgate-cloud(8) says how that is rotated."},
     {.path = "token_file",
      .type = CONFIG_TEXT,
      .offset = AT(token_file),
