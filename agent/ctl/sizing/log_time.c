@@ -249,7 +249,7 @@ size_t log_time_read(struct log_time *log, const char *text, size_t bytes, int64
         read = *text >= '0' && *text <= '9' ? read_iso(log, text, bytes, &at_ms)
                                             : read_syslog(log, text, bytes, &at_ms);
     }
-    if (read == 0 || at_ms < 0)
+    if (read == 0 || at_ms < 0 || at_ms > SIZING_TIME_MS_MAX)
         return 0;
     log->has_last = true;
     log->last_ms = at_ms;

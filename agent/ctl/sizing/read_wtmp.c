@@ -168,23 +168,10 @@ static int end_session(struct reader *reader, struct line *line, int64_t at_ms)
 
 /* ---- records ------------------------------------------------------------------------------------------- */
 
-/* "login screen", where a display manager waits, is no host. */
-static bool is_remote(const struct utmp_field *host)
-{
-    return host->bytes > 0 && host->text[0] != ':' && memchr(host->text, ' ', host->bytes) == NULL;
-}
-
 static bool begins_with(const struct utmp_field *field, const char *text)
 {
     size_t bytes = strlen(text);
     return field->bytes >= bytes && memcmp(field->text, text, bytes) == 0;
-}
-
-static enum connection_route route_of(const struct utmp_record *record)
-{
-    bool is_local = begins_with(&record->line, "tty") || begins_with(&record->line, ":") ||
-                    begins_with(&record->line, "console");
-    return is_local && !is_remote(&record->host) ? ROUTE_CONSOLE : ROUTE_SSH;
 }
 
 static int begin_session(struct reader *reader, struct line *line, const struct utmp_record *record)
@@ -207,7 +194,7 @@ static int begin_session(struct reader *reader, struct line *line, const struct 
                                        .type = SIZING_CONNECT,
                                        .user = user,
                                        .kind = KIND_DESKTOP,
-                                       .route = route_of(record),
+                                       .route = utmp_route(&record->line, &record->host),
                                        .administrator = ADMINISTRATOR_UNKNOWN});
 }
 

@@ -101,6 +101,24 @@ bool utmp_record_is_text(const struct utmp_record *record)
     return is_text(&record->line) && is_text(&record->user) && is_text(&record->host);
 }
 
+/* "login screen", where a display manager waits, is no host. */
+static bool is_remote(const struct utmp_field *host)
+{
+    return host->bytes > 0 && host->text[0] != ':' && memchr(host->text, ' ', host->bytes) == NULL;
+}
+
+static bool begins_with(const struct utmp_field *field, const char *text)
+{
+    size_t bytes = strlen(text);
+    return field->bytes >= bytes && memcmp(field->text, text, bytes) == 0;
+}
+
+enum connection_route utmp_route(const struct utmp_field *line, const struct utmp_field *host)
+{
+    bool is_local = begins_with(line, "tty") || begins_with(line, ":") || begins_with(line, "console");
+    return is_local && !is_remote(host) ? ROUTE_CONSOLE : ROUTE_SSH;
+}
+
 /* A log-in at the very beginning of time is the half of a wider number. */
 static bool makes_sense(const struct layout *layout, const char *bytes, const struct utmp_record *record)
 {

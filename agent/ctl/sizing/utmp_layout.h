@@ -4,6 +4,8 @@
 #ifndef FARMGATE_CTL_UTMP_LAYOUT_H
 #define FARMGATE_CTL_UTMP_LAYOUT_H
 
+#include "agent/core/connection.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -45,6 +47,9 @@ size_t utmp_record_bytes_of(enum utmp_layout layout);
 
 /* `record` outlives what is read from it. */
 void utmp_record_of(enum utmp_layout layout, const char *record, struct utmp_record *ret);
+
+/* `console` on a terminal or a display of the machine ("tty1", ":0") that nobody remote is at, else `ssh`. */
+enum connection_route utmp_route(const struct utmp_field *line, const struct utmp_field *host);
 
 /* Whether its texts are texts. */
 bool utmp_record_is_text(const struct utmp_record *record);
