@@ -3,6 +3,7 @@
  *
  * Each <Event> is cut out and parsed as a document of its own: what is wrong with one ends at its end, and
  * there is no place for a document type, its entities and what they refer to. */
+#include "utf16.h"
 #include "windows_input.h"
 #include "windows_walk.h"
 
@@ -23,7 +24,7 @@ struct decoder {
     enum encoding encoding;
     unsigned char begun[4]; /* bytes that are no character yet */
     size_t begun_bytes;
-    uint16_t high; /* the first half of a pair; 0: none */
+    struct utf16 utf16;
 };
 
 struct reader {
@@ -201,50 +202,10 @@ static int take_bytes(struct reader *reader, const char *bytes, size_t count)
 
 /* ---- decoding ------------------------------------------------------------------------------------------ */
 
-static size_t put_utf8(uint32_t code, char *to)
+static uint16_t unit_of(const struct decoder *decoder, const unsigned char *bytes)
 {
-    if (code < 0x80) {
-        to[0] = (char)code;
-        return 1;
-    }
-    if (code < 0x800) {
-        to[0] = (char)(0xc0 | code >> 6);
-        to[1] = (char)(0x80 | (code & 0x3f));
-        return 2;
-    }
-    if (code < 0x10000) {
-        to[0] = (char)(0xe0 | code >> 12);
-        to[1] = (char)(0x80 | (code >> 6 & 0x3f));
-        to[2] = (char)(0x80 | (code & 0x3f));
-        return 3;
-    }
-    to[0] = (char)(0xf0 | code >> 18);
-    to[1] = (char)(0x80 | (code >> 12 & 0x3f));
-    to[2] = (char)(0x80 | (code >> 6 & 0x3f));
-    to[3] = (char)(0x80 | (code & 0x3f));
-    return 4;
-}
-
-static uint32_t unit_of(const struct decoder *decoder, const unsigned char *bytes)
-{
-    return decoder->encoding == ENCODING_UTF16_LITTLE ? bytes[0] | (uint32_t)bytes[1] << 8
-                                                      : bytes[1] | (uint32_t)bytes[0] << 8;
-}
-
-/* A half of a pair without the other becomes U+FFFD. Writes at most 6 bytes. */
-static size_t decode_unit(struct decoder *decoder, uint32_t unit, char *to)
-{
-    size_t bytes = 0;
-    bool is_low = unit >= 0xdc00 && unit < 0xe000;
-    if (decoder->high != 0 && is_low) {
-        uint32_t code = 0x10000 + ((uint32_t)(decoder->high - 0xd800) << 10) + (unit - 0xdc00);
-        decoder->high = 0;
-        return put_utf8(code, to);
-    }
-    if (decoder->high != 0)
-        bytes = put_utf8(0xfffd, to);
-    decoder->high = unit >= 0xd800 && unit < 0xdc00 ? (uint16_t)unit : 0;
-    return decoder->high != 0 ? bytes : bytes + put_utf8(is_low ? 0xfffd : unit, to + bytes);
+    bool little = decoder->encoding == ENCODING_UTF16_LITTLE;
+    return (uint16_t)(bytes[little ? 0 : 1] | bytes[little ? 1 : 0] << 8);
 }
 
 static int feed_utf16(struct reader *reader, const char *bytes, size_t count)
@@ -258,8 +219,8 @@ static int feed_utf16(struct reader *reader, const char *bytes, size_t count)
         if (decoder->begun_bytes < 2)
             continue;
         decoder->begun_bytes = 0;
-        text_bytes += decode_unit(decoder, unit_of(decoder, decoder->begun), text + text_bytes);
-        if (text_bytes > sizeof text - 8) {
+        text_bytes += utf16_decode(&decoder->utf16, unit_of(decoder, decoder->begun), text + text_bytes);
+        if (text_bytes > sizeof text - UTF16_DECODED_BYTES_MAX) {
             code = take_bytes(reader, text, text_bytes);
             text_bytes = 0;
         }
@@ -295,10 +256,12 @@ static enum recognised recognise(const char *head, size_t bytes, bool whole)
     size_t start = 0;
     while (start < used && strchr("\xff\xfe\xef\xbb\xbf \t\r\n-", text[start]) != NULL)
         start++;
-    bool is_xml = start < used && text[start] == '<';
-    if (!is_xml || !(contains(text, used, "<Event ") || contains(text, used, "<Event>")))
+    if (!contains(text, used, "<Event ") && !contains(text, used, "<Event>"))
         return RECOGNISED_NO;
-    return contains(text, used, "<System>") ? RECOGNISED_YES : RECOGNISED_MAYBE;
+    bool begins = start < used && text[start] == '<', has_system = contains(text, used, "<System>");
+    if (begins || has_system) /* some programs write a line of their own before it */
+        return begins && has_system ? RECOGNISED_YES : RECOGNISED_MAYBE;
+    return RECOGNISED_NO;
 }
 
 static void destroy(struct reader *reader)

@@ -4,8 +4,8 @@
 
 /* Of equally sure ones the first. */
 static const struct reader_format *const formats[] = {
-    &reader_wtmp,         &reader_syslog,      &reader_journal, &reader_last,
-    &reader_windows_json, &reader_windows_xml, &reader_ndjson,  &reader_csv,
+    &reader_wtmp,        &reader_syslog, &reader_journal, &reader_last, &reader_windows_json,
+    &reader_windows_xml, &reader_evtx,   &reader_ndjson,  &reader_csv,
 };
 
 /* What people hand over that is no log yet. */

@@ -6,6 +6,7 @@ bool windows_input_init(struct windows_input *input, const struct reader_setting
                         bool place_is_line)
 {
     uint8_t seed[KEYED_HASH_SEED_BYTES];
+    input->sessions = NULL;
     if (getrandom(seed, sizeof seed, 0) != (ssize_t)sizeof seed)
         return false;
     input->sink = settings->sink;
@@ -29,19 +30,21 @@ void windows_input_repair(struct windows_input *input, enum repair repair, const
     windows_repair(input->sink.repairs, repair, &input->place, what);
 }
 
+bool windows_input_read(struct windows_input *input, struct windows_event *ret_event)
+{
+    enum windows_meaning meaning =
+        windows_record_read(&input->record, &input->hosts, &input->zone, ret_event);
+    if (meaning == WINDOWS_UNREADABLE)
+        windows_input_repair(input, REPAIR_NOT_UNDERSTOOD, NULL);
+    else
+        input->understood++;
+    return meaning == WINDOWS_MEANT;
+}
+
 int windows_input_take(struct windows_input *input)
 {
     struct windows_event event;
-    switch (windows_record_read(&input->record, &input->hosts, &input->zone, &event)) {
-    case WINDOWS_UNREADABLE:
-        windows_input_repair(input, REPAIR_NOT_UNDERSTOOD, NULL);
+    if (!windows_input_read(input, &event))
         return 0;
-    case WINDOWS_OTHER:
-        input->understood++;
-        return 0;
-    case WINDOWS_MEANT:
-        break;
-    }
-    input->understood++;
     return windows_sessions_take(input->sessions, &event, &input->place);
 }

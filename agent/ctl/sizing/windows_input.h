@@ -24,7 +24,11 @@ void windows_input_finish(struct windows_input *input);
 /* Counts something at the place being read as repaired. */
 void windows_input_repair(struct windows_input *input, enum repair repair, const char *what);
 
-/* The record is full. 0, ERROR_NO_MEMORY or what the sink returned. */
+/* The record is full: whether it is an event that says something of sessions; its texts live as long as the
+ * record. */
+bool windows_input_read(struct windows_input *input, struct windows_event *ret_event);
+
+/* The record is full, and its event the next. 0, ERROR_NO_MEMORY or what the sink returned. */
 int windows_input_take(struct windows_input *input);
 
 #endif

@@ -109,6 +109,30 @@ def windows_logs():
             check(code == 0 and json.loads(out) == expected[joined], day + ", each log in a file", out + err)
 
 
+def windows_files():
+    """The same day as .evtx files of both logs, and as XML in UTF-16 with what another program wrote before it."""
+    logs = [os.path.join(DATA, "sizing", name) for name in ("lsm.evtx", "security.evtx")]
+    code, out, err = size("--json", "--routes", "all", *logs)
+    got = json.loads(out) if code == 0 else {}
+    check((got.get("users"), got.get("hosts"), got.get("peak_users"), got.get("peak_at")) ==
+          (3, 1, 2, "2024-03-05T08:10:00.000Z"), "two .evtx files of a host", out + err)
+    check("another service had recorded, left out: 4\n" in err, "alice's session counts once", err)
+    code, out, err = size("--json", *logs)
+    got = json.loads(out) if code == 0 else {}
+    check((got.get("users"), got.get("peak_users")) == (1, 0), "the console is left out, an administrator exempt", out)
+    code, out, err = size("--json", "--service", "lsm", *logs)
+    got = json.loads(out) if code == 0 else {}
+    check((got.get("users"), got.get("peak_users")) == (1, 1), "LSM alone knows no administrators", out)
+    text = "".join("<Event xmlns='u'><System><EventID>%d</EventID><TimeCreated SystemTime='2024-03-05T08:0%d:00Z'/><Channel>"
+                   "Microsoft-Windows-TerminalServices-LocalSessionManager/Operational</Channel><Computer>RDS1</Computer>"
+                   "</System><UserData><EventXML><User>CORP\\alice</User><SessionID>3</SessionID><Address>192.0.2.7</Address>"
+                   "</EventXML></UserData></Event>\r\n" % (number, minute) for minute, number in enumerate((21, 24, 25, 23)))
+    for name, given in {"XML in UTF-16": text.encode("utf-16"), "XML behind a line": b"exporter 1.0\r\n" + text.encode()}.items():
+        code, out, err = size("--json", "-", text=given)
+        got = json.loads(out) if code == 0 else {}
+        check((got.get("events"), got.get("peak_users"), err) == (4, 1, ""), name, out + err)
+
+
 def good_input():
     def result(text, *arguments):
         code, out, err = size("--json", *arguments, "-", text=text)
@@ -252,6 +276,7 @@ def wrong_use():
 known_answers()
 tables()
 windows_logs()
+windows_files()
 good_input()
 bad_input()
 wrong_use()

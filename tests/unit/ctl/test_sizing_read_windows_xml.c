@@ -214,7 +214,8 @@ static void its_own_are_recognised(void **state)
         {"<Events><Event>", RECOGNISED_MAYBE},
         {"<Events>", RECOGNISED_NO},
         {"<html>", RECOGNISED_NO},
-        {"x <Event><System>", RECOGNISED_NO},
+        {"evtxexport 20181227\n\n<Event xmlns='u'>\n  <System>", RECOGNISED_MAYBE},
+        {"x <Event>", RECOGNISED_NO},
         {"", RECOGNISED_NO},
     };
     for (size_t i = 0; i < COUNT(rows); i++)
