@@ -127,7 +127,9 @@ static int take_first(void *data, const struct sizing_event *event)
  * whose times are as they are. */
 static int64_t first_of(const struct firsts *firsts)
 {
-    int64_t first_ms = firsts->count == 0 ? ORDER_UNKNOWN_MS : firsts->at_ms[0];
+    if (firsts->count == 0)
+        return input_is_regular(firsts->file->input) ? LOG_FILE_NO_EVENT_MS : ORDER_UNKNOWN_MS;
+    int64_t first_ms = firsts->at_ms[0];
     for (size_t i = 1; i < firsts->count && !firsts->file->format->strict_order; i++)
         if (first_ms < CLOCK_SET_MS ? firsts->at_ms[i] > first_ms
                                     : firsts->at_ms[i] >= CLOCK_SET_MS && firsts->at_ms[i] < first_ms)

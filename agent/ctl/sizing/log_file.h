@@ -7,6 +7,8 @@
 
 #define LOG_FILE_FIRST_EVENTS 5 /* by which the beginning is judged: one may be stamped wrongly */
 
+#define LOG_FILE_NO_EVENT_MS INT64_MAX
+
 struct input;
 struct input_pool;
 
@@ -18,8 +20,11 @@ struct log_file {
     struct input *input;
     const struct reader_format *format; /* NULL: nothing is in it */
     uint32_t number;                    /* in the order in which they were given */
-    int64_t first_ms;                   /* of the first event, ORDER_UNKNOWN_MS if there is none to be seen */
-    char *first_host;                   /* of the first event; NULL: unknown */
+    /* Of the first event; what only ends sessions that another file began is not seen. LOG_FILE_NO_EVENT_MS:
+     * there is none; ORDER_UNKNOWN_MS: none in the first bytes of what can be read only once. */
+    int64_t first_ms;
+    bool begun;       /* to be read */
+    char *first_host; /* of the first event; NULL: unknown */
 };
 
 /* Of "FILE", "-" or "NAME=FILE". ERROR_INVALID with *ret_detail: NAME is no name; ERROR_NO_MEMORY. */

@@ -18,9 +18,8 @@ struct run {
     const struct reader_format *format;
     struct reader *reader;
     struct order_stream *stream;
-    struct log_file *file; /* the last one, or the one being read */
+    struct log_file *file; /* being read */
     uint32_t number;
-    bool reading;
 };
 
 struct logs {
@@ -28,7 +27,7 @@ struct logs {
     struct input_pool pool;
     struct log_file **files; /* sorted by their first events once it is read */
     size_t file_count, file_room;
-    size_t begun_count; /* of files */
+    size_t next_file; /* the first that may not have been begun */
     struct run *runs;
     uint32_t run_count;
     struct order *order;
@@ -163,9 +162,11 @@ static struct run *run_create(struct logs *logs, struct log_file *file)
     run->file = file;
     run->number = logs->run_count++;
     run->reader = file->format->create(&settings);
-    run->stream = run->reader == NULL
-                      ? NULL
-                      : order_add(logs->order, file->number, file->format->strict_order, file->first_ms, run);
+    run->stream =
+        run->reader == NULL
+            ? NULL
+            : order_add(logs->order, file->number, file->format->strict_order,
+                        file->first_ms == LOG_FILE_NO_EVENT_MS ? ORDER_UNKNOWN_MS : file->first_ms, run);
     if (run->stream == NULL) {
         file->format->destroy(run->reader);
         free(run);
@@ -204,65 +205,52 @@ static bool may_go_on(const struct run *run, const struct log_file *file)
     return run->format == file->format && !file->format->strict_order && log_file_same_log(run->file, file);
 }
 
-static bool is_awaited(const struct run *run)
-{
-    const struct logs *logs = run->logs;
-    for (size_t i = logs->begun_count; i < logs->file_count; i++)
-        if (may_go_on(run, logs->files[i]))
-            return true;
-    return false;
-}
-
 static bool is_over_before(const struct run *run, const struct log_file *file)
 {
-    return file->first_ms == ORDER_UNKNOWN_MS ||
+    return file->first_ms == LOG_FILE_NO_EVENT_MS ||
            order_latest_ms(run->stream) <= file->first_ms + LOGS_OVERLAP_MS;
 }
 
-/* The run that has ended where this file goes on: one of the same name rather than another of its host, and
- * the one that ended last. */
-static struct run *ended_before(struct logs *logs, const struct log_file *file)
+/* Where the log goes on: the earliest file of the same name, else of the same host. NULL: nowhere. */
+static struct log_file *next_of_log(const struct run *run)
 {
-    struct run *best = NULL;
-    bool best_is_named_so = false;
-    for (struct run *run = logs->runs; run != NULL; run = run->next) {
-        if (run->reading || !may_go_on(run, file) || !is_over_before(run, file))
+    const struct logs *logs = run->logs;
+    struct log_file *of_host = NULL;
+    for (size_t i = logs->next_file; i < logs->file_count; i++) {
+        struct log_file *file = logs->files[i];
+        if (file->begun || !may_go_on(run, file) || !is_over_before(run, file))
             continue;
-        bool is_named_so = log_file_same_name(run->file, file);
-        if (best == NULL || is_named_so > best_is_named_so ||
-            (is_named_so == best_is_named_so &&
-             order_latest_ms(run->stream) > order_latest_ms(best->stream))) {
-            best = run;
-            best_is_named_so = is_named_so;
-        }
+        if (log_file_same_name(run->file, file))
+            return file;
+        if (of_host == NULL)
+            of_host = file;
     }
-    return best;
+    return of_host;
 }
 
 /* A run that may yet end where this file goes on. */
 static struct run *may_end_before(struct logs *logs, const struct log_file *file)
 {
     for (struct run *run = logs->runs; run != NULL; run = run->next)
-        if (run->reading && may_go_on(run, file) && file->first_ms != ORDER_UNKNOWN_MS &&
-            is_over_before(run, file))
+        if (may_go_on(run, file) && is_over_before(run, file))
             return run;
     return NULL;
 }
 
-static int begin_file(struct logs *logs, struct log_file *file, struct run **ret_run)
+static int begin_file(struct run *run, struct log_file *file)
 {
-    struct run *run = ended_before(logs, file);
-    if (run != NULL)
-        order_resume(run->stream, file->first_ms);
-    else
-        run = run_create(logs, file);
+    run->file = file;
+    file->begun = true;
+    return run->format->begin_file(run->reader, file->path);
+}
+
+static int begin_run(struct logs *logs, struct log_file *file, struct run **ret_run)
+{
+    struct run *run = run_create(logs, file);
     if (run == NULL)
         return ERROR_NO_MEMORY;
-    run->file = file;
-    run->reading = true;
-    logs->begun_count++;
     *ret_run = run;
-    return run->format->begin_file(run->reader, file->path);
+    return begin_file(run, file);
 }
 
 /* ---- reading ------------------------------------------------------------------------------------------- */
@@ -273,22 +261,23 @@ static int end_file(struct run *run)
     struct log_file *file = run->file;
     const char *damage = input_damage(file->input);
     int code = run->format->end_file(run->reader);
+    if (code == 0)
+        code = order_settle(run->stream);
     if (code < 0)
         return code;
     if (damage != NULL)
         repair_offset(logs->settings.repairs, REPAIR_TORN, file->path, input_raw_offset(file->input), damage);
     logs->raw_bytes_done += input_raw_offset(file->input);
     log_file_release(file);
-    run->reading = false;
-    return is_awaited(run) && !logs->interrupted ? order_pause(run->stream) : run_end(run);
+    struct log_file *next = logs->interrupted ? NULL : next_of_log(run);
+    return next == NULL ? run_end(run) : begin_file(run, next);
 }
 
 static uint64_t raw_bytes_read(const struct logs *logs)
 {
     uint64_t bytes = logs->raw_bytes_done;
     for (const struct run *run = logs->runs; run != NULL; run = run->next)
-        if (run->reading)
-            bytes += input_raw_offset(run->file->input);
+        bytes += input_raw_offset(run->file->input);
     return bytes;
 }
 
@@ -302,9 +291,11 @@ static int read_piece(struct run *run)
     return code == ERROR_CANCELLED ? 0 : code;
 }
 
-static struct log_file *next_file(const struct logs *logs)
+static struct log_file *next_file(struct logs *logs)
 {
-    return logs->begun_count < logs->file_count ? logs->files[logs->begun_count] : NULL;
+    while (logs->next_file < logs->file_count && logs->files[logs->next_file]->begun)
+        logs->next_file++;
+    return logs->next_file < logs->file_count ? logs->files[logs->next_file] : NULL;
 }
 
 static int64_t needed_from_ms(const struct log_file *file)
@@ -328,7 +319,7 @@ static bool step(struct logs *logs, int *ret_code)
         return false;
     if (file != NULL && (run == NULL || needed_from_ms(file) <= bound_ms)) {
         run = may_end_before(logs, file);
-        *ret_code = run == NULL ? begin_file(logs, file, &run) : 0;
+        *ret_code = run == NULL ? begin_run(logs, file, &run) : 0;
         if (*ret_code == 0)
             *ret_code = read_piece(run);
     } else {
@@ -342,9 +333,9 @@ static int end_all(struct logs *logs)
 {
     int code = 0;
     logs->interrupted = true;
-    logs->begun_count = logs->file_count;
+    logs->next_file = logs->file_count;
     while (code == 0 && logs->runs != NULL)
-        code = logs->runs->reading ? end_file(logs->runs) : run_end(logs->runs);
+        code = end_file(logs->runs);
     return code;
 }
 

@@ -46,7 +46,7 @@ struct order_stream {
     void *data;
     uint32_t number;
     bool strict;
-    bool paused, ended;
+    bool ended;
     int64_t latest_ms;
     uint64_t sequence;
     struct queue queue; /* what came in order */
@@ -62,7 +62,6 @@ struct order {
     size_t stream_count, stream_room;
     struct order_stream **heads; /* a heap of those that hold events, while they are given on */
     size_t head_count;
-    int64_t given_ms; /* the latest that was given on */
 };
 
 /* ---- texts --------------------------------------------------------------------------------------------- */
@@ -134,7 +133,6 @@ static int give(struct order *order, const struct entry *entry)
         .administrator = (enum administrator)entry->administrator,
     };
     int code = order->settings.take(order->settings.data, &event);
-    order->given_ms = entry->at_ms;
     release(order, entry->chunk);
     return code;
 }
@@ -292,8 +290,6 @@ static int pass_first(struct order_stream *stream)
 {
     struct follower *first = follower_at(stream, 0);
     int64_t goes_on_ms, bound_ms = order_bound_ms(stream);
-    if (stream->order->given_ms > bound_ms && bound_ms != ORDER_UNKNOWN_MS)
-        bound_ms = stream->order->given_ms; /* of a stream that was resumed */
     if (is_stamped_ahead(stream, &goes_on_ms)) {
         tell_place(stream, REPAIR_CLOCK_AHEAD, &first->place);
         first->entry.at_ms = goes_on_ms;
@@ -307,7 +303,7 @@ static int pass_first(struct order_stream *stream)
     return hold(stream, &entry);
 }
 
-static int pass_all(struct order_stream *stream)
+int order_settle(struct order_stream *stream)
 {
     int code = 0;
     while (code == 0 && stream->follower_count > 0)
@@ -359,23 +355,10 @@ struct order_stream *order_add(struct order *order, uint32_t number, bool strict
     return stream;
 }
 
-int order_pause(struct order_stream *stream)
-{
-    stream->paused = true;
-    return pass_all(stream);
-}
-
-void order_resume(struct order_stream *stream, int64_t first_ms)
-{
-    stream->paused = false;
-    if (first_ms != ORDER_UNKNOWN_MS)
-        stream->latest_ms = first_ms;
-}
-
 int order_end(struct order_stream *stream)
 {
     stream->ended = true;
-    return pass_all(stream);
+    return order_settle(stream);
 }
 
 bool order_wanting(const struct order *order, void **ret_data, int64_t *ret_bound_ms)
@@ -383,8 +366,7 @@ bool order_wanting(const struct order *order, void **ret_data, int64_t *ret_boun
     const struct order_stream *least = NULL;
     for (size_t i = 0; i < order->stream_count; i++) {
         const struct order_stream *stream = order->streams[i];
-        if (!stream->paused && !stream->ended &&
-            (least == NULL || order_bound_ms(stream) < order_bound_ms(least)))
+        if (!stream->ended && (least == NULL || order_bound_ms(stream) < order_bound_ms(least)))
             least = stream;
     }
     if (least == NULL)
@@ -479,7 +461,6 @@ struct order *order_create(const struct order_settings *settings)
     if (order == NULL)
         return NULL;
     order->settings = *settings;
-    order->given_ms = ORDER_UNKNOWN_MS;
     return order;
 }
 

@@ -61,9 +61,8 @@ int64_t order_latest_ms(const struct order_stream *stream);
 /* Nothing earlier will come from it: ORDER_LATE_MS before the latest. */
 int64_t order_bound_ms(const struct order_stream *stream);
 
-/* There is nothing more to come for now; the stream holds nothing back until it is resumed. */
-int order_pause(struct order_stream *stream);
-void order_resume(struct order_stream *stream, int64_t first_ms);
+/* A file ends here: what was put is judged without what follows. ERROR_NO_MEMORY. */
+int order_settle(struct order_stream *stream);
 /* There is nothing more to come. The stream must not be used any more. */
 int order_end(struct order_stream *stream);
 

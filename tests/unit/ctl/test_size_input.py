@@ -178,6 +178,19 @@ def rotated(place):
     with open(os.path.join(place, "r/wtmp"), "rb") as file:
         got = size("--json", "--routes", "all", "-", *[os.path.join(place, name) for name in names[1:]], text=file.read())
     check(got[:2] == wanted[:2], "the last of a rotated set on the standard input", got)
+    # what ends first in a file is what began in the one before it: no event, read alone
+    nights = [login(T, "pts/0", "alice"), logout(T + 86400, "pts/0") + login(T + 172800, "pts/0", "bob"),
+              logout(T + 259200, "pts/0")]
+    for i, part in enumerate(nights):
+        put(place, "night/wtmp.%d" % (2 - i) if i < 2 else "night/wtmp", part)
+        put(place, "night/other%d" % i, event((T + 40000 * i), host="x", user="x%d" % i))
+    wanted = size("--json", "--routes", "all", put(place, "nights", b"".join(nights)))
+    night = sorted(os.listdir(os.path.join(place, "night")))
+    got = size("--json", "--routes", "all", *[os.path.join(place, "night", name) for name in night if "wtmp" in name])
+    check(got == wanted and "set back" not in got[2], "log-outs of sessions that began in another file", got)
+    got = size("--json", "--routes", "all", *[os.path.join(place, "night", name) for name in night])
+    check(got[0] == 0 and "set back" not in got[2] and "not live" not in got[2] and json.loads(got[1])["events"] == 7,
+          "and beside another host's log", got[2])
     # two logs of one host whose times overlap are no rotated set: lines of one are not those of the other
     put(place, "twin/a", login(T, "pts/0", "alice") + logout(T + 86400, "pts/0") + login(T + 90000, "pts/0", "alice"))
     put(place, "twin/b", login(T + 10, "pts/0", "bob") + logout(T + 86410, "pts/0") + login(T + 90010, "pts/0", "bob"))

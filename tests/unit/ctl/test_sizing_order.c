@@ -150,40 +150,16 @@ static void what_holds_the_others_back_is_wanted(void **state)
     assert_string_equal(out.sessions, "a");
     assert_true(order_wanting(order, &wanting, &bound_ms));
     assert_ptr_equal(wanting, &other);
-    assert_int_equal(order_pause(late), 0);
+    assert_int_equal(put(late, "c", T + DAY), 0);
+    assert_int_equal(order_end(late), 0);
     assert_true(order_wanting(order, &wanting, &bound_ms));
     assert_ptr_equal(wanting, &one);
     assert_int_equal(order_end(early), 0);
     assert_false(order_wanting(order, &wanting, &bound_ms));
     assert_int_equal(order_flush(order, T + DAY), 0); /* a further stream is to begin there */
     assert_string_equal(out.sessions, "a");
-    order_resume(late, T + DAY);
-    assert_int_equal(put(late, "c", T + DAY), 0);
-    assert_int_equal(order_end(late), 0);
     assert_int_equal(order_flush(order, ORDER_NO_LIMIT_MS), 0);
     assert_string_equal(out.sessions, "a c b");
-    order_destroy(order);
-}
-
-static void a_stream_that_goes_on_after_the_others_counts_from_there(void **state)
-{
-    (void)state;
-    struct out out;
-    struct order *order = order_into(&out, false);
-    struct order_stream *paused = order_add(order, 0, false, ORDER_UNKNOWN_MS, NULL);
-    struct order_stream *other = order_add(order, 1, true, ORDER_UNKNOWN_MS, NULL);
-    assert_int_equal(put(paused, "a", T), 0);
-    assert_int_equal(order_pause(paused), 0);
-    assert_int_equal(put(other, "b", T + 9 * HOUR), 0);
-    assert_int_equal(order_end(other), 0);
-    assert_int_equal(order_flush(order, ORDER_NO_LIMIT_MS), 0);
-    order_resume(paused, T + 9 * HOUR);
-    assert_int_equal(put(paused, "c", T + HOUR), 0); /* held back in the reader until now */
-    assert_int_equal(order_end(paused), 0);
-    assert_int_equal(order_flush(order, ORDER_NO_LIMIT_MS), 0);
-    assert_string_equal(out.sessions, "a b c");
-    assert_string_equal(out.hours, "0 9 9");
-    assert_int_equal(out.repairs.of[REPAIR_CLOCK_BACK].count, 1);
     order_destroy(order);
 }
 
@@ -233,7 +209,6 @@ int main(void)
         cmocka_unit_test(strict_streams_refuse_what_is_later_than_an_hour),
         cmocka_unit_test(of_one_instant_streams_come_by_their_numbers),
         cmocka_unit_test(what_holds_the_others_back_is_wanted),
-        cmocka_unit_test(a_stream_that_goes_on_after_the_others_counts_from_there),
         cmocka_unit_test(all_are_sorted_by_their_stamps_if_wanted),
         cmocka_unit_test(an_error_of_what_takes_the_events_is_handed_back),
     };
