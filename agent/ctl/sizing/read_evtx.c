@@ -21,13 +21,6 @@
 static const unsigned char file_signature[8] = "ElfFile", chunk_signature[8] = "ElfChnk",
                            record_signature[4] = {0x2a, 0x2a, 0, 0};
 
-/* An event that waits for older ones. Texts are one piece of memory. */
-struct held {
-    struct windows_event event;
-    uint64_t offset;
-    char *texts;
-};
-
 struct reader {
     struct windows_input input;
     struct windows_walk walk;
@@ -35,8 +28,7 @@ struct reader {
     size_t block_bytes;
     uint64_t block_offset; /* in the file */
     uint64_t chunk, oldest_chunk;
-    struct held *held;
-    size_t held_count, held_room;
+    struct windows_hold newer; /* than what follows in the file */
     bool is_evtx;
 };
 
@@ -54,47 +46,6 @@ static void repair_at(struct reader *reader, uint64_t offset, enum repair repair
     windows_input_repair(&reader->input, repair, what);
 }
 
-/* ---- holding ------------------------------------------------------------------------------------------- */
-
-static int hold(struct reader *reader, const struct windows_event *event)
-{
-    size_t host_bytes = strlen(event->host) + 1, user_bytes = strlen(event->user) + 1;
-    if (reader->held_count == reader->held_room) {
-        size_t room = reader->held_room == 0 ? 256 : reader->held_room * 2;
-        struct held *held = realloc(reader->held, room * sizeof *held);
-        if (held == NULL)
-            return ERROR_NO_MEMORY;
-        reader->held = held;
-        reader->held_room = room;
-    }
-    char *texts = malloc(host_bytes + user_bytes);
-    if (texts == NULL)
-        return ERROR_NO_MEMORY;
-    struct held *held = &reader->held[reader->held_count++];
-    *held = (struct held){*event, reader->input.place.number, texts};
-    held->event.host = memcpy(texts, event->host, host_bytes);
-    held->event.user = memcpy(texts + host_bytes, event->user, user_bytes);
-    return 0;
-}
-
-static void let_go(struct reader *reader)
-{
-    for (size_t i = 0; i < reader->held_count; i++)
-        free(reader->held[i].texts);
-    reader->held_count = 0;
-}
-
-static int give_held(struct reader *reader)
-{
-    int code = 0;
-    for (size_t i = 0; i < reader->held_count && code == 0; i++) {
-        reader->input.place.number = reader->held[i].offset;
-        code = windows_sessions_take(reader->input.sessions, &reader->held[i].event, &reader->input.place);
-    }
-    let_go(reader);
-    return code;
-}
-
 /* ---- records ------------------------------------------------------------------------------------------- */
 
 static int take_record(struct reader *reader, size_t at, size_t bytes)
@@ -110,7 +61,7 @@ static int take_record(struct reader *reader, size_t at, size_t bytes)
     if (!windows_input_read(input, &event))
         return 0;
     if (reader->chunk < reader->oldest_chunk)
-        return hold(reader, &event);
+        return windows_hold_add(&reader->newer, &event, &input->place);
     return windows_sessions_take(input->sessions, &event, &input->place);
 }
 
@@ -219,8 +170,7 @@ static void destroy(struct reader *reader)
 {
     if (reader == NULL)
         return;
-    let_go(reader);
-    free(reader->held);
+    windows_hold_finish(&reader->newer);
     windows_input_finish(&reader->input);
     free(reader);
 }
@@ -236,8 +186,7 @@ static struct reader *create(const struct reader_settings *settings)
 
 static int begin_file(struct reader *reader, const char *file)
 {
-    reader->input.place.file = file;
-    reader->input.place.number = 0;
+    windows_input_begin_file(&reader->input, file);
     reader->block_bytes = 0;
     reader->block_offset = reader->chunk = reader->oldest_chunk = 0;
     reader->is_evtx = true;
@@ -267,7 +216,8 @@ static int end_file(struct reader *reader)
         code = take_block(reader);
     else if (reader->block_bytes > 0)
         repair_at(reader, reader->block_offset, REPAIR_TORN, NULL);
-    return code == 0 ? give_held(reader) : code;
+    struct windows_input *input = &reader->input;
+    return code == 0 ? windows_hold_give(&reader->newer, false, input->sessions, &input->place) : code;
 }
 
 static int end(struct reader *reader)

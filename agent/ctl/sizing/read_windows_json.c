@@ -75,13 +75,13 @@ static const struct member record_members[] = {
     {"message", WINDOWS_MESSAGE},
 };
 static const struct member winlog_members[] = {
-    {"event_id", WINDOWS_EVENT_ID},
-    {"channel", WINDOWS_CHANNEL},
-    {"computer_name", WINDOWS_COMPUTER},
+    {"event_id", WINDOWS_EVENT_ID},      {"channel", WINDOWS_CHANNEL},
+    {"computer_name", WINDOWS_COMPUTER}, {"record_id", WINDOWS_RECORD_ID},
     {"provider_name", WINDOWS_PROVIDER},
 };
 static const struct member system_members[] = {
     {"EventID", WINDOWS_EVENT_ID},
+    {"EventRecordID", WINDOWS_RECORD_ID},
     {"Channel", WINDOWS_CHANNEL},
     {"Computer", WINDOWS_COMPUTER},
 };
@@ -463,7 +463,7 @@ static struct reader *create(const struct reader_settings *settings)
 
 static int begin_file(struct reader *reader, const char *file)
 {
-    reader->input.place.file = file;
+    windows_input_begin_file(&reader->input, file);
     lines_begin(&reader->lines);
     return 0;
 }
@@ -475,7 +475,8 @@ static int feed(struct reader *reader, const char *bytes, size_t count)
 
 static int end_file(struct reader *reader)
 {
-    return lines_end(&reader->lines);
+    int code = lines_end(&reader->lines);
+    return code == 0 ? windows_input_end_file(&reader->input) : code;
 }
 
 static int end(struct reader *reader)

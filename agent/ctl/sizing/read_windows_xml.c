@@ -289,7 +289,7 @@ static struct reader *create(const struct reader_settings *settings)
 
 static int begin_file(struct reader *reader, const char *file)
 {
-    reader->input.place.file = file;
+    windows_input_begin_file(&reader->input, file);
     reader->decoder = (struct decoder){.encoding = ENCODING_UNKNOWN};
     reader->in_tag = reader->in_event = false;
     reader->bytes = 0;
@@ -326,7 +326,7 @@ static int end_file(struct reader *reader)
     if (reader->in_event)
         torn(reader);
     reader->in_tag = reader->in_event = false;
-    return 0;
+    return windows_input_end_file(&reader->input);
 }
 
 static int end(struct reader *reader)
@@ -342,7 +342,7 @@ static uint64_t understood(const struct reader *reader)
 
 static uint64_t place(const struct reader *reader)
 {
-    return reader->event_line;
+    return reader->input.place.number;
 }
 
 const struct reader_format reader_windows_xml = {

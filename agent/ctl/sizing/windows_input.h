@@ -1,10 +1,17 @@
-/* windows_input.h - what the readers of Windows logs share: from a record's fields to its sessions. */
+/* windows_input.h - what the readers of Windows logs share: from a record's fields to its sessions.
+ *
+ * Some programs write a log newest first. By the first WINDOWS_INPUT_JUDGED events of a file it is seen
+ * whether its records' numbers go down or, where they have none, its stamps do; then all of the file is held
+ * and given from its end. */
 #ifndef FARMGATE_CTL_WINDOWS_INPUT_H
 #define FARMGATE_CTL_WINDOWS_INPUT_H
 
 #include "reader.h"
+#include "windows_hold.h"
 #include "windows_record.h"
 #include "windows_sessions.h"
+
+#define WINDOWS_INPUT_JUDGED 16
 
 struct windows_input {
     struct reader_sink sink;
@@ -13,6 +20,8 @@ struct windows_input {
     struct windows_zone zone;
     struct windows_place place; /* of what is being read */
     uint64_t understood;
+    enum { ORDER_UNJUDGED, ORDER_OLDEST_FIRST, ORDER_NEWEST_FIRST } order; /* of the file */
+    struct windows_hold hold;
     struct windows_record record; /* to be filled */
 };
 
@@ -21,6 +30,10 @@ bool windows_input_init(struct windows_input *input, const struct reader_setting
                         bool place_is_line);
 void windows_input_finish(struct windows_input *input);
 
+/* A file, by its name for messages, begins; it has ended. What windows_sessions_take returned. */
+void windows_input_begin_file(struct windows_input *input, const char *file);
+int windows_input_end_file(struct windows_input *input);
+
 /* Counts something at the place being read as repaired. */
 void windows_input_repair(struct windows_input *input, enum repair repair, const char *what);
 
@@ -28,7 +41,7 @@ void windows_input_repair(struct windows_input *input, enum repair repair, const
  * record. */
 bool windows_input_read(struct windows_input *input, struct windows_event *ret_event);
 
-/* The record is full, and its event the next. 0, ERROR_NO_MEMORY or what the sink returned. */
+/* The record is full, and its event the next of the file. 0, ERROR_NO_MEMORY or what the sink returned. */
 int windows_input_take(struct windows_input *input);
 
 #endif

@@ -485,6 +485,7 @@ enum windows_meaning windows_record_read(struct windows_record *record, const st
         return has(record, WINDOWS_CHANNEL) || has(record, WINDOWS_PROVIDER) ? WINDOWS_OTHER
                                                                              : WINDOWS_UNREADABLE;
     event.id = (uint32_t)id;
+    event.record = number_or_0(field(record, WINDOWS_RECORD_ID));
     set_host(record, hosts, &event);
     if (event.log == WINDOWS_SECURITY)
         meaning = read_security(record, &event);

@@ -31,6 +31,7 @@ struct windows_event {
     int64_t at_ms;
     enum windows_log log;
     uint32_t id;
+    uint64_t record;  /* its number in the log; 0: not told */
     const char *host; /* as given, or the record's in ASCII's lower case */
     const char *user; /* DOMAIN\user; "" where the record names none */
     bool is_user;     /* not the system, a service, a computer or the window manager */

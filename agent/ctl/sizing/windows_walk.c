@@ -30,6 +30,8 @@ static struct windows_walk_level in_system(const char *name, size_t bytes)
 {
     if (is(name, bytes, "EventID"))
         return value_of(WINDOWS_EVENT_ID);
+    if (is(name, bytes, "EventRecordID"))
+        return value_of(WINDOWS_RECORD_ID);
     if (is(name, bytes, "Channel"))
         return value_of(WINDOWS_CHANNEL);
     if (is(name, bytes, "Computer"))
