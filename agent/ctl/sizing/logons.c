@@ -1,19 +1,18 @@
 #include "logons.h"
 
 #include "log_name.h"
+#include "session_name.h"
 
 #include "agent/core/hash_index.h"
 #include "agent/core/keyed_hash.h"
 
-#include <inttypes.h>
 #include <stdlib.h>
 
-#define RECENT_MAX       256 /* log-ons that wait for other services' word */
-#define KEY_BYTES_MAX    95  /* of a service and a process, or a session's number */
-#define BOOT_BYTES_MAX   63
-#define ENDED_MAX        4096             /* log-ons whose other records may follow their end */
-#define CLOCK_BACK_MS    INT64_C(3600000) /* what waits longer waits for a time that was */
-#define SESSION_ID_BYTES 64
+#define RECENT_MAX     256 /* log-ons that wait for other services' word */
+#define KEY_BYTES_MAX  95  /* of a service and a process, or a session's number */
+#define BOOT_BYTES_MAX 63
+#define ENDED_MAX      4096             /* log-ons whose other records may follow their end */
+#define CLOCK_BACK_MS  INT64_C(3600000) /* what waits longer waits for a time that was */
 
 /* Who tells of a log-on. */
 enum teller { TELLER_PAM, TELLER_LOGIND, TELLER_XRDP, TELLER_MAX };
@@ -231,8 +230,8 @@ static int add_key(struct logons *logons, struct logon *logon, enum teller telle
 
 static int give(struct logons *logons, const struct logon *logon, struct sizing_event *event)
 {
-    char session[SESSION_ID_BYTES];
-    (void)snprintf(session, sizeof session, "%s-%" PRIu64, logons->prefix, logon->session);
+    char session[SESSION_NAME_BYTES];
+    session_name(session, logons->prefix, logon->session);
     event->host = logons->hosts[logon->host].name;
     event->session = session;
     return logons->settings.sink.take(logons->settings.sink.data, event);

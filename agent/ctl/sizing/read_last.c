@@ -11,17 +11,16 @@
 #include "lines.h"
 #include "log_name.h"
 #include "reader.h"
+#include "session_name.h"
 #include "texts.h"
 
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define NAME_BYTES    512
-#define SESSION_BYTES 32
-#define MINUTE_MS     INT64_C(60000)
-#define SAMPLE_LINES  64
-#define NOT_KNOWN     INT64_MIN
+#define NAME_BYTES   512
+#define MINUTE_MS    INT64_C(60000)
+#define SAMPLE_LINES 64
+#define NOT_KNOWN    INT64_MIN
 
 /* A session, or what took the machine down or up. */
 struct listed {
@@ -170,8 +169,8 @@ static int take_line(void *data, const char *text, size_t bytes)
 
 static int give(struct reader *reader, uint64_t session, struct sizing_event *event)
 {
-    char text[SESSION_BYTES];
-    (void)snprintf(text, sizeof text, "last-%" PRIu64, session);
+    char text[SESSION_NAME_BYTES];
+    session_name(text, "last", session);
     event->host = reader->settings.host;
     event->session = text;
     return reader->settings.sink.take(reader->settings.sink.data, event);

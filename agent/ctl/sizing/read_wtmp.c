@@ -11,17 +11,16 @@
 #include "held_ends.h"
 #include "log_name.h"
 #include "reader.h"
+#include "session_name.h"
 #include "utmp_layout.h"
 
 #include "agent/core/hash_index.h"
 #include "agent/core/keyed_hash.h"
 
-#include <inttypes.h>
 #include <stdlib.h>
 
-#define LINE_BYTES         32
-#define USER_TEXT_BYTES    129 /* 32 bytes, each written as \\xNN */
-#define SESSION_TEXT_BYTES 32
+#define LINE_BYTES      32
+#define USER_TEXT_BYTES 129 /* 32 bytes, each written as \\xNN */
 
 /* A line somebody is logged in on, or where a getty waits. */
 struct line {
@@ -126,8 +125,8 @@ static void tell_repair(struct reader *reader, enum repair repair)
 
 static int give(struct reader *reader, uint64_t session, struct sizing_event *event)
 {
-    char text[SESSION_TEXT_BYTES];
-    (void)snprintf(text, sizeof text, "wtmp-%" PRIu64, session);
+    char text[SESSION_NAME_BYTES];
+    session_name(text, "wtmp", session);
     event->host = reader->settings.host;
     event->session = text;
     return reader->settings.sink.take(reader->settings.sink.data, event);
