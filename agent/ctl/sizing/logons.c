@@ -60,6 +60,8 @@ struct logons {
     struct hash_index host_index;
     struct host *hosts;
     uint32_t host_count, host_room, host_last;
+    char host_written[CONNECTION_HOST_BYTES_MAX + 1]; /* the last one, as the log has it */
+    size_t host_written_bytes;
 
     uint32_t recent[RECENT_MAX]; /* a ring of log-ons, in the order of the log */
     uint32_t recent_first, recent_count;
@@ -107,16 +109,8 @@ static int add_host(struct logons *logons, const char *name, uint32_t hash, uint
     return 0;
 }
 
-static int find_host(struct logons *logons, struct log_span span, uint32_t *ret_host)
+static int find_host_name(struct logons *logons, const char *name, uint32_t *ret_host)
 {
-    char name[CONNECTION_HOST_BYTES_MAX + 1];
-    bool escaped;
-    if (logons->settings.host_given || !log_name(span.text, span.bytes, name, sizeof name, &escaped))
-        (void)snprintf(name, sizeof name, "%s", logons->settings.host);
-    if (logons->host_count > 0 && strcmp(logons->hosts[logons->host_last].name, name) == 0) {
-        *ret_host = logons->host_last;
-        return 0;
-    }
     uint32_t hash = hash_text(logons, 0, name, strlen(name));
     uint32_t position = hash_index_home(&logons->host_index, hash), number;
     while ((number = hash_index_candidate(&logons->host_index, hash, &position)) != HASH_INDEX_NONE) {
@@ -126,6 +120,27 @@ static int find_host(struct logons *logons, struct log_span span, uint32_t *ret_
         return 0;
     }
     return add_host(logons, name, hash, ret_host);
+}
+
+/* Most lines are of the host of the line before. */
+static int find_host(struct logons *logons, struct log_span span, uint32_t *ret_host)
+{
+    char name[CONNECTION_HOST_BYTES_MAX + 1];
+    bool escaped;
+    if (logons->host_count > 0 && span.bytes == logons->host_written_bytes &&
+        memcmp(span.text, logons->host_written, span.bytes) == 0) {
+        *ret_host = logons->host_last;
+        return 0;
+    }
+    if (logons->settings.host_given || !log_name(span.text, span.bytes, name, sizeof name, &escaped))
+        (void)snprintf(name, sizeof name, "%s", logons->settings.host);
+    int code = find_host_name(logons, name, ret_host);
+    logons->host_written_bytes = SIZE_MAX;
+    if (span.bytes <= CONNECTION_HOST_BYTES_MAX) {
+        memcpy(logons->host_written, span.text, span.bytes);
+        logons->host_written_bytes = span.bytes;
+    }
+    return code;
 }
 
 /* ---- log-ons and their keys ---------------------------------------------------------------------------- */
@@ -185,10 +200,14 @@ static bool key_text(const struct logons_line *line, const struct service_line *
     bool by_user = by.bytes == 0;
     if (by_user)
         by = says->user;
-    int bytes = snprintf(ret_text, KEY_BYTES_MAX + 1, "%.*s%c%.*s",
-                         teller == TELLER_PAM ? (int)says->service.bytes : 0, says->service.text,
-                         by_user ? ':' : ' ', (int)by.bytes, by.text);
-    return bytes <= KEY_BYTES_MAX && by.bytes > 0;
+    size_t service_bytes = teller == TELLER_PAM ? says->service.bytes : 0;
+    if (by.bytes == 0 || service_bytes > KEY_BYTES_MAX || service_bytes + 1 + by.bytes > KEY_BYTES_MAX)
+        return false;
+    memcpy(ret_text, says->service.text, service_bytes);
+    ret_text[service_bytes] = by_user ? ':' : ' ';
+    memcpy(ret_text + service_bytes + 1, by.text, by.bytes);
+    ret_text[service_bytes + 1 + by.bytes] = '\0';
+    return true;
 }
 
 static uint32_t hash_key(const struct logons *logons, uint32_t host, enum teller teller, const char *text)

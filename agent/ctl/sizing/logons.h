@@ -30,7 +30,8 @@ struct logons_line {
 
 struct logons;
 
-/* `prefix` (of SESSION_NAME_PREFIX_BYTES at most) begins the sessions' names; both outlive it. NULL without memory. */
+/* `prefix` (of SESSION_NAME_PREFIX_BYTES at most) begins the sessions' names; both outlive it. NULL without
+ * memory. */
 struct logons *logons_create(const struct reader_settings *settings, const char *prefix);
 void logons_destroy(struct logons *logons);
 

@@ -3,6 +3,7 @@
 #include "input.h"
 #include "log_file.h"
 #include "order.h"
+#include "session_name.h"
 
 #include <assert.h>
 #include <inttypes.h>
@@ -112,8 +113,14 @@ int logs_add(struct logs *logs, const char *argument, struct error_detail *ret_d
  * strict formats are the log's own. */
 static bool session_of_run(const struct run *run, const char *session, char ret[CONNECTION_ID_BYTES_MAX + 1])
 {
-    int bytes = snprintf(ret, CONNECTION_ID_BYTES_MAX + 1, "%" PRIu32 "/%s", run->number, session);
-    return bytes > 0 && bytes <= CONNECTION_ID_BYTES_MAX;
+    char number[SESSION_NAME_BYTES];
+    size_t number_bytes = session_name_number(number, run->number), bytes = strlen(session);
+    number[number_bytes++] = '/';
+    if (number_bytes + bytes > CONNECTION_ID_BYTES_MAX)
+        return false;
+    memcpy(ret, number, number_bytes);
+    memcpy(ret + number_bytes, session, bytes + 1);
+    return true;
 }
 
 static int refuse_late(struct run *run, const struct sizing_event *event, const struct order_place *place)

@@ -54,10 +54,19 @@ static struct log_span next_word(struct log_span *rest)
     return word;
 }
 
+/* Where the tag before a message ends, at ": "; NULL if there is none. */
+static const char *end_of_tag(struct log_span rest)
+{
+    const char *colon = memchr(rest.text, ':', rest.bytes);
+    while (colon != NULL && (colon + 1 == rest.text + rest.bytes || colon[1] != ' '))
+        colon = memchr(colon + 1, ':', (size_t)(rest.text + rest.bytes - colon) - 1);
+    return colon;
+}
+
 /* "sshd[123]: message", "gdm-password][123]: message", "kernel: message" */
 static bool split_tag(struct log_span rest, struct syslog_line *ret)
 {
-    const char *colon = memmem(rest.text, rest.bytes, ": ", 2);
+    const char *colon = end_of_tag(rest);
     if (colon == NULL)
         return false;
     size_t tag_bytes = (size_t)(colon - rest.text);
@@ -119,15 +128,38 @@ static struct log_span tag_of(const char *line, size_t bytes)
     return rest;
 }
 
-/* All that tells of sessions has this word in it; what tells of the machine is known by who says it. */
+/* By who says it, and for PAM by how it begins. What is searched for in whole lines would cost more than all
+ * the rest. */
 static bool may_tell(const char *line, size_t bytes)
 {
-    if (memmem(line, bytes, "ession", 6) != NULL)
-        return true;
+    if (*line == '[')
+        return true; /* xrdp's own log */
     struct log_span tag = tag_of(line, bytes);
-    if (begins_with(tag, "kernel"))
-        return memmem(tag.text, tag.bytes, "Linux version ", 14) != NULL;
-    return begins_with(tag, "systemd-logind") || begins_with(tag, "elogind");
+    if (tag.bytes == 0)
+        return false;
+    switch (*tag.text) {
+    case 'e':
+        if (begins_with(tag, "elogind"))
+            return true;
+        break;
+    case 'k':
+        if (begins_with(tag, "kernel"))
+            return memmem(tag.text, tag.bytes, "Linux version ", 14) != NULL;
+        break;
+    case 's':
+        if (begins_with(tag, "systemd-logind"))
+            return true;
+        break;
+    case 'x':
+        if (begins_with(tag, "xrdp-sesman"))
+            return true;
+        break;
+    default:
+        break;
+    }
+    const char *colon = end_of_tag(tag);
+    return colon != NULL &&
+           begins_with(rest_of(tag.text, tag.bytes, (size_t)(colon - tag.text) + 2), "pam_unix(");
 }
 
 static bool looks_like_a_line(const char *line, size_t bytes)

@@ -2,30 +2,33 @@
 
 #include <string.h>
 
+#define NAMED(name) (name), sizeof(name) - 1
+
 static const struct {
     const char *name;
+    size_t bytes;
     enum connection_route route;
 } services[] = {
-    {"sshd", ROUTE_SSH},
-    {"xrdp-sesman", ROUTE_RDP},
-    {"login", ROUTE_CONSOLE},
-    {"remote", ROUTE_SSH},
-    {"gdm", ROUTE_CONSOLE},
-    {"gdm-password", ROUTE_CONSOLE},
-    {"gdm-autologin", ROUTE_CONSOLE},
-    {"gdm-fingerprint", ROUTE_CONSOLE},
-    {"gdm-smartcard", ROUTE_CONSOLE},
-    {"lightdm", ROUTE_CONSOLE},
-    {"lightdm-autologin", ROUTE_CONSOLE},
-    {"sddm", ROUTE_CONSOLE},
-    {"sddm-autologin", ROUTE_CONSOLE},
-    {"kde", ROUTE_CONSOLE},
-    {"kdm", ROUTE_CONSOLE},
-    {"lxdm", ROUTE_CONSOLE},
-    {"slim", ROUTE_CONSOLE},
-    {"wdm", ROUTE_CONSOLE},
-    {"xdm", ROUTE_CONSOLE},
-    {"greetd", ROUTE_CONSOLE},
+    {NAMED("sshd"), ROUTE_SSH},
+    {NAMED("xrdp-sesman"), ROUTE_RDP},
+    {NAMED("login"), ROUTE_CONSOLE},
+    {NAMED("remote"), ROUTE_SSH},
+    {NAMED("gdm"), ROUTE_CONSOLE},
+    {NAMED("gdm-password"), ROUTE_CONSOLE},
+    {NAMED("gdm-autologin"), ROUTE_CONSOLE},
+    {NAMED("gdm-fingerprint"), ROUTE_CONSOLE},
+    {NAMED("gdm-smartcard"), ROUTE_CONSOLE},
+    {NAMED("lightdm"), ROUTE_CONSOLE},
+    {NAMED("lightdm-autologin"), ROUTE_CONSOLE},
+    {NAMED("sddm"), ROUTE_CONSOLE},
+    {NAMED("sddm-autologin"), ROUTE_CONSOLE},
+    {NAMED("kde"), ROUTE_CONSOLE},
+    {NAMED("kdm"), ROUTE_CONSOLE},
+    {NAMED("lxdm"), ROUTE_CONSOLE},
+    {NAMED("slim"), ROUTE_CONSOLE},
+    {NAMED("wdm"), ROUTE_CONSOLE},
+    {NAMED("xdm"), ROUTE_CONSOLE},
+    {NAMED("greetd"), ROUTE_CONSOLE},
 };
 #define SERVICE_COUNT (sizeof services / sizeof *services)
 
@@ -34,29 +37,39 @@ bool log_span_is(struct log_span span, const char *text)
     return strlen(text) == span.bytes && memcmp(span.text, text, span.bytes) == 0;
 }
 
+/* Its place in the table, SERVICE_COUNT if it has none. */
+static size_t find_service(struct log_span service)
+{
+    size_t i = 0;
+    while (i < SERVICE_COUNT &&
+           (services[i].bytes != service.bytes || memcmp(services[i].name, service.text, service.bytes) != 0))
+        i++;
+    return i;
+}
+
 bool service_is_default(struct log_span service)
 {
-    for (size_t i = 0; i < SERVICE_COUNT; i++)
-        if (log_span_is(service, services[i].name))
-            return true;
-    return false;
+    return find_service(service) < SERVICE_COUNT;
 }
 
 enum connection_route service_route(struct log_span service)
 {
-    for (size_t i = 0; i < SERVICE_COUNT; i++)
-        if (log_span_is(service, services[i].name))
-            return services[i].route;
-    return ROUTE_SSH;
+    size_t i = find_service(service);
+    return i < SERVICE_COUNT ? services[i].route : ROUTE_SSH;
 }
 
 bool service_user_is_greeter(struct log_span user)
 {
-    static const char *const greeters[] = {"gdm",  "Debian-gdm", "gdm-greeter", "gnome-initial-setup",
-                                           "sddm", "lightdm",    "greeter",     "_greetd",
-                                           "lxdm", "xdm",        "kdm"};
+    static const struct {
+        const char *name;
+        size_t bytes;
+    } greeters[] = {
+        {NAMED("gdm")},  {NAMED("Debian-gdm")}, {NAMED("gdm-greeter")}, {NAMED("gnome-initial-setup")},
+        {NAMED("sddm")}, {NAMED("lightdm")},    {NAMED("greeter")},     {NAMED("_greetd")},
+        {NAMED("lxdm")}, {NAMED("xdm")},        {NAMED("kdm")},
+    };
     for (size_t i = 0; i < sizeof greeters / sizeof *greeters; i++)
-        if (log_span_is(user, greeters[i]))
+        if (greeters[i].bytes == user.bytes && memcmp(greeters[i].name, user.text, user.bytes) == 0)
             return true;
     return false;
 }
@@ -64,7 +77,7 @@ bool service_user_is_greeter(struct log_span user)
 /* ---- pieces -------------------------------------------------------------------------------------------- */
 
 /* Whether `span` begins with `text`; if so it is taken off. */
-static bool skip(struct log_span *span, const char *text)
+static inline bool skip(struct log_span *span, const char *text)
 {
     size_t bytes = strlen(text);
     if (span->bytes < bytes || memcmp(span->text, text, bytes) != 0)
@@ -131,10 +144,13 @@ static struct log_span without_dot(struct log_span span)
 
 /* ---- services ------------------------------------------------------------------------------------------ */
 
-/* "alice(uid=1000)": who it is. */
+/* "alice(uid=1000) by (uid=0)", "alice by (uid=0)", "alice": who it is. */
 static struct log_span user_of(struct log_span text)
 {
-    return trimmed(before(text, "(uid="));
+    const char *open = memchr(text.text, '(', text.bytes);
+    if (open == NULL)
+        return trimmed(text);
+    return trimmed(before(before(text, "(uid="), " by "));
 }
 
 /* "pam_unix(sshd:session): session opened for user alice(uid=1000) by (uid=0)", nothing before it: other
@@ -143,11 +159,16 @@ static void read_pam(struct log_span message, struct service_line *ret)
 {
     if (!skip(&message, "pam_unix("))
         return;
-    ret->service = before(message, ":");
-    if (!skip_past(&message, ":session): session "))
+    const char *colon = memchr(message.text, ':', message.bytes);
+    if (colon == NULL)
+        return;
+    ret->service = (struct log_span){message.text, (size_t)(colon - message.text)};
+    message.bytes -= ret->service.bytes;
+    message.text = colon;
+    if (!skip(&message, ":session): session "))
         return;
     if (skip(&message, "opened for user ")) {
-        ret->user = user_of(before(message, " by "));
+        ret->user = user_of(message);
         ret->says = SAYS_PAM_OPENED;
     } else if (skip(&message, "closed for user ")) {
         ret->user = user_of(message);

@@ -10,19 +10,26 @@
 #define SESSION_NAME_BYTES        32
 #define SESSION_NAME_PREFIX_BYTES 10 /* at most */
 
-static inline void session_name(char ret_name[SESSION_NAME_BYTES], const char *prefix, uint64_t number)
+/* Writes a number; how many bytes it has. */
+static inline size_t session_name_number(char *to, uint64_t number)
 {
     char digits[20];
-    size_t count = 0, bytes = strlen(prefix);
-    memcpy(ret_name, prefix, bytes);
-    ret_name[bytes++] = '-';
+    size_t count = 0, bytes = 0;
     do {
         digits[count++] = (char)('0' + number % 10);
         number /= 10;
     } while (number > 0);
     while (count > 0)
-        ret_name[bytes++] = digits[--count];
-    ret_name[bytes] = '\0';
+        to[bytes++] = digits[--count];
+    return bytes;
+}
+
+static inline void session_name(char ret_name[SESSION_NAME_BYTES], const char *prefix, uint64_t number)
+{
+    size_t bytes = strlen(prefix);
+    memcpy(ret_name, prefix, bytes);
+    ret_name[bytes++] = '-';
+    ret_name[bytes + session_name_number(ret_name + bytes, number)] = '\0';
 }
 
 #endif

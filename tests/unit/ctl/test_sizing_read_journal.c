@@ -90,13 +90,13 @@ static void loginds_messages_are_known_by_their_ids(void **state)
 static void messages_may_be_arrays_of_bytes(void **state)
 {
     (void)state;
-    /* pam_unix(sshd:session): session opened for user j<fc> by x */
+    /* pam_unix(sshd:session): session opened for user j<fc> by (uid=0) */
     EXPECT(
         "1000.250 connect a journal-1 j\\xfc ssh\n! NAME_ESCAPED 1\n",
         SSHD(0, "7",
              "[112,97,109,95,117,110,105,120,40,115,115,104,100,58,115,101,115,115,105,111,110,41,58,32,115,"
              "101, 115,115,105,111,110,32,111,112,101,110,101,100,32,102,111,114,32,117,115,101,114,32,106, "
-             "252,32,98,121,32,120]"));
+             "252,32,98,121,32,40,117,105,100,61,48,41]"));
     EXPECT("", SSHD(0, "7", "null"), SSHD(1, "7", "[]"), SSHD(2, "7", "[300,-1,\"x\"]"));
 }
 
