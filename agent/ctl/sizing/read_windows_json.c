@@ -47,6 +47,7 @@ struct parse {
     struct pair pair;
     char *payload;
     bool is_payload; /* is being parsed */
+    bool no_memory;
 };
 
 struct reader {
@@ -290,6 +291,13 @@ static int take_part(struct parse *parse, enum part part, const char *text, size
     return 1;
 }
 
+static int keep_payload(struct parse *parse, const char *text, size_t bytes)
+{
+    parse->payload = strndup(text, bytes);
+    parse->no_memory = parse->payload == NULL;
+    return !parse->no_memory;
+}
+
 static int take_text(void *data, const unsigned char *text, size_t bytes)
 {
     struct parse *parse = data;
@@ -301,7 +309,7 @@ static int take_text(void *data, const unsigned char *text, size_t bytes)
     else if (level->context == CONTEXT_PAIR)
         return take_part(parse, level->part, (const char *)text, bytes);
     else if (level->context == CONTEXT_PAYLOAD && parse->payload == NULL && !parse->is_payload)
-        return (parse->payload = strndup((const char *)text, bytes)) != NULL;
+        return keep_payload(parse, (const char *)text, bytes);
     return 1;
 }
 
@@ -344,6 +352,7 @@ static int parse_object(yajl_handle *handle, struct parse *parse, const char *te
     (void)yajl_config(*handle, yajl_dont_validate_strings,
                       1); /* only names have to be text, and are judged */
     parse->depth = 0;
+    parse->no_memory = false;
     parse->next = level_of(CONTEXT_RECORD);
     *ret_good =
         yajl_parse(*handle, (const unsigned char *)text, bytes) == yajl_status_ok && parse->depth == 0;
@@ -351,7 +360,7 @@ static int parse_object(yajl_handle *handle, struct parse *parse, const char *te
         yajl_free(*handle);
         *handle = NULL;
     }
-    return 0;
+    return parse->no_memory ? ERROR_NO_MEMORY : 0;
 }
 
 static int parse_payload(struct reader *reader, bool *ret_good)

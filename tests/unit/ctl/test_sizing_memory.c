@@ -1,4 +1,5 @@
 /* Sizing and its answers without memory: wherever it ends, that is said, and nothing is left behind. */
+#include "ending_memory.h"
 #include "tests/unit/unit.h"
 
 #include "agent/core/tally.h"
@@ -10,49 +11,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define T0      INT64_C(1767571200000) /* a Monday */
-#define MINUTE  INT64_C(60000)
-#define FOREVER 1000000000
-#define EVENTS  900
-#define USERS   70 /* more than an array has room for at first */
-
-/* ---- memory that ends ---------------------------------------------------------------------------------- */
-
-void *__real_malloc(size_t bytes);
-void *__real_calloc(size_t count, size_t bytes);
-void *__real_realloc(void *memory, size_t bytes);
-char *__real_strdup(const char *text);
-void *__wrap_malloc(size_t bytes);
-void *__wrap_calloc(size_t count, size_t bytes);
-void *__wrap_realloc(void *memory, size_t bytes);
-char *__wrap_strdup(const char *text);
-
-static int allocations_left = FOREVER;
-
-static bool is_refused(void)
-{
-    return allocations_left <= 0 || allocations_left-- == 0;
-}
-
-void *__wrap_malloc(size_t bytes)
-{
-    return is_refused() ? NULL : __real_malloc(bytes);
-}
-
-void *__wrap_calloc(size_t count, size_t bytes)
-{
-    return is_refused() ? NULL : __real_calloc(count, bytes);
-}
-
-void *__wrap_realloc(void *memory, size_t bytes)
-{
-    return is_refused() ? NULL : __real_realloc(memory, bytes);
-}
-
-char *__wrap_strdup(const char *text)
-{
-    return is_refused() ? NULL : __real_strdup(text);
-}
+#define T0     INT64_C(1767571200000) /* a Monday */
+#define MINUTE INT64_C(60000)
+#define EVENTS 900
+#define USERS  70 /* more than an array has room for at first */
 
 /* ---- a log --------------------------------------------------------------------------------------------- */
 
@@ -101,9 +63,9 @@ static void test_sizing(void **state)
     const struct sizing_result *result = NULL;
     int refused = 0;
     for (int code = ERROR_NO_MEMORY; code < 0; refused++) {
-        allocations_left = refused;
+        memory_ends_after(refused);
         code = size(&sizing, &result);
-        allocations_left = FOREVER;
+        memory_ends_after(MEMORY_FOREVER);
         assert_true(code == 0 || code == ERROR_NO_MEMORY);
     }
     assert_true(refused > 100);
@@ -147,9 +109,9 @@ static void test_answers(void **state)
     for (int form = 0; form < FORM_MAX; form++) {
         int refused = 0;
         for (int code = ERROR_NO_MEMORY; code < 0; refused++) {
-            allocations_left = refused;
+            memory_ends_after(refused);
             code = tell(&answer, (enum form)form, nowhere);
-            allocations_left = FOREVER;
+            memory_ends_after(MEMORY_FOREVER);
             assert_true(code == 0 || code == ERROR_NO_MEMORY);
         }
         assert_true(refused > 1);
