@@ -7,7 +7,7 @@
 #ifndef FARMGATE_AGENT_FARM_ETCD_H
 #define FARMGATE_AGENT_FARM_ETCD_H
 
-#include "wire.h"
+#include "port.h"
 
 #include <uv.h>
 
@@ -30,16 +30,6 @@ struct etcd_settings {            /* copied */
 /* NULL without memory. ERROR_INVALID in *ret_error, with words, for an endpoint that may not be used. */
 struct etcd *etcd_create(uv_loop_t *loop, const struct etcd_settings *settings, int *ret_error,
                          struct error_detail *ret_detail);
-
-/* Where an answer goes: keys and messages as they arrive (see wire.h; not 0 ends the request), then, once,
- * later: 0 if the answer was whole, whatever it says; ERROR_UNREACHABLE, ERROR_TIMEOUT, ERROR_CERTIFICATE,
- * ERROR_FORBIDDEN (user or password), ERROR_REFUSED (not an etcd's gateway, or one that is off),
- * ERROR_INVALID (nonsense), ERROR_CANCELLED, or what a callback returned. All may send and cancel. */
-struct etcd_told {
-    int (*kv)(void *data, const struct wire_kv *kv);
-    int (*message)(void *data, const struct wire_message *message);
-    void (*done)(void *data, int error, const char *detail);
-};
 
 /* Asks: `text`, made by wire.h, is taken over and freed. A watch goes on until it is cancelled or breaks off.
  * Returns an id > 0 for etcd_cancel; ERROR_FULL, ERROR_NO_MEMORY (also if text is NULL): not sent, nothing is
