@@ -13,6 +13,7 @@
 
 #include "agent/clock.h"
 #include "agent/core/core.h"
+#include "agent/licence_json.h"
 #include "common/error.h"
 
 #include <uv.h>
@@ -20,24 +21,10 @@
 #define STORE_SCHEMA_VERSION  2
 #define STORE_EVENTS_KEPT_MS  (400 * DAY_MS)
 #define STORE_HISTORY_KEPT_MS (400 * DAY_MS)
-#define STORE_TOKEN_BYTES_MAX 63
-#define STORE_ENTITLEMENT_MAX 8192
-#define STORE_KEYS_MAX        63  /* as many as follow a pinned one: ENTITLEMENT_KEYS_MAX - 1 */
-#define STORE_KEY_BYTES_MAX   384 /* ENTITLEMENT_KEY_BYTES_MAX and a NUL */
 #define STORE_PATH_BYTES_MAX  512
 #define STORE_QUERY_ROWS_MAX  32768 /* of one query, whatever limit it asks for */
 
 struct store;
-
-/* The identity file. */
-struct store_identity {
-    char installation_id[GRANT_ID_BYTES_MAX + 1]; /* random, made at the first start */
-    char machine_id[GRANT_ID_BYTES_MAX + 1];      /* application-specific; "" where there is none */
-    char farm_id[GRANT_ID_BYTES_MAX + 1];         /* "" before activation */
-    char farm_token[STORE_TOKEN_BYTES_MAX + 1];
-    char keys[STORE_KEYS_MAX][STORE_KEY_BYTES_MAX]; /* fgkey1 documents accepted so far, oldest first */
-    size_t key_count;
-};
 
 /* The licence file, beside the core's struct standing. */
 struct store_licence {

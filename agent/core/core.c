@@ -524,6 +524,21 @@ int core_snapshot(const struct core *core, struct core_actions *actions)
     return copying.failed ? CORE_NO_MEMORY : 0;
 }
 
+void core_keep(const struct core *core, struct core_saved *ret_saved, int64_t *ret_event_ms)
+{
+    *ret_saved = (struct core_saved){.next_sequence = reporter_next_sequence(core->reporter),
+                                     .has_running = core->peak.started,
+                                     .running = core->peak.window,
+                                     .today = core->peak.today,
+                                     .ever = core->peak.ever,
+                                     .standing = core->standing,
+                                     .clock_ms = core->clock_ms,
+                                     .farm_id = *core->farm_id != '\0' ? core->farm_id : NULL,
+                                     .installation_id = core->installation_id};
+    ret_saved->unsent = reporter_unsent(core->reporter, &ret_saved->unsent_count);
+    *ret_event_ms = core->now_ms;
+}
+
 /* ---- questions ----------------------------------------------------------------------------------------- */
 
 struct verdict core_verdict(const struct core *core)

@@ -232,6 +232,13 @@ int64_t core_due_ms(const struct core *core);
 /* Appends a whole copy of the state (PERSIST_CLEAR first), for a store that has lost writes. */
 int core_snapshot(const struct core *core, struct core_actions *actions);
 
+/* The state as core_restore takes it, but for connections and hosts; arrays and texts live until the next
+ * step. *ret_event_ms is the instant to restore it at: event time. */
+void core_keep(const struct core *core, struct core_saved *ret_saved, int64_t *ret_event_ms);
+/* Visits every host that has booted, by name; texts live as long. */
+typedef void core_host_fn(void *data, const struct core_host *host);
+void core_each_host(const struct core *core, core_host_fn *visit, void *data);
+
 /* Why reports fail: no answer came, or one without a signed entitlement. */
 enum outage { OUTAGE_NONE, OUTAGE_UNREACHABLE, OUTAGE_REFUSED };
 

@@ -211,6 +211,14 @@ int core_restore_hosts(struct core *core, const struct core_saved *saved)
     return 0;
 }
 
+void core_each_host(const struct core *core, core_host_fn *visit, void *data)
+{
+    for (size_t i = 0; i < core->host_count; i++) {
+        struct core_host host = core_host_kept(&core->hosts[i]);
+        visit(data, &host);
+    }
+}
+
 void core_forget_hosts(struct core *core)
 {
     for (size_t i = 0; i < core->host_count; i++)

@@ -2,6 +2,7 @@
 
 #include "common/json.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,9 +10,24 @@
 /* ---- keys ---------------------------------------------------------------------------------------------- */
 
 static const char *const kind_names[RECORD_OTHER] = {
-    [RECORD_HOST] = "host", [RECORD_SEQ] = "seq",   [RECORD_SESSION] = "s",
-    [RECORD_BROKER] = "b",  [RECORD_BOOT] = "boot", [RECORD_LEADER] = "leader",
+    [RECORD_HOST] = "host",
+    [RECORD_SEQ] = "seq",
+    [RECORD_SESSION] = "s",
+    [RECORD_BROKER] = "b",
+    [RECORD_BOOT] = "boot",
+    [RECORD_LEADER] = "leader",
+    [RECORD_CHECKPOINT] = "checkpoint",
+    [RECORD_WINDOW] = "w",
+    [RECORD_VERDICT] = "verdict",
+    [RECORD_SETTINGS] = "settings",
 };
+
+/* Of which there is one, with nothing behind its name. */
+static bool is_single(enum record_kind kind)
+{
+    return kind == RECORD_LEADER || kind == RECORD_CHECKPOINT || kind == RECORD_VERDICT ||
+           kind == RECORD_SETTINGS;
+}
 
 int record_farm_init(struct record_farm *farm, const char *name, const uint8_t secret[SEAL_SECRET_BYTES])
 {
@@ -52,6 +68,14 @@ struct record_key record_key(const struct record_farm *farm, enum record_kind ki
     return key;
 }
 
+struct record_key record_window_key(const struct record_farm *farm, int64_t start_ms)
+{
+    struct record_key key;
+    (void)snprintf(key.text, sizeof key.text, "%s%s/%020" PRId64, farm->prefix, kind_names[RECORD_WINDOW],
+                   start_ms);
+    return key;
+}
+
 enum record_kind record_kind_of(const struct record_farm *farm, const char *key)
 {
     size_t prefix_bytes = strlen(farm->prefix);
@@ -61,7 +85,7 @@ enum record_kind record_kind_of(const struct record_farm *farm, const char *key)
     size_t bytes = strcspn(key, "/");
     for (int i = 0; i < RECORD_OTHER; i++)
         if (strlen(kind_names[i]) == bytes && strncmp(kind_names[i], key, bytes) == 0 &&
-            (key[bytes] == '/') == (i != RECORD_LEADER))
+            (key[bytes] == '/') != is_single((enum record_kind)i))
             return (enum record_kind)i;
     return RECORD_OTHER;
 }
@@ -241,6 +265,36 @@ bool change_set_connection(struct change *change, const struct connection *conne
 
 /* ---- sealing ------------------------------------------------------------------------------------------- */
 
+struct record_value record_seal(const struct record_farm *farm, const char *key, const char *text,
+                                size_t bytes)
+{
+    struct record_value value = {malloc(bytes + SEAL_ADDED_BYTES), 0};
+    if (value.bytes != NULL) {
+        seal_close(&farm->seal, key, text, bytes, value.bytes);
+        value.count = bytes + SEAL_ADDED_BYTES;
+    }
+    return value;
+}
+
+int record_open(const struct record_farm *farm, const struct wire_kv *kv, char **ret_text, size_t *ret_bytes,
+                struct error_detail *ret_detail)
+{
+    size_t count;
+    char *text = malloc(kv->value_bytes + 1);
+    if (text == NULL)
+        return ERROR_NO_MEMORY;
+    int code = seal_open(&farm->seal, kv->key, kv->value, kv->value_bytes, (uint8_t *)text, &count);
+    if (code < 0) {
+        error_detail_set(ret_detail, "not written with this farm's secret, or for another key");
+        free(text);
+        return code;
+    }
+    text[count] = '\0';
+    *ret_text = text;
+    *ret_bytes = count;
+    return 0;
+}
+
 static struct record_value seal_text(const struct record_farm *farm, const char *key,
                                      struct json_writer *writer)
 {
@@ -248,30 +302,9 @@ static struct record_value seal_text(const struct record_farm *farm, const char 
     const char *text;
     size_t bytes;
     if (writer != NULL && json_writer_finish(writer, &text, &bytes) == 0)
-        value.bytes = malloc(bytes + SEAL_ADDED_BYTES);
-    if (value.bytes != NULL) {
-        seal_close(&farm->seal, key, text, bytes, value.bytes);
-        value.count = bytes + SEAL_ADDED_BYTES;
-    }
+        value = record_seal(farm, key, text, bytes);
     json_writer_destroy(writer);
     return value;
-}
-
-/* What is sealed in a value, to be freed. */
-static int open_text(const struct record_farm *farm, const struct wire_kv *kv, char **ret_text,
-                     size_t *ret_bytes, struct error_detail *ret_detail)
-{
-    char *text = malloc(kv->value_bytes + 1);
-    if (text == NULL)
-        return ERROR_NO_MEMORY;
-    int code = seal_open(&farm->seal, kv->key, kv->value, kv->value_bytes, (uint8_t *)text, ret_bytes);
-    if (code < 0) {
-        error_detail_set(ret_detail, "not written with this farm's secret, or for another key");
-        free(text);
-        return code;
-    }
-    *ret_text = text;
-    return 0;
 }
 
 static int read_sealed(const struct record_farm *farm, const struct wire_kv *kv,
@@ -279,7 +312,7 @@ static int read_sealed(const struct record_farm *farm, const struct wire_kv *kv,
 {
     char *text;
     size_t bytes;
-    int code = open_text(farm, kv, &text, &bytes, ret_detail);
+    int code = record_open(farm, kv, &text, &bytes, ret_detail);
     if (code < 0)
         return code;
     code = json_read(shape, text, bytes, ret, ret_detail, NULL);

@@ -8,6 +8,10 @@
  *     b/H/S        a broker's record of one               } same transaction as the changes
  *     boot/H       which boot of a host was told last     }
  *     leader       who leads; leased, its create_revision fences off those who led before
+ *     checkpoint   where the next leader goes on from } written by the leader
+ *     w/START      a closed window                    } (checkpoint.h)
+ *     verdict      what all gates follow              }
+ *     settings     how the farm counts
  *
  * Times are licence time, Unix ms. Pure. */
 #ifndef FARMGATE_AGENT_FARM_RECORD_H
@@ -45,12 +49,18 @@ enum record_kind {
     RECORD_BROKER,
     RECORD_BOOT,
     RECORD_LEADER,
+    RECORD_CHECKPOINT,
+    RECORD_WINDOW,
+    RECORD_VERDICT,
+    RECORD_SETTINGS,
     RECORD_OTHER, /* not ours */
     RECORD_KIND_MAX
 };
 /* `host` and `session` where the kind has them, else NULL. */
 struct record_key record_key(const struct record_farm *farm, enum record_kind kind, const char *host,
                              const char *session);
+/* Of a closed window; keys come in the order of their windows. start_ms is not before 1970. */
+struct record_key record_window_key(const struct record_farm *farm, int64_t start_ms);
 /* "…/s/" or, of one host, "…/s/H/": what its keys begin with. */
 struct record_key record_prefix(const struct record_farm *farm, enum record_kind kind, const char *host);
 /* What stands under a key of this farm. */
@@ -116,6 +126,13 @@ struct record_value record_seq_value(const struct record_farm *farm, const char 
 /* s/, b/ and boot/ keys hold the change that was the last to make them. */
 struct record_value record_change_value(const struct record_farm *farm, const char *key,
                                         const struct change *change);
+
+/* Of any text: what other parts of the farm keep there. */
+struct record_value record_seal(const struct record_farm *farm, const char *key, const char *text,
+                                size_t bytes);
+/* *ret_text, NUL-terminated, is to be freed. ERROR_SIGNATURE, ERROR_NO_MEMORY. */
+int record_open(const struct record_farm *farm, const struct wire_kv *kv, char **ret_text, size_t *ret_bytes,
+                struct error_detail *ret_detail);
 
 /* The other way. ERROR_SIGNATURE: not sealed by this farm for this key; ERROR_INVALID and the codes of
  * json_read with the field in *ret_detail: sealed, but not understood; ERROR_NO_MEMORY. */

@@ -42,7 +42,9 @@ static void a_key_tells_its_kind_and_no_name(void **state)
 {
     (void)state;
     for (int kind = 0; kind < RECORD_OTHER; kind++) {
-        const char *host = kind == RECORD_LEADER ? NULL : "rds1.example";
+        const char *host = kind <= RECORD_BOOT ? "rds1.example" : NULL;
+        if (kind == RECORD_WINDOW)
+            continue;
         const char *session = kind == RECORD_SESSION || kind == RECORD_BROKER ? "c1" : NULL;
         struct record_key key = record_key(&farm, (enum record_kind)kind, host, session);
         assert_int_equal(record_kind_of(&farm, key.text), kind);
@@ -60,6 +62,14 @@ static void a_key_tells_its_kind_and_no_name(void **state)
                                           "/farmgate/north-1/sx/a",    "/elsewhere"};
     for (size_t i = 0; i < COUNT(foreign); i++)
         assert_int_equal(record_kind_of(&farm, foreign[i]), RECORD_OTHER);
+}
+
+static void windows_come_in_the_order_of_their_keys(void **state)
+{
+    (void)state;
+    struct record_key early = record_window_key(&farm, 999), late = record_window_key(&farm, 1200000);
+    assert_int_equal(record_kind_of(&farm, early.text), RECORD_WINDOW);
+    assert_true(strcmp(early.text, late.text) < 0);
 }
 
 static void two_sessions_or_hosts_never_share_a_key(void **state)
@@ -272,6 +282,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_farm_has_a_plain_name),
         cmocka_unit_test(a_key_tells_its_kind_and_no_name),
+        cmocka_unit_test(windows_come_in_the_order_of_their_keys),
         cmocka_unit_test(two_sessions_or_hosts_never_share_a_key),
         cmocka_unit_test(a_change_comes_back_from_the_journal_and_from_the_store),
         cmocka_unit_test(a_connection_fits_into_a_change_or_not_at_all),

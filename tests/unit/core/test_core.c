@@ -676,6 +676,56 @@ static void a_lost_entitlement_comes_back_with_a_report(void **state)
     close_fixture(&f);
 }
 
+static void note_silent_host(void *data, const struct core_host *host)
+{
+    int *silent = data;
+    *silent += host->silent_since_ms != 0;
+}
+
+static void what_is_kept_is_what_was_restored(void **state)
+{
+    (void)state;
+    static const char *const farms[] = {"farm", NULL};
+    for (size_t i = 0; i < sizeof(farms) / sizeof(farms[0]); i++) {
+        struct fixture f;
+        int64_t event_ms;
+        int silent = 0;
+        open_fixture(&f);
+        const struct window unsent = {.sequence = 4, .peak_users = 2};
+        const struct core_host host = {.host = "h", .boot_id = "b", .silent_since_ms = T0};
+        struct core_saved kept, saved = {.hosts = &host,
+                                         .host_count = 1,
+                                         .unsent = &unsent,
+                                         .unsent_count = farms[i] != NULL,
+                                         .next_sequence = 5,
+                                         .has_running = true,
+                                         .running = {.start_ms = T0, .end_ms = T0 + WINDOW_MS},
+                                         .ever = {.at_ms = T0 - 99, .users = 8},
+                                         .clock_ms = T0 + 10,
+                                         .farm_id = farms[i],
+                                         .installation_id = "inst"};
+        assert_int_equal(core_restore(f.core, &saved, T0 + 20), 0);
+        simple(&f, EVENT_TIMER, T0 + 20);
+        core_keep(f.core, &kept, &event_ms);
+        assert_int_equal(event_ms, T0 + 20);
+        assert_int_equal(kept.clock_ms, T0 + 20);
+        assert_int_equal(kept.unsent_count, farms[i] != NULL);
+        assert_int_equal(kept.running.start_ms, T0);
+        assert_int_equal(kept.ever.users, 8);
+        assert_string_equal(kept.installation_id, "inst");
+        if (farms[i] != NULL) {
+            assert_string_equal(kept.farm_id, "farm");
+            assert_int_equal(kept.next_sequence, 5);
+            assert_int_equal(kept.unsent[0].peak_users, 2);
+        } else {
+            assert_null(kept.farm_id);
+        }
+        core_each_host(f.core, note_silent_host, &silent);
+        assert_int_equal(silent, 1);
+        close_fixture(&f);
+    }
+}
+
 static void what_ended_while_the_agent_was_away_is_closed(void **state)
 {
     (void)state;
@@ -970,6 +1020,7 @@ int main(void)
         cmocka_unit_test(a_window_that_closes_before_an_activation_is_not_its_farms),
         cmocka_unit_test(a_finished_day_is_stored),
         cmocka_unit_test(a_lost_entitlement_comes_back_with_a_report),
+        cmocka_unit_test(what_is_kept_is_what_was_restored),
         cmocka_unit_test(what_ended_while_the_agent_was_away_is_closed),
         cmocka_unit_test(what_was_overdue_ends_at_the_stored_time),
         cmocka_unit_test(stored_state_that_makes_no_sense_is_refused),
