@@ -490,20 +490,25 @@ static int take_begin(struct logons *logons, uint32_t host, enum teller teller,
     return take_named(logons, host, teller, says, key, user);
 }
 
-/* xrdp tells the process of a session it has created; where it does not tell of creating one, this does. */
+/* xrdp tells the display of a session it has created, perhaps twice; where it does not tell of creating one,
+ * this does. */
 static int take_xrdp_starts(struct logons *logons, uint32_t host, const struct service_line *says)
 {
-    char by_user[KEY_BYTES_MAX + 1], by_process[KEY_BYTES_MAX + 1];
+    char by_user[KEY_BYTES_MAX + 1], by_display[KEY_BYTES_MAX + 1];
     struct service_line created = *says;
     created.session.bytes = 0;
     if (!key_text(logons->line, &created, TELLER_XRDP, by_user) ||
-        !key_text(logons->line, says, TELLER_XRDP, by_process))
+        !key_text(logons->line, says, TELLER_XRDP, by_display))
         return take_begin(logons, host, TELLER_XRDP, says);
     struct logon *logon = find_key(logons, host, TELLER_XRDP, by_user);
+    struct logon *told = find_key(logons, host, TELLER_XRDP, by_display);
     if (logon == NULL)
-        return take_begin(logons, host, TELLER_XRDP, says);
+        return told != NULL && !told->ended ? 0 : take_begin(logons, host, TELLER_XRDP, says);
+    int code = told == NULL ? 0 : end_former(logons, told, TELLER_XRDP);
+    if (code < 0)
+        return code;
     remove_key(logons, logon, TELLER_XRDP);
-    return add_key(logons, logon, TELLER_XRDP, by_process);
+    return add_key(logons, logon, TELLER_XRDP, by_display);
 }
 
 static void tell_unknown(struct logons *logons, enum teller teller, const struct service_line *says)

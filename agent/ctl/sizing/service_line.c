@@ -209,11 +209,12 @@ static void read_logind(struct log_span message, struct service_line *ret)
     }
 }
 
-/* "session_pid 2302, ": the number. */
-static struct log_span number_after(struct log_span message, const char *words)
+/* "display :10.0, ", "display 10": the number. */
+static struct log_span display_of(struct log_span message)
 {
-    if (!skip_past(&message, words))
+    if (!skip_past(&message, "display "))
         return (struct log_span){"", 0};
+    (void)skip(&message, ":");
     struct log_span number = {message.text, 0};
     while (number.bytes < message.bytes && message.text[number.bytes] >= '0' &&
            message.text[number.bytes] <= '9')
@@ -221,11 +222,12 @@ static struct log_span number_after(struct log_span message, const char *words)
     return number;
 }
 
-static struct log_span xrdp_user(struct log_span message, const char *words)
+/* What stands behind `words` and before `end`. */
+static struct log_span between(struct log_span message, const char *words, const char *end)
 {
     if (!skip_past(&message, words))
         return (struct log_span){"", 0};
-    return trimmed(before(message, ","));
+    return trimmed(before(message, end));
 }
 
 /* "(2302)(140145709626688)[INFO ] " */
@@ -244,16 +246,29 @@ static void read_xrdp(struct log_span message, struct service_line *ret)
     message = without_xrdp_level(message);
     ret->service = (struct log_span){"xrdp-sesman", strlen("xrdp-sesman")};
     if (skip(&message, "++ created session")) {
-        ret->user = xrdp_user(message, ": username ");
+        ret->user = between(message, ": username ", ",");
         ret->says = SAYS_XRDP_CREATED;
     } else if (skip(&message, "++ terminated session")) {
-        ret->user = xrdp_user(message, " username ");
-        ret->session = number_after(message, "session_pid ");
+        ret->user = between(message, " username ", ",");
+        if (ret->user.bytes == 0)
+            ret->user = between(message, ": UID ", "), display");
+        if (memchr(ret->user.text, '(', ret->user.bytes) != NULL)
+            (void)skip_past(&ret->user, "(");
+        ret->session = display_of(message);
         ret->says = SAYS_XRDP_ENDED;
     } else if (skip(&message, "Starting session: session_pid ")) {
-        ret->session = before(message, ",");
-        ret->user = xrdp_user(message, "user name ");
+        ret->user = between(message, "user name ", ",");
+        ret->session = display_of(message);
+        ret->says = ret->user.bytes > 0 ? SAYS_XRDP_STARTS : SAYS_NOTHING;
+    } else if (skip(&message, "Session started successfully for user ")) {
+        ret->user = trimmed(before(message, " on display "));
+        ret->session = display_of(message);
         ret->says = SAYS_XRDP_STARTS;
+    } else if (skip(&message, "Session on display ") &&
+               memmem(message.text, message.bytes, " has finished", 13)) {
+        (void)skip(&message, ":");
+        ret->session = before(before(message, " "), ".");
+        ret->says = SAYS_XRDP_ENDED;
     }
 }
 

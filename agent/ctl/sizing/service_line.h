@@ -17,8 +17,8 @@ enum service_says {
     SAYS_LOGIND_GONE,   /* session */
     SAYS_LOGIND_STARTS, /* after a boot, or was started again */
     SAYS_XRDP_CREATED,  /* user */
-    SAYS_XRDP_STARTS,   /* session (the process), user */
-    SAYS_XRDP_ENDED,    /* session, user */
+    SAYS_XRDP_STARTS,   /* session (its display's number), user */
+    SAYS_XRDP_ENDED,    /* session, user if it is told */
     SAYS_BOOTS,         /* the kernel's first line */
     SAYS_GOES_DOWN,     /* logind's last */
 };

@@ -332,6 +332,56 @@ static void xrdps_own_log(void **state)
            "! LOGOFF_UNKNOWN 1\n");
 }
 
+static void other_versions_of_xrdp(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+    } cases[] = {
+        /* only when it is created and terminated */
+        {"[20240501-00:00:00] [INFO ] ++ created session (access granted): username carol, ip h - socket: "
+         "12\n"
+         "[20240501-00:00:20] [INFO ] ++ terminated session:  username carol, display :10.0, session_pid "
+         "906, "
+         "ip h\n"},
+        /* user ids */
+        {"[20240501-00:00:00] [INFO ] ++ created session: username carol, ip h\n"
+         "[20240501-00:00:00] [INFO ] Starting session: session_pid 906, display :10.0, width 1, height 1, "
+         "bpp "
+         "24, client ip h, UID 1002\n"
+         "[20240501-00:00:20] [INFO ] ++ terminated session: UID 1002 (carol), display :10.0, session_pid "
+         "906, "
+         "ip h\n"},
+        /* displays */
+        {"[20240501-00:00:00] [INFO ] ++ created session: username carol, ip h\n"
+         "[20240501-00:00:00] [INFO ] Session started successfully for user carol on display 10\n"
+         "[20240501-00:00:20] [INFO ] Session on display 10 has finished.\n"},
+        {"[20240501-00:00:00] [INFO ] Session started successfully for user carol on display :10\n"
+         "[20240501-00:00:00] [INFO ] Session started successfully for user carol on display :10\n"
+         "[20240501-00:00:20] [INFO ] Session on display :10 has finished.\n"},
+        /* both */
+        {"[20240501-00:00:00] [INFO ] ++ created session (access granted): username carol, ip h\n"
+         "[20240501-00:00:00] [INFO ] Starting session: session_pid 906, display :10.0, width 1, height 1, "
+         "bpp "
+         "24, client ip h, user name carol\n"
+         "[20240501-00:00:01] [INFO ] Session started successfully for user carol on display 10\n"
+         "[20240501-00:00:20] [INFO ] ++ terminated session:  username carol, display :10.0, session_pid "
+         "906, "
+         "ip h\n"},
+    };
+    for (size_t i = 0; i < COUNT(cases); i++)
+        expect(cases[i].text, "+0 connect here log-1 carol rdp\n"
+                              "+20 logoff here log-1\n");
+    /* a display's session whose end nobody told */
+    expect("[20240501-00:00:00] [INFO ] Session started successfully for user carol on display 10\n"
+           "[20240501-00:00:20] [INFO ] ++ created session: username dave, ip h\n"
+           "[20240501-00:00:21] [INFO ] Session started successfully for user dave on display 10\n",
+           "+0 connect here log-1 carol rdp\n"
+           "+20 connect here log-2 dave rdp\n"
+           "+21 logoff here log-1\n"
+           "! LINE_REUSED 1\n");
+}
+
 static void three_records_of_one_xrdp_session(void **state)
 {
     (void)state;
@@ -571,6 +621,7 @@ int main(void)
         cmocka_unit_test(a_log_on_of_a_service_not_read_takes_logind_with_it),
         cmocka_unit_test(what_only_logind_tells_of_counts),
         cmocka_unit_test(xrdps_own_log),
+        cmocka_unit_test(other_versions_of_xrdp),
         cmocka_unit_test(three_records_of_one_xrdp_session),
         cmocka_unit_test(strangers_names_say_nothing),
         cmocka_unit_test(what_surely_ends_a_hosts_sessions),
