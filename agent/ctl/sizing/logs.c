@@ -214,8 +214,9 @@ static bool may_go_on(const struct run *run, const struct log_file *file)
 
 static bool is_over_before(const struct run *run, const struct log_file *file)
 {
+    int64_t overlap_ms = run->format->in_utc ? ORDER_LATE_MS : LOGS_OVERLAP_MS;
     return file->first_ms == LOG_FILE_NO_EVENT_MS ||
-           order_latest_ms(run->stream) <= file->first_ms + LOGS_OVERLAP_MS;
+           order_latest_ms(run->stream) <= file->first_ms + overlap_ms;
 }
 
 /* Where the log goes on: the earliest file of the same name, else of the same host. NULL: nowhere. */

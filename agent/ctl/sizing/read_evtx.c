@@ -238,6 +238,7 @@ static uint64_t place(const struct reader *reader)
 
 const struct reader_format reader_evtx = {
     .name = "Windows event log (.evtx)",
+    .in_utc = true,
     .recognise = recognise,
     .create = create,
     .begin_file = begin_file,

@@ -506,6 +506,7 @@ static uint64_t place(const struct reader *reader)
 
 const struct reader_format reader_windows_json = {
     .name = "Windows events as JSON lines",
+    .in_utc = true,
     .recognise = recognise,
     .create = create,
     .begin_file = begin_file,

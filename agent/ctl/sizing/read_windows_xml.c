@@ -347,6 +347,7 @@ static uint64_t place(const struct reader *reader)
 
 const struct reader_format reader_windows_xml = {
     .name = "Windows events as XML",
+    .in_utc = true,
     .recognise = recognise,
     .create = create,
     .begin_file = begin_file,

@@ -68,6 +68,9 @@ struct reader_format {
     const char *name; /* "wtmp", "syslog", … as messages have it */
     /* Late events are the log's own fault and errors (ndjson, csv), not a clock's that is repaired. */
     bool strict_order;
+    /* Stamps are UTC: files of which one goes on where the other ended overlap by no more than order.h puts
+     * right. Others may by LOGS_OVERLAP_MS (logs.h). */
+    bool in_utc;
 
     /* The first bytes of a file, decompressed; `whole`: there are no more. */
     enum recognised (*recognise)(const char *head, size_t bytes, bool whole);

@@ -133,6 +133,37 @@ def windows_files():
         check((got.get("events"), got.get("peak_users"), err) == (4, 1, ""), name, out + err)
 
 
+def windows_logs_that_overlap():
+    """LSM's file begins two hours before Security's ends: they are two logs, and no clock was set back."""
+    def told(at, host, channel, number, kind, data):
+        return json.dumps({"@timestamp": "2024-03-05T%sZ" % at, "winlog": {
+            "event_id": number, "channel": channel, "computer_name": host, kind: data}}) + "\n"
+
+    def logon(at, user, identifier):
+        return told(at, "H", "Security", 4624, "event_data", {
+            "TargetUserName": user, "TargetDomainName": "D", "TargetLogonId": identifier, "LogonType": "10",
+            "IpAddress": "192.0.2.7", "ElevatedToken": "%%1843"})
+
+    def lsm(at, number, session, user):
+        return told(at, "h", "Microsoft-Windows-TerminalServices-LocalSessionManager/Operational", number, "user_data",
+                    {"User": user, "SessionID": session, "Address": "192.0.2.7"})
+
+    files = {"security": logon("08:00:00", "u", "0x5") + logon("09:30:00", "v", "0x6") + told(
+                 "12:00:00", "H", "Security", 4634, "event_data", {"TargetUserName": "u", "TargetLogonId": "0x5",
+                                                                   "LogonType": "10"}),
+             "lsm": lsm("09:30:02", 21, "3", "D\\v") + lsm("10:00:00", 23, "3", "D\\v") + lsm("13:00:00", 21, "4", "D\\w")}
+    with tempfile.TemporaryDirectory() as place:
+        paths = [os.path.join(place, name) for name in files]
+        for path, text in zip(paths, files.values()):
+            with open(path, "w", encoding="utf-8") as file:
+                file.write(text)
+        code, out, err = size("--json", *paths)
+    got = json.loads(out) if code == 0 else {}
+    peaks = {window["start"][11:16]: window["peak_users"] for window in got.get("windows", [])}
+    check((got.get("users"), peaks.get("09:20"), peaks.get("10:20")) == (3, 2, 1) and "clock" not in err,
+          "logs of a host that overlap", out + err)
+
+
 def good_input():
     def result(text, *arguments):
         code, out, err = size("--json", *arguments, "-", text=text)
@@ -277,6 +308,7 @@ known_answers()
 tables()
 windows_logs()
 windows_files()
+windows_logs_that_overlap()
 good_input()
 bad_input()
 wrong_use()
