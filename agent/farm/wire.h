@@ -108,6 +108,7 @@ struct wire_message {
 /* gRPC's codes that matter. */
 enum wire_code {
     WIRE_INVALID_ARGUMENT = 3,
+    WIRE_NOT_FOUND = 5, /* a lease that is gone */
     WIRE_PERMISSION_DENIED = 7,
     WIRE_FAILED_PRECONDITION = 9,
     WIRE_OUT_OF_RANGE = 11, /* of a revision that was compacted, or lies ahead */

@@ -16,7 +16,6 @@
 #define WATCH_REVISIONS 1000 /* in one message */
 #define HELD_PERCENT    50   /* of what is asked without a quorum: it happens when there is one again */
 #define UNAVAILABLE_MS  4000
-#define CODE_NOT_FOUND  5
 #define EVERYTHING      INT64_MAX /* a revision: now */
 #define CODE_COMPACTED  "etcdserver: mvcc: required revision has been compacted"
 #define CODE_FUTURE     "etcdserver: mvcc: required revision is a future revision"
@@ -225,7 +224,7 @@ static void do_revoke(struct model_etcd *etcd, const char *text, struct reply *r
 {
     struct lease *lease = find_lease(etcd, etcd_read_number(etcd->reader, text));
     if (lease == NULL)
-        refuse(ret, CODE_NOT_FOUND, "etcdserver: requested lease not found");
+        refuse(ret, WIRE_NOT_FOUND, "etcdserver: requested lease not found");
     else
         end_lease(etcd, lease);
 }
@@ -276,7 +275,7 @@ static bool check_branch(struct model_etcd *etcd, const struct etcd_branch *bran
         if (lost != NULL)
             refuse(ret, WIRE_OUT_OF_RANGE, lost);
         else if (op->type == WIRE_PUT && op->lease != 0 && find_lease(etcd, op->lease) == NULL)
-            refuse(ret, CODE_NOT_FOUND, "etcdserver: requested lease not found");
+            refuse(ret, WIRE_NOT_FOUND, "etcdserver: requested lease not found");
         if (ret->message.failed)
             return false;
     }
