@@ -62,6 +62,11 @@ bool rows_in_transaction(const struct rows *rows)
     return sqlite3_get_autocommit(rows->db.handle) == 0;
 }
 
+int64_t rows_changes(const struct rows *rows)
+{
+    return sqlite3_total_changes64(rows->db.handle);
+}
+
 /* --- statements --------------------------------------------------------------------------------------- */
 
 /* Binds by letter: i int64_t, t text, b bytes and their count. What is bound must live until the statement is

@@ -26,6 +26,8 @@ int rows_job_begin(struct rows *rows, struct error_detail *ret_detail);
 int rows_job_end(struct rows *rows, bool keeps, struct error_detail *ret_detail);
 /* False after SQLite has rolled a transaction back on its own (full disk). */
 bool rows_in_transaction(const struct rows *rows);
+/* How many rows were written since it was opened, also by what was undone. */
+int64_t rows_changes(const struct rows *rows);
 
 /* One text of the book itself ("public_key"); "" if it was never set. */
 int rows_note(struct rows *rows, const char *name, char *ret, size_t ret_bytes,

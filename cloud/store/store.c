@@ -32,7 +32,8 @@ struct store {
     struct queue waiting, batch;
     struct copy *copy; /* NULL: none is being made */
     struct store_figures figures;
-    int error; /* of the transaction as a whole */
+    bool wrote; /* the batch */
+    int error;  /* of the transaction as a whole */
     struct error_detail detail;
     struct copy *stepping; /* the copy of which the pool makes a step, too */
     void (*closed)(void *data);
@@ -120,6 +121,7 @@ static int run_job(struct store *store, struct store_job *job)
 
 static void run_jobs(struct store *store)
 {
+    int64_t changes = rows_changes(store->rows);
     store->error = rows_exec(store->rows, "BEGIN IMMEDIATE", &store->detail);
     for (struct store_job *job = store->batch.first; job != NULL && store->error == 0; job = job->next)
         store->error = run_job(store, job);
@@ -127,6 +129,7 @@ static void run_jobs(struct store *store)
         store->error = rows_exec(store->rows, "COMMIT", &store->detail);
     if (store->error != 0 && rows_in_transaction(store->rows))
         (void)rows_exec(store->rows, "ROLLBACK", NULL);
+    store->wrote = rows_changes(store->rows) != changes;
 }
 
 static void step_copy(struct store *store, struct copy *copy)
@@ -198,6 +201,23 @@ static struct copy *take_ended_copy(struct store *store)
     return copy;
 }
 
+/* Errors of the disk or the file, which the next job is likely to meet as well. */
+static bool is_of_the_ledger(int error)
+{
+    return error == ERROR_FULL || error == ERROR_IO || error == ERROR_FORBIDDEN || error == ERROR_DAMAGED;
+}
+
+/* A full disk fails the jobs that write, and no transaction: reading alone does not tell that it is over. */
+static void judge_batch(struct store *store, const struct queue *done)
+{
+    bool failed = store->error != 0;
+    for (const struct store_job *job = done->first; job != NULL; job = job->next)
+        failed |= is_of_the_ledger(job->error);
+    store->failing = failed || (store->failing && !store->wrote);
+    store->figures.calls += done->count;
+    store->figures.transactions++;
+}
+
 /* The next batch is written while the answers of this one are made. */
 static void on_batch_done(uv_work_t *work, int status)
 {
@@ -207,11 +227,8 @@ static void on_batch_done(uv_work_t *work, int status)
     struct error_detail detail = store->detail;
     struct copy *copied = take_ended_copy(store);
     (void)status; /* nobody cancels it */
-    if (done.count > 0) {
-        store->failing = error != 0;
-        store->figures.calls += done.count;
-        store->figures.transactions++;
-    }
+    if (done.count > 0)
+        judge_batch(store, &done);
     queue_init(&store->batch);
     store->working = false;
     start_batch(store);

@@ -46,7 +46,7 @@ struct store_figures store_figures(const struct store *store);
 typedef void store_copied_fn(void *data, int error, const char *detail);
 int store_copy(struct store *store, const char *path, store_copied_fn *done, void *data);
 
-/* Whether the last transaction failed (disk full or read-only), for /healthz. */
+/* Whether the ledger could not be written (disk full or read-only) when that was last tried, for /healthz. */
 bool store_failing(const struct store *store);
 
 /* Does what is queued, then closes and frees; `closed` may be NULL. At once if the store never had work. */

@@ -21,15 +21,19 @@ struct note_job {
     char name[32];
     bool fails;  /* after it has written */
     bool breaks; /* takes the whole transaction with it */
+    bool fills;  /* there is no room for what it writes */
+    bool reads;  /* writes nothing */
     int error;
 };
 
 static int run_note(struct store_job *job, struct rows *rows, struct error_detail *ret_detail)
 {
     struct note_job *note = (struct note_job *)job;
-    int error = rows_note_put(rows, note->name, "here", ret_detail);
-    if (error != 0)
-        return error;
+    char text[16];
+    int error = note->reads ? rows_note(rows, note->name, text, sizeof text, ret_detail)
+                            : rows_note_put(rows, note->name, "here", ret_detail);
+    if (error != 0 || note->fills)
+        return error != 0 ? error : ERROR_FULL;
     if (note->breaks)
         return rows_exec(rows, "ROLLBACK", ret_detail) != 0 ? ERROR_IO : ERROR_FULL;
     if (note->fails)
@@ -139,6 +143,30 @@ static void test_a_lost_transaction_is_everybodys_failure(void **state)
     (void)uv_run(&world->loop, UV_RUN_DEFAULT);
     assert_int_equal(again.error, 0);
     assert_false(store_failing(world->store));
+}
+
+/* A full disk fails the jobs, but no transaction. */
+static void test_it_fails_until_something_is_written_again(void **state)
+{
+    struct world *world = *state;
+    static const struct {
+        bool fills, reads, fails, failing_after;
+    } steps[] = {
+        {.reads = true},
+        {.fills = true, .failing_after = true},
+        {.reads = true, .failing_after = true},
+        {.reads = false},
+        {.fails = true}, /* its own fault */
+        {.fills = true, .failing_after = true},
+        {.fails = true},
+    };
+    for (size_t i = 0; i < COUNT(steps); i++) {
+        struct note_job job = {.fills = steps[i].fills, .reads = steps[i].reads, .fails = steps[i].fails};
+        submit(world, &job, (int)i);
+        (void)uv_run(&world->loop, UV_RUN_DEFAULT);
+        if (store_failing(world->store) != steps[i].failing_after)
+            fail_msg("step %zu", i);
+    }
 }
 
 static void test_too_many_wait(void **state)
@@ -290,6 +318,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_a_failing_job_undoes_only_itself, begin, end),
         cmocka_unit_test_setup_teardown(test_a_lost_transaction_is_everybodys_failure, begin, end),
+        cmocka_unit_test_setup_teardown(test_it_fails_until_something_is_written_again, begin, end),
         cmocka_unit_test_setup_teardown(test_too_many_wait, begin, end),
         cmocka_unit_test_setup_teardown(test_closing_does_what_is_queued, begin, end),
         cmocka_unit_test_setup_teardown(test_a_copy_is_made_while_work_goes_on, begin, end),
