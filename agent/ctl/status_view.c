@@ -13,6 +13,7 @@
 static const struct json_field verdict_fields[] = {
     SHAPE_YES_NO("open", struct status_verdict, open),
     SHAPE_TEXT("reason", struct status_verdict, reason),
+    SHAPE_TEXT("activation", struct status_verdict, activation),
     SHAPE_TEXT("text", struct status_verdict, text),
 };
 static const struct json_shape verdict_shape = SHAPE_OF(verdict_fields);
@@ -37,6 +38,7 @@ static const struct json_shape clocks_shape = SHAPE_OF(clock_fields);
 
 static const struct json_field entitlement_fields[] = {
     SHAPE_YES_NO("trial", struct status_entitlement, trial),
+    SHAPE_TEXT("reason", struct status_entitlement, reason),
 };
 static const struct json_shape entitlement_shape = SHAPE_OF(entitlement_fields);
 
@@ -97,6 +99,19 @@ static void print_gate(const struct status_view *view, const struct term *term)
     if (!view->ready)
         (void)fprintf(term->file, "  (starting: not every session is known yet)");
     (void)fputc('\n', term->file);
+}
+
+/* The authority's own words for why it withdrew the activation, which the gate's text for users leaves out.
+ */
+static void print_revoked(const struct status_view *view, const struct term *term)
+{
+    char clean[TERM_TEXT_BYTES], line[TERM_TEXT_BYTES + 32];
+    if (strcmp(view->verdict.activation, "revoked") != 0 || !view->entitlement.reason[0])
+        return;
+    (void)snprintf(line, sizeof(line), "by the licensing authority: %s",
+                   term_clean(view->entitlement.reason, clean));
+    print_label(term, "revoked");
+    term_wrap(term, LABEL_COLUMNS, line);
 }
 
 static enum term_style users_style(const struct status_view *view)
@@ -241,6 +256,7 @@ void status_view_print(const struct status_view *view, const struct term *term)
 {
     char clean[TERM_TEXT_BYTES];
     print_gate(view, term);
+    print_revoked(view, term);
     print_users(view, term);
     print_sessions(view, term);
     print_peaks(view, term);

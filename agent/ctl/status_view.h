@@ -11,7 +11,7 @@
 
 struct status_verdict {
     bool open;
-    char reason[64], text[STATUS_VIEW_TEXT_BYTES + 1];
+    char reason[64], activation[32], text[STATUS_VIEW_TEXT_BYTES + 1];
 };
 struct status_window {
     int64_t peak_users;
@@ -24,6 +24,7 @@ struct status_clocks {
 };
 struct status_entitlement {
     bool trial;
+    char reason[STATUS_VIEW_TEXT_BYTES + 1]; /* why it revokes */
 };
 
 struct status_view {

@@ -308,7 +308,8 @@ def deactivate(story, division):
     story.report("north", "south")
     story.check(north=OPEN, south={"open": False, "reason": "revoked", "activation": "revoked", "why": "deactivated by administrator"})
     tap.equal((story.let_in("south", "ivy"), story.let_in("south", "dora")), ("revoked", "revoked"), "it closes at its next contact")
-    tap.ok("deactivated by administrator" in story.farm("south", "explain"), "and says why")
+    for words in ("status", "explain"):
+        tap.ok("deactivated by administrator" in story.farm("south", words), "and %s says why" % words)
 
 
 def elsewhere(story, division):

@@ -65,6 +65,16 @@
     "contact     by files, the last answer 3 days ago; exchange the next before\n" \
     "            2027-02-01 08:00; 216 windows to send\n"
 
+#define REVOKED                                                                                             \
+    "{\"host\":\"h1\",\"now\":\"2026-01-05T08:00:00.000Z\",\"version\":\"1.0\",\"ready\":true,\"farm_id\":" \
+    "\"F\",\"verdict\":{\"open\":false,\"reason\":\"revoked\",\"activation\":\"revoked\","                  \
+    "\"text\":\"ask\"},\"limit\":20,\"concurrent_users\":5,"                                                \
+    "\"entitlement\":{\"trial\":false,\"reason\":\"key moved\\u001b[2J\"},\"health\":\"\"}"
+#define REVOKED_SHOWN                                         \
+    "gate        closed  revoked: ask\n"                      \
+    "revoked     by the licensing authority: key moved?[2J\n" \
+    "users       5 of 20 licences"
+
 static void show(const char *json, bool colour, char *text, size_t bytes)
 {
     struct status_view view;
@@ -87,6 +97,9 @@ static void test_shown(void **state)
     assert_string_equal(text, CLOSED_SHOWN);
     show(BY_FILES, false, text, sizeof(text));
     if (!strstr(text, BY_FILES_SHOWN))
+        fail_msg("%s", text);
+    show(REVOKED, false, text, sizeof(text));
+    if (strncmp(text, REVOKED_SHOWN, strlen(REVOKED_SHOWN)) != 0)
         fail_msg("%s", text);
     show(CLOSED, true, text, sizeof(text));
     assert_non_null(strstr(text, "\033[31mclosed\033[0m"));
