@@ -1,6 +1,7 @@
 #include "cloud/settings.h"
 
 #include "cloud/ledger/ledger.h"
+#include "common/http_server.h"
 #include "common/offline.h"
 
 #define AT(member) offsetof(struct settings, member)
@@ -10,19 +11,51 @@
 static const char *const log_formats[] = {"auto", "human", "json", NULL};
 static const char *const log_severities[] = {"error", "warning", "notice", "info", "debug", NULL};
 
+static int check_path(const char *text, struct error_detail *ret_detail)
+{
+    if (text[0] == '/')
+        return 0;
+    error_detail_set(ret_detail, "not an absolute path: a service has no directory of its own to begin at");
+    return ERROR_INVALID;
+}
+
+static int check_listen(const char *text, struct error_detail *ret_detail)
+{
+    if (http_listen_tcp_check(text) == 0)
+        return 0;
+    error_detail_set(ret_detail,
+                     "\"%s\" is no address with a port; allowed: like \"127.0.0.1:8640\" or \"[::1]:8640\"",
+                     text);
+    return ERROR_INVALID;
+}
+
+static int check_network(const char *text, struct error_detail *ret_detail)
+{
+    struct source_network network;
+    if (source_network_parse(text, &network))
+        return 0;
+    error_detail_set(ret_detail,
+                     "\"%s\" is no address or network; allowed: \"192.0.2.1\", \"10.0.0.0/8\", "
+                     "\"2001:db8::/32\"",
+                     text);
+    return ERROR_INVALID;
+}
+
 static const struct config_setting settings_list[] = {
     {.path = "listen",
      .type = CONFIG_TEXT,
      .offset = AT(listen),
      .min = 1,
      .max = 63,
+     .check = check_listen,
      .default_text = "\"127.0.0.1:8640\"",
      .what = "Where farms reach the authority; put a reverse proxy with TLS before it."},
     {.path = "admin_socket",
      .type = CONFIG_TEXT,
      .offset = AT(admin_socket),
      .min = 1,
-     .max = SETTINGS_PATH_BYTES_MAX,
+     .max = SETTINGS_SOCKET_BYTES_MAX,
+     .check = check_path,
      .default_text = "\"/run/farmgate-cloud/admin.sock\"",
      .what = "The socket of the administrator's commands (mode 0600)."},
     {.path = "state_directory",
@@ -30,12 +63,14 @@ static const struct config_setting settings_list[] = {
      .offset = AT(state_directory),
      .min = 1,
      .max = SETTINGS_PATH_BYTES_MAX,
+     .check = check_path,
      .default_text = "\"/var/lib/farmgate-cloud\"",
      .what = "Where the ledger is kept; made with mode 0700 if it is not there."},
     {.path = "signing_key_file",
      .type = CONFIG_TEXT,
      .offset = AT(signing_key_file),
      .max = SETTINGS_PATH_BYTES_MAX,
+     .check = check_path,
      .default_text = "\"\"",
      .what =
          "The key that signs entitlements (mode 0600), made at the first start; \"\" is signing-key in the "
@@ -46,6 +81,7 @@ static const struct config_setting settings_list[] = {
      .type = CONFIG_TEXT,
      .offset = AT(token_file),
      .max = SETTINGS_PATH_BYTES_MAX,
+     .check = check_path,
      .default_text = "\"\"",
      .what = "Who may use /v1/admin on `listen`: lines NAME:read|write:HEX(BLAKE2b-256 of the token), as "
              "`farmgate-cloud token make` prints them (mode 0600); \"\": nobody. Read again on SIGHUP."},
@@ -64,6 +100,7 @@ static const struct config_setting settings_list[] = {
      .count_offset = AT(trusted_proxy_count),
      .count_max = SETTINGS_PROXIES_MAX,
      .element_bytes = SETTINGS_PROXY_BYTES + 1,
+     .check = check_network,
      .default_text = "()",
      .what =
          "Addresses or networks (\"127.0.0.1\", \"10.0.0.0/8\") whose X-Forwarded-For is believed. Behind a "
@@ -171,14 +208,7 @@ const struct config_table settings_table = {.settings = settings_list,
 int settings_read(const char *path, struct settings *ret, struct error_detail *ret_detail)
 {
     int error = config_load(&settings_table, path, ret, ret_detail);
-    for (size_t i = 0; i < ret->trusted_proxy_count && error == 0; i++) {
-        if (source_network_parse(ret->trusted_proxies[i], &ret->trusted[i]))
-            continue;
-        error_detail_set(ret_detail,
-                         "%s: trusted_proxies: \"%s\" is no address or network; allowed: "
-                         "\"192.0.2.1\", \"10.0.0.0/8\", \"2001:db8::/32\"",
-                         path, ret->trusted_proxies[i]);
-        error = ERROR_CONFIGURATION;
-    }
+    for (size_t i = 0; i < ret->trusted_proxy_count && error == 0; i++)
+        (void)source_network_parse(ret->trusted_proxies[i], &ret->trusted[i]);
     return error;
 }

@@ -5,10 +5,11 @@
 #include "cloud/api/source.h"
 #include "common/config.h"
 
-#define SETTINGS_PATH_BYTES_MAX 255
-#define SETTINGS_PROXIES_MAX    16
-#define SETTINGS_PROXY_BYTES    63
-#define SETTINGS_TRIALS_MAX     1000000
+#define SETTINGS_PATH_BYTES_MAX   255
+#define SETTINGS_SOCKET_BYTES_MAX 107 /* of a Unix socket's address */
+#define SETTINGS_PROXIES_MAX      16
+#define SETTINGS_PROXY_BYTES      63
+#define SETTINGS_TRIALS_MAX       1000000
 
 enum settings_log_format { SETTINGS_LOG_AUTO, SETTINGS_LOG_HUMAN, SETTINGS_LOG_JSON };
 
@@ -16,7 +17,7 @@ enum settings_log_format { SETTINGS_LOG_AUTO, SETTINGS_LOG_HUMAN, SETTINGS_LOG_J
  * checked against. */
 struct settings {
     char listen[64];
-    char admin_socket[SETTINGS_PATH_BYTES_MAX + 1];
+    char admin_socket[SETTINGS_SOCKET_BYTES_MAX + 1];
     char state_directory[SETTINGS_PATH_BYTES_MAX + 1];
     char signing_key_file[SETTINGS_PATH_BYTES_MAX + 1]; /* "": in the state directory */
     char token_file[SETTINGS_PATH_BYTES_MAX + 1];       /* "": nobody has a token */

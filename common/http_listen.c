@@ -136,6 +136,12 @@ static int listen_at(int fd, const struct sockaddr_storage *address)
     return 0;
 }
 
+int http_listen_tcp_check(const char *address)
+{
+    struct sockaddr_storage parsed = {0};
+    return parse_address(address, &parsed);
+}
+
 int http_listen_tcp(const char *address, int *ret_fd)
 {
     struct sockaddr_storage parsed = {0};

@@ -95,6 +95,8 @@ unsigned http_server_clients(const struct http_server *server);
 int http_listen_unix(const char *path, unsigned mode, int *ret_fd);
 /* "127.0.0.1:8620", "[::1]:8620"; port 0 picks one. ERROR_INVALID for what is no numeric address. */
 int http_listen_tcp(const char *address, int *ret_fd);
+/* Whether it is such an address: 0 or ERROR_INVALID. */
+int http_listen_tcp_check(const char *address);
 
 /* --- inside a handler ----------------------------------------------------------------------------------- */
 

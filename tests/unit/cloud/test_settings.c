@@ -105,10 +105,11 @@ static void test_what_is_set_holds(void **state)
     struct settings settings;
     struct error_detail detail;
     (void)state;
-    assert_int_equal(read_text("trusted_proxies = (\"127.0.0.1\", \"2001:db8::/32\");\n"
-                               "trial: { limit = 0; };\nlog: { severity = \"error\"; };\n",
-                               &settings, &detail),
-                     0);
+    assert_int_equal(
+        read_text("listen = \"[::1]:0\";\ntrusted_proxies = (\"127.0.0.1\", \"2001:db8::/32\");\n"
+                  "trial: { limit = 0; };\nlog: { severity = \"error\"; };\n",
+                  &settings, &detail),
+        0);
     assert_int_equal(settings.trusted_proxy_count, 2);
     assert_int_equal(settings.trusted[0].bits, 128);
     assert_int_equal(settings.trusted[1].bits, 32);
@@ -116,12 +117,24 @@ static void test_what_is_set_holds(void **state)
     assert_int_equal(settings.log_severity, 0);
 }
 
+#define X50 "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
+
 static void test_what_is_wrong_is_named(void **state)
 {
     static const struct {
         const char *text, *named;
     } table[] = {
-        {"trusted_proxies = (\"example.org\");", "trusted_proxies"},
+        {"trusted_proxies = (\"example.org\");", "cloud.conf:1: trusted_proxies"},
+        {"\ntrusted_proxies = (\"127.0.0.1\", \"::1/129\");", "cloud.conf:2: trusted_proxies"},
+        {"listen = \"example.org:8640\";", "cloud.conf:1: listen"},
+        {"listen = \"127.0.0.1\";", "listen"},
+        {"listen = \"127.0.0.1:65536\";", "listen"},
+        {"listen = \"::1:8640\";", "listen"},
+        {"admin_socket = \"admin.sock\";", "admin_socket"},
+        {"admin_socket = \"/" X50 X50 "1234567\";", "1 to 107 bytes"},
+        {"state_directory = \"ledger\";", "state_directory"},
+        {"signing_key_file = \"key\";", "signing_key_file"},
+        {"token_file = \"tokens\";", "token_file"},
         {"trusted_proxies = (\"10.0.0.0/33\");", "10.0.0.0/33"},
         {"activations: { per_minute = 0; };", "activations.per_minute"},
         {"entitlement: { refresh = \"1s\"; };", "entitlement.refresh"},
