@@ -52,6 +52,8 @@ static int parse_options(int argc, char **argv, struct options *ret_options)
                                           {"check-config", no_argument, NULL, 'k'},
                                           {"help", no_argument, NULL, 'h'},
                                           {NULL, 0, NULL, 0}};
+    static char program[] = "farmgate-cloud"; /* how getopt's messages begin */
+    argv[0] = program;
     struct options options = {.settings_path = access(DEFAULT_SETTINGS, F_OK) == 0 ? DEFAULT_SETTINGS : NULL};
     for (int option; (option = getopt_long(argc, argv, "c:h", table, NULL)) != -1;) {
         switch (option) {

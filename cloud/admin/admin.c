@@ -54,7 +54,7 @@ static const struct {
      "      --status STATUS    only those that are active, or deactivated\n"},
     {'K', "key", OPTION_TEXT, AT(key), "      --key KEY          only those on this key\n"},
     {'b', "subject", OPTION_TEXT, AT(subject),
-     "      --subject S        only what concerns this subscription, key or farm\n"},
+     "      --subject S        only the changes of this subscription, key or farm\n"},
     {'i', "since", OPTION_TEXT, AT(since),
      "      --since DATE       only from then on: 2026-12-31, or with a time\n"},
     {'k', "columns", OPTION_TEXT, AT(columns),
@@ -248,13 +248,39 @@ static void print_help(const struct command *command)
     (void)printf("  -h, --help             print this, and end\n");
 }
 
+/* Of what a command does the first part of its sentence, without what stands in parentheses. */
+static size_t summary_bytes(const char *what)
+{
+    size_t bytes = strcspn(what, ":;,(");
+    while (bytes > 0 && (what[bytes - 1] == ' ' || what[bytes - 1] == '.'))
+        bytes--;
+    return bytes;
+}
+
 void admin_print_commands(void)
 {
     for (size_t i = 0; i < COUNT(commands); i++) {
         char words[WORDS_BYTES];
         words_of(&commands[i], words);
-        (void)printf("  %-20s  %.*s\n", words, (int)strcspn(commands[i].what, ".:;,("), commands[i].what);
+        (void)printf("  %-20s  %.*s\n", words, (int)summary_bytes(commands[i].what), commands[i].what);
     }
+}
+
+/* Whether commands begin with the word, as "key list" does. */
+static bool is_group(const char *word)
+{
+    for (size_t i = 0; i < COUNT(commands); i++)
+        if (commands[i].words[1] != NULL && strcmp(commands[i].words[0], word) == 0)
+            return true;
+    return false;
+}
+
+/* What stands before the options and was to name a command; "": nothing does. */
+static void words_given(int argc, char **argv, char ret[WORDS_BYTES])
+{
+    bool first = argc > 0 && argv[0][0] != '-', second = first && argc > 1 && argv[1][0] != '-';
+    (void)snprintf(ret, WORDS_BYTES, "%s%s%s", first ? argv[0] : "", second ? " " : "",
+                   second ? argv[1] : "");
 }
 
 /* Says what might have been meant. */
@@ -262,17 +288,20 @@ static int tell_unknown(int argc, char **argv)
 {
     char given[WORDS_BYTES], texts[COUNT(commands)][WORDS_BYTES];
     const char *names[COUNT(commands)];
-    (void)snprintf(given, sizeof given, "%s%s%s", argc > 0 ? argv[0] : "", argc > 1 ? " " : "",
-                   argc > 1 ? argv[1] : "");
+    words_given(argc, argv, given);
     for (size_t i = 0; i < COUNT(commands); i++) {
         words_of(&commands[i], texts[i]);
         names[i] = texts[i];
     }
-    const char *nearest = config_nearest(given, names, COUNT(commands));
-    (void)fprintf(stderr, "farmgate-cloud: %s%s%s%s%s%s; try 'farmgate-cloud --help'\n",
-                  argc > 0 ? "no command '" : "which command?", argc > 0 ? given : "", argc > 0 ? "'" : "",
-                  nearest != NULL ? "; did you mean '" : "", nearest != NULL ? nearest : "",
-                  nearest != NULL ? "'" : "");
+    const char *nearest = given[0] != '\0' ? config_nearest(given, names, COUNT(commands)) : NULL;
+    if (given[0] == '\0')
+        (void)fprintf(stderr, "farmgate-cloud: a command is wanted; ");
+    else if (nearest != NULL)
+        (void)fprintf(stderr, "farmgate-cloud: no command '%s'; did you mean '%s'? ", given, nearest);
+    else
+        (void)fprintf(stderr, "farmgate-cloud: no command '%s'; ", given);
+    bool group = argc > 0 && is_group(argv[0]);
+    (void)fprintf(stderr, "try 'farmgate-cloud %s%s--help'\n", group ? argv[0] : "", group ? " " : "");
     return ADMIN_USAGE;
 }
 
@@ -326,7 +355,8 @@ static bool take_option(size_t index, const char *value, struct admin_options *o
     case OPTION_NUMBER:
         if (parse_number(value, at))
             return true;
-        (void)fprintf(stderr, "farmgate-cloud: --%s: '%s' is not a number\n", all_options[index].name, value);
+        (void)fprintf(stderr, "farmgate-cloud: --%s: '%s' is not a whole number from 0\n",
+                      all_options[index].name, value);
         return false;
     }
     return false;
@@ -389,6 +419,8 @@ static int parse_options(const struct command *command, int argc, char **argv,
                                     .subscription = -1,
                                     .days = -1};
     int output = find_output(command);
+    static char program[] = "farmgate-cloud"; /* how getopt's messages begin */
+    argv[0] = program;
     fill_getopt(command, table);
     for (int option; (option = getopt_long(argc, argv, output >= 0 ? "ho:" : "h", table, NULL)) != -1;) {
         if (option == 'h') {

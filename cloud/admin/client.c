@@ -7,13 +7,19 @@
 #include <stdlib.h>
 #include <string.h>
 
-static int exit_code_of(int error)
+/* Says why nobody was asked, and what to do. */
+static int tell_failure(int error, const char *detail)
 {
+    (void)fprintf(stderr, "farmgate-cloud: %s\n", detail);
     switch (error) {
     case ERROR_UNREACHABLE:
+        (void)fprintf(stderr,
+                      "farmgate-cloud: is the authority running? see systemctl status farmgate-cloud\n");
+        return ADMIN_NO_AUTHORITY;
     case ERROR_TIMEOUT:
         return ADMIN_NO_AUTHORITY;
     case ERROR_FORBIDDEN:
+        (void)fprintf(stderr, "farmgate-cloud: the admin socket is root's alone\n");
         return ADMIN_FORBIDDEN;
     default:
         return ADMIN_FAILED;
@@ -44,10 +50,8 @@ static int ask(const struct local_client_request *request, const char *would,
     struct local_client_answer answer;
     struct error_detail detail = {""};
     int error = local_client_request(request, &answer, &detail);
-    if (error != 0) {
-        (void)fprintf(stderr, "farmgate-cloud: %s\n", detail.text);
-        return exit_code_of(error);
-    }
+    if (error != 0)
+        return tell_failure(error, detail.text);
     if (answer.status < 200 || answer.status > 299) {
         int code = tell_problem(&answer, would);
         local_client_answer_finish(&answer);
@@ -118,11 +122,8 @@ int client_stream(const char *socket_path, const char *method, const char *targe
                                            .data = &taken,
                                            .timeout_ms = LOCAL_CLIENT_NO_TIMEOUT};
     int error = local_client_request(&request, &answer, &detail);
-    if (error != 0) {
-        if (!taken.refused)
-            (void)fprintf(stderr, "farmgate-cloud: %s\n", detail.text);
-        return exit_code_of(error);
-    }
+    if (error != 0)
+        return taken.refused ? ADMIN_FAILED : tell_failure(error, detail.text);
     int code = answer.status < 200 || answer.status > 299 ? tell_problem(&answer, NULL) : ADMIN_OK;
     local_client_answer_finish(&answer);
     return code;

@@ -1,5 +1,6 @@
 #include "cloud/api/admin_audit.h"
 
+#include "common/licence_key.h"
 #include "common/rfc3339.h"
 
 #include <string.h>
@@ -20,11 +21,22 @@ static bool read_since(struct admin_call *of, const struct http_request *request
            admin_refuse_field(of, "since", "since: not a time as in 2026-01-31T08:00:00Z");
 }
 
+/* A key may be written as people write it, here too. */
+static bool read_subject(struct admin_call *of, const struct http_request *request,
+                         char subject[API_NAME_BYTES_MAX + 1])
+{
+    char canonical[LICENCE_KEY_TEXT_BYTES];
+    if (!admin_read_text(of, request, "subject", subject, API_NAME_BYTES_MAX + 1))
+        return false;
+    if (licence_key_parse(subject, canonical))
+        memcpy(subject, canonical, sizeof canonical);
+    return true;
+}
+
 static bool read_list(struct admin_call *of, const struct http_request *request)
 {
     struct list_call *call = (struct list_call *)of;
-    return admin_page_read(of, request, &call->page) &&
-           admin_read_text(of, request, "subject", call->subject, sizeof call->subject) &&
+    return admin_page_read(of, request, &call->page) && read_subject(of, request, call->subject) &&
            read_since(of, request, &call->since_ms);
 }
 

@@ -1,5 +1,7 @@
 #include "cloud/api/admin_keys.h"
 
+
+#include "cloud/wall_clock.h"
 #include "common/licence_key.h"
 
 #include <string.h>
@@ -131,8 +133,12 @@ struct create_call {
 static bool read_create(struct admin_call *of, const struct http_request *request)
 {
     struct create_call *call = (struct create_call *)of;
-    return admin_read_id(of, &call->subscription_id) &&
-           read_wanted(of, request, &create_shape, &call->wanted);
+    const struct wanted *wanted = &call->wanted;
+    if (!admin_read_id(of, &call->subscription_id) || !read_wanted(of, request, &create_shape, &call->wanted))
+        return false;
+    if (wanted->expires_ms != 0 && wanted->expires_ms <= wall_clock_ms())
+        return admin_refuse_field(of, "expires_at", "expires_at: is past: the key could never be activated");
+    return true;
 }
 
 static int run_create(struct admin_call *of, struct rows *rows, struct error_detail *ret_detail)

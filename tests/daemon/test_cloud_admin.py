@@ -340,6 +340,7 @@ def bad_keys(cloud, primary, place):
     for body, field, name in (({}, "quota", "no quota"), ({"quota": -1}, "quota", "less than nothing"),
                               ({"quota": 1, "expires_at": "soon"}, "expires_at", "a word for a time"),
                               ({"quota": 1, "expires_at": "1970-01-01T00:00:00Z"}, "expires_at", "the beginning of time"),
+                              ({"quota": 1, "expires_at": "2024-01-01T00:00:00Z"}, "expires_at", "an end that is past"),
                               ({"quota": 1, "name": "n" * 128}, "name", "a long name"),
                               ({"quota": 1, "confirm": 1}, "confirm", "a number for a boolean")):
         refused(cloud.ask("POST", "subscriptions/1/keys", body), 400, "invalid", field, "a key with " + name)
@@ -771,6 +772,7 @@ def commands():
         log = good("audit")
         tap.ok("licences 10 -> 15, purchases 10 -> 15" in log and "name Büro -> Amt" in log, "the audit log says what changed", log)
         only = good("audit", "--subject", key)
+        tap.equal(good("audit", "--subject", key.replace("-", " ").lower()), only, "a key as it is typed")
         tap.ok(len(only.splitlines()) >= 5 and "subscription.add" not in only, "only what concerns the key", only)
         tap.equal(good("audit", "--since", "2099-01-01"), "nothing was changed\n", "only from then on")
         tap.equal(len(json.loads(good("audit", "--json"))["audit"]), len(log.splitlines()) - 1, "as JSON, too")
@@ -824,6 +826,17 @@ def wrong_commands(cloud, key):
         tap.ok(done.returncode == code and done.stderr and not done.stdout, "exit %d: %s" % (code, words), done)
     for words in (["farm", "list", "--json", "--status", "x"], ["farm", "list", "--csv", "--status", "x"]):
         tap.equal(cloud.run(*words).stdout, "", "what fails prints nothing that looks like a list")
+    for words, said in (
+            ([], "a command is wanted; try 'farmgate-cloud --help'"), (["--jsn"], "a command is wanted; try 'farmgate-cloud --help'"),
+            (["key"], "no command 'key'; try 'farmgate-cloud key --help'"),
+            (["key", "lst"], "no command 'key lst'; did you mean 'key list'? try 'farmgate-cloud key --help'"),
+            (["frobnicate", "--json"], "no command 'frobnicate'; try 'farmgate-cloud --help'"),
+            (["farm", "show", "-1"], "invalid option -- '1'"),
+            (["subscription", "create", "--licences", "-1", "--term", "1y"], "--licences: '-1' is not a whole number from 0")):
+        done = subprocess.run([cloud.binary] + words, capture_output=True, text=True, timeout=10, check=False)
+        tap.ok(done.returncode == 64 and done.stderr.startswith("farmgate-cloud: %s\n" % said), "wrong words: %s" % words, done)
+    done = subprocess.run([cloud.binary, "farm", "list", "--socket", "/nowhere"], capture_output=True, text=True, timeout=10, check=False)
+    tap.ok(done.returncode == 3 and "systemctl status farmgate-cloud" in done.stderr, "no authority: what to look at is said", done)
     tap.ok("did you mean 'name'" in cloud.run("farm", "list", "--columns", "nmae").stderr, "what was meant is guessed")
 
 
