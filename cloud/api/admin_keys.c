@@ -1,6 +1,5 @@
 #include "cloud/api/admin_keys.h"
 
-
 #include "cloud/wall_clock.h"
 #include "common/licence_key.h"
 

@@ -89,7 +89,8 @@ static void get_health(void *door, struct http_exchange *exchange, const struct 
     (void)rest;
     static const char body[] = "{\"status\":\"ok\"}";
     if (store_failing(context->store)) {
-        http_problem(exchange, 503, "store_unavailable", "the ledger could not be written when that was last tried", NULL);
+        http_problem(exchange, 503, "store_unavailable",
+                     "the ledger could not be written when that was last tried", NULL);
         return;
     }
     http_respond(exchange, &(struct http_reply){.status = 200,

@@ -68,6 +68,8 @@ class Site:
         host.run("farmgate", "check-config")
         host.run("farmgate-pam", "install")
         host.run("systemctl", "enable", "--quiet", "--now", "farmgated")
+        limits = host.run("systemctl", "show", "-p", "LimitCORE", "--value", "farmgate-cloud", "farmgated")
+        self.tap.equal(limits.split(), ["0", "0"], "their memory holds secrets: no core is kept")
 
     def configure(self, text, listen="127.0.0.1:8620", gate="", more=""):
         """Writes farmgate.conf, keeping its owner and mode as an editor does."""
