@@ -20,7 +20,6 @@ struct run {
     struct reader *reader;
     struct order_stream *stream;
     struct log_file *file; /* being read */
-    uint32_t number;
 };
 
 struct logs {
@@ -109,18 +108,15 @@ int logs_add(struct logs *logs, const char *argument, struct error_detail *ret_d
 
 /* ---- a run --------------------------------------------------------------------------------------------- */
 
-/* Readers number sessions as they like: the run tells those of two readers of one host apart. The ids of
- * strict formats are the log's own. */
-static bool session_of_run(const struct run *run, const char *session, char ret[CONNECTION_ID_BYTES_MAX + 1])
+/* Readers number sessions as they like: those of two readers of one host are told apart. The ids of strict
+ * formats are the log's own. */
+static void prefix_sessions(struct run *run, uint32_t number)
 {
-    char number[SESSION_NAME_BYTES];
-    size_t number_bytes = session_name_number(number, run->number), bytes = strlen(session);
-    number[number_bytes++] = '/';
-    if (number_bytes + bytes > CONNECTION_ID_BYTES_MAX)
-        return false;
-    memcpy(ret, number, number_bytes);
-    memcpy(ret + number_bytes, session, bytes + 1);
-    return true;
+    char prefix[ORDER_PREFIX_BYTES_MAX + 1];
+    size_t bytes = session_name_number(prefix, number);
+    prefix[bytes++] = '/';
+    prefix[bytes] = '\0';
+    order_prefix_sessions(run->stream, prefix);
 }
 
 static int refuse_late(struct run *run, const struct sizing_event *event, const struct order_place *place)
@@ -136,18 +132,14 @@ static int refuse_late(struct run *run, const struct sizing_event *event, const 
 static int take_event(void *data, const struct sizing_event *event)
 {
     struct run *run = data;
-    char session[CONNECTION_ID_BYTES_MAX + 1];
-    struct sizing_event own = *event;
     struct order_place place = {run->file->path, run->format->place(run->reader), run->format->place_is_line};
-    if (!run->format->strict_order && event->session[0] != '\0') {
-        if (!session_of_run(run, event->session, session)) {
-            repair_add(run->logs->settings.repairs, REPAIR_BAD_NAME, 1);
-            return 0;
-        }
-        own.session = session;
-    }
-    int code = order_put(run->stream, &own, &place);
-    return code == ERROR_INVALID ? refuse_late(run, event, &place) : code;
+    int code = order_put(run->stream, event, &place);
+    if (code == ERROR_INVALID)
+        return refuse_late(run, event, &place);
+    if (code != ERROR_TOO_LARGE)
+        return code;
+    repair_add(run->logs->settings.repairs, REPAIR_BAD_NAME, 1);
+    return 0;
 }
 
 static struct run *run_create(struct logs *logs, struct log_file *file)
@@ -167,7 +159,6 @@ static struct run *run_create(struct logs *logs, struct log_file *file)
     run->logs = logs;
     run->format = file->format;
     run->file = file;
-    run->number = logs->run_count++;
     run->reader = file->format->create(&settings);
     run->stream =
         run->reader == NULL
@@ -179,6 +170,8 @@ static struct run *run_create(struct logs *logs, struct log_file *file)
         free(run);
         return NULL;
     }
+    if (!file->format->strict_order)
+        prefix_sessions(run, logs->run_count++);
     run->next = logs->runs;
     logs->runs = run;
     return run;

@@ -2,6 +2,8 @@
 
 #include "repair.h"
 
+#include "agent/core/text.h"
+
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,15 +15,20 @@ struct chunk {
     size_t used, live;
     char text[CHUNK_BYTES];
 };
-static_assert(CHUNK_BYTES >
-                  CONNECTION_HOST_BYTES_MAX + CONNECTION_ID_BYTES_MAX + CONNECTION_USER_BYTES_MAX + 3,
+
+/* Before the texts of an event, which are host, session and, of a connect, user, one behind the other. */
+struct texts {
+    uint16_t host_bytes, session_bytes; /* with their ends */
+};
+static_assert(CHUNK_BYTES >= sizeof(struct texts) + CONNECTION_HOST_BYTES_MAX + CONNECTION_ID_BYTES_MAX +
+                                 CONNECTION_USER_BYTES_MAX + 3,
               "the longest texts fit into a chunk");
 
 struct entry {
     int64_t at_ms;
     uint64_t sequence; /* within its stream */
     struct chunk *chunk;
-    uint32_t text; /* host, session and, of a connect, user, one behind the other */
+    uint32_t texts; /* in the chunk */
     uint8_t type, kind, route, administrator;
 };
 
@@ -35,7 +42,7 @@ struct heap {
     size_t count, room;
 };
 
-/* An event whose followers are to be seen before its stamp is believed. */
+/* An event whose followers are to be seen before its stamp is believed, or one behind it. */
 struct follower {
     struct entry entry;
     struct order_place place;
@@ -48,6 +55,8 @@ struct order_stream {
     bool strict;
     bool ended;
     int64_t latest_ms;
+    char prefix[ORDER_PREFIX_BYTES_MAX + 1];
+    size_t prefix_bytes;
     uint64_t sequence;
     struct queue queue; /* what came in order */
     struct heap late;   /* what came behind something later */
@@ -91,24 +100,41 @@ static struct chunk *chunk_with_room(struct order *order, size_t bytes)
     return chunk;
 }
 
-static bool keep_event(struct order_stream *stream, const struct sizing_event *event, struct entry *ret_entry)
+static char *append(char *to, const char *text, size_t bytes)
+{
+    if (bytes <= 24)
+        text_copy_short(to, text, bytes);
+    else
+        memcpy(to, text, bytes);
+    return to + bytes;
+}
+
+/* ERROR_TOO_LARGE: the session's name is too long with the prefix; ERROR_NO_MEMORY. */
+static int keep_event(struct order_stream *stream, const struct sizing_event *event, struct entry *ret_entry)
 {
     const char *user = event->type == SIZING_CONNECT ? event->user : "";
+    size_t prefix_bytes = event->session[0] == '\0' ? 0 : stream->prefix_bytes;
     size_t host_bytes = strlen(event->host) + 1, session_bytes = strlen(event->session) + 1,
-           user_bytes = strlen(user) + 1, bytes = host_bytes + session_bytes + user_bytes;
+           user_bytes = strlen(user) + 1;
+    if (prefix_bytes > 0 && prefix_bytes + session_bytes > CONNECTION_ID_BYTES_MAX + 1)
+        return ERROR_TOO_LARGE;
+    const struct texts texts = {(uint16_t)host_bytes, (uint16_t)(prefix_bytes + session_bytes)};
+    size_t bytes = sizeof texts + host_bytes + prefix_bytes + session_bytes + user_bytes;
     assert(bytes <= CHUNK_BYTES);
     struct chunk *chunk = chunk_with_room(stream->order, bytes);
     if (chunk == NULL)
-        return false;
+        return ERROR_NO_MEMORY;
     char *text = chunk->text + chunk->used;
-    memcpy(text, event->host, host_bytes);
-    memcpy(text + host_bytes, event->session, session_bytes);
-    memcpy(text + host_bytes + session_bytes, user, user_bytes);
+    memcpy(text, &texts, sizeof texts);
+    text = append(text + sizeof texts, event->host, host_bytes);
+    text = append(text, stream->prefix, prefix_bytes);
+    text = append(text, event->session, session_bytes);
+    (void)append(text, user, user_bytes);
     *ret_entry = (struct entry){
         .at_ms = event->at_ms,
         .sequence = stream->sequence++,
         .chunk = chunk,
-        .text = (uint32_t)chunk->used,
+        .texts = (uint32_t)chunk->used,
         .type = (uint8_t)event->type,
         .kind = (uint8_t)event->kind,
         .route = (uint8_t)event->route,
@@ -116,18 +142,21 @@ static bool keep_event(struct order_stream *stream, const struct sizing_event *e
     };
     chunk->used += bytes;
     chunk->live++;
-    return true;
+    return 0;
 }
 
 static int give(struct order *order, const struct entry *entry)
 {
-    const char *host = entry->chunk->text + entry->text, *session = host + strlen(host) + 1;
-    struct sizing_event event = {
+    struct texts texts;
+    const char *text = entry->chunk->text + entry->texts;
+    memcpy(&texts, text, sizeof texts);
+    text += sizeof texts;
+    const struct sizing_event event = {
         .at_ms = entry->at_ms,
         .type = (enum sizing_type)entry->type,
-        .host = host,
-        .session = session,
-        .user = session + strlen(session) + 1,
+        .host = text,
+        .session = text + texts.host_bytes,
+        .user = text + texts.host_bytes + texts.session_bytes,
         .kind = (enum connection_kind)entry->kind,
         .route = (enum connection_route)entry->route,
         .administrator = (enum administrator)entry->administrator,
@@ -144,22 +173,27 @@ static bool is_before(const struct entry *one, const struct entry *other)
     return one->at_ms != other->at_ms ? one->at_ms < other->at_ms : one->sequence < other->sequence;
 }
 
-static bool queue_add(struct queue *queue, const struct entry *entry)
+static bool queue_reserve(struct queue *queue)
 {
-    if (queue->count == queue->room) {
-        size_t room = queue->room == 0 ? 16 : queue->room * 2;
-        struct entry *entries = malloc(room * sizeof *entries);
-        if (entries == NULL)
-            return false;
-        for (size_t i = 0; i < queue->count; i++)
-            entries[i] = queue->entries[(queue->first + i) & (queue->room - 1)];
-        free(queue->entries);
-        queue->entries = entries;
-        queue->first = 0;
-        queue->room = room;
-    }
-    queue->entries[(queue->first + queue->count++) & (queue->room - 1)] = *entry;
+    if (queue->count < queue->room)
+        return true;
+    size_t room = queue->room == 0 ? 16 : queue->room * 2;
+    struct entry *entries = malloc(room * sizeof *entries);
+    if (entries == NULL)
+        return false;
+    for (size_t i = 0; i < queue->count; i++)
+        entries[i] = queue->entries[(queue->first + i) & (queue->room - 1)];
+    free(queue->entries);
+    queue->entries = entries;
+    queue->first = 0;
+    queue->room = room;
     return true;
+}
+
+/* Behind the last; there is room. */
+static struct entry *queue_end(const struct queue *queue)
+{
+    return &queue->entries[(queue->first + queue->count) & (queue->room - 1)];
 }
 
 static const struct entry *queue_last(const struct queue *queue)
@@ -225,17 +259,44 @@ static struct entry take_head(struct order_stream *stream)
     return entry;
 }
 
-static int hold(struct order_stream *stream, const struct entry *entry)
+static bool is_in_order(const struct order_stream *stream, int64_t at_ms)
 {
     const struct entry *last = queue_last(&stream->queue);
-    bool in_order = last == NULL || last->at_ms <= entry->at_ms;
-    if (in_order ? queue_add(&stream->queue, entry) : heap_add(&stream->late, entry)) {
-        if (entry->at_ms > stream->latest_ms)
-            stream->latest_ms = entry->at_ms;
-        return 0;
+    return last == NULL || last->at_ms <= at_ms;
+}
+
+static void note_latest(struct order_stream *stream, int64_t at_ms)
+{
+    if (at_ms > stream->latest_ms)
+        stream->latest_ms = at_ms;
+}
+
+static int hold(struct order_stream *stream, const struct entry *entry)
+{
+    bool in_order = is_in_order(stream, entry->at_ms);
+    if (in_order ? !queue_reserve(&stream->queue) : !heap_add(&stream->late, entry)) {
+        release(stream->order, entry->chunk);
+        return ERROR_NO_MEMORY;
     }
-    release(stream->order, entry->chunk);
-    return ERROR_NO_MEMORY;
+    if (in_order) {
+        *queue_end(&stream->queue) = *entry;
+        stream->queue.count++;
+    }
+    note_latest(stream, entry->at_ms);
+    return 0;
+}
+
+/* The common case: kept where it stays. */
+static int hold_in_order(struct order_stream *stream, const struct sizing_event *event)
+{
+    if (!queue_reserve(&stream->queue))
+        return ERROR_NO_MEMORY;
+    int code = keep_event(stream, event, queue_end(&stream->queue));
+    if (code < 0)
+        return code;
+    stream->queue.count++;
+    note_latest(stream, event->at_ms);
+    return 0;
 }
 
 /* ---- clocks -------------------------------------------------------------------------------------------- */
@@ -264,13 +325,19 @@ static struct follower *follower_at(struct order_stream *stream, size_t i)
     return &stream->followers[(stream->follower_first + i) % ORDER_FOLLOWERS];
 }
 
+/* Far ahead of what was believed, or the first: its followers have to be seen. */
+static bool has_to_wait(const struct order_stream *stream, int64_t at_ms)
+{
+    return stream->latest_ms == ORDER_UNKNOWN_MS || at_ms - stream->latest_ms > ORDER_AHEAD_MS;
+}
+
 /* Whether the first of the followers is far ahead of at least half of those behind it; then also where they
  * go on. Those that were set back themselves say nothing. */
 static bool is_stamped_ahead(struct order_stream *stream, int64_t *ret_goes_on_ms)
 {
     int64_t at_ms = follower_at(stream, 0)->entry.at_ms, goes_on_ms = at_ms;
     size_t behind = 0, others = stream->follower_count - 1;
-    if (stream->latest_ms != ORDER_UNKNOWN_MS && at_ms - stream->latest_ms <= ORDER_AHEAD_MS)
+    if (!has_to_wait(stream, at_ms))
         return false;
     for (size_t i = others; i > 0; i--) {
         int64_t next_ms = follower_at(stream, i)->entry.at_ms;
@@ -285,22 +352,29 @@ static bool is_stamped_ahead(struct order_stream *stream, int64_t *ret_goes_on_m
     return true;
 }
 
+/* What was set back counts as of the bound. */
+static int hold_believed(struct order_stream *stream, struct entry *entry, const struct order_place *place)
+{
+    int64_t bound_ms = order_bound_ms(stream);
+    if (entry->at_ms < bound_ms) {
+        tell_place(stream, REPAIR_CLOCK_BACK, place);
+        entry->at_ms = bound_ms;
+    }
+    return hold(stream, entry);
+}
+
 /* Believes or repairs the first of the followers. */
 static int pass_first(struct order_stream *stream)
 {
-    struct follower *first = follower_at(stream, 0);
-    int64_t goes_on_ms, bound_ms = order_bound_ms(stream);
+    struct follower first = *follower_at(stream, 0);
+    int64_t goes_on_ms;
     if (is_stamped_ahead(stream, &goes_on_ms)) {
-        tell_place(stream, REPAIR_CLOCK_AHEAD, &first->place);
-        first->entry.at_ms = goes_on_ms;
-    } else if (first->entry.at_ms < bound_ms) {
-        tell_place(stream, REPAIR_CLOCK_BACK, &first->place);
-        first->entry.at_ms = bound_ms;
+        tell_place(stream, REPAIR_CLOCK_AHEAD, &first.place);
+        first.entry.at_ms = goes_on_ms;
     }
-    struct entry entry = first->entry;
     stream->follower_first = (stream->follower_first + 1) % ORDER_FOLLOWERS;
     stream->follower_count--;
-    return hold(stream, &entry);
+    return hold_believed(stream, &first.entry, &first.place);
 }
 
 int order_settle(struct order_stream *stream)
@@ -311,19 +385,33 @@ int order_settle(struct order_stream *stream)
     return code;
 }
 
+/* The event is one of the followers of a first that has to wait, or that first itself. */
+static int follow(struct order_stream *stream, const struct entry *entry, const struct order_place *place)
+{
+    int code = stream->follower_count == ORDER_FOLLOWERS ? pass_first(stream) : 0;
+    *follower_at(stream, stream->follower_count++) = (struct follower){*entry, *place};
+    while (code == 0 && stream->follower_count > 0 &&
+           !has_to_wait(stream, follower_at(stream, 0)->entry.at_ms))
+        code = pass_first(stream);
+    return code;
+}
+
 int order_put(struct order_stream *stream, const struct sizing_event *event, const struct order_place *place)
 {
     struct entry entry;
-    bool all = stream->order->settings.all;
-    if (stream->strict && !all && event->at_ms < order_bound_ms(stream))
+    bool is_believed = stream->strict || stream->order->settings.all,
+         is_late = event->at_ms < order_bound_ms(stream);
+    if (is_late && stream->strict && !stream->order->settings.all)
         return ERROR_INVALID;
-    if (!keep_event(stream, event, &entry))
-        return ERROR_NO_MEMORY;
-    if (stream->strict || all)
+    bool has_followed = stream->follower_count > 0 || has_to_wait(stream, event->at_ms);
+    if (is_in_order(stream, event->at_ms) && (is_believed || (!has_followed && !is_late)))
+        return hold_in_order(stream, event);
+    int code = keep_event(stream, event, &entry);
+    if (code < 0)
+        return code;
+    if (is_believed)
         return hold(stream, &entry);
-    int code = stream->follower_count == ORDER_FOLLOWERS ? pass_first(stream) : 0;
-    *follower_at(stream, stream->follower_count++) = (struct follower){entry, *place};
-    return code;
+    return has_followed ? follow(stream, &entry, place) : hold_believed(stream, &entry, place);
 }
 
 /* ---- streams ------------------------------------------------------------------------------------------- */
@@ -353,6 +441,14 @@ struct order_stream *order_add(struct order *order, uint32_t number, bool strict
     stream->latest_ms = first_ms;
     order->streams[order->stream_count++] = stream;
     return stream;
+}
+
+void order_prefix_sessions(struct order_stream *stream, const char *prefix)
+{
+    size_t bytes = strlen(prefix);
+    assert(bytes <= ORDER_PREFIX_BYTES_MAX);
+    memcpy(stream->prefix, prefix, bytes + 1);
+    stream->prefix_bytes = bytes;
 }
 
 int order_end(struct order_stream *stream)
@@ -417,6 +513,14 @@ static void sink_head(struct order *order, size_t at)
     order->heads[at] = stream;
 }
 
+/* Whose turn is behind that of the first; NULL: nobody's. */
+static const struct order_stream *next_head(const struct order *order)
+{
+    if (order->head_count < 3)
+        return order->head_count < 2 ? NULL : order->heads[1];
+    return stream_is_before(order->heads[2], order->heads[1]) ? order->heads[2] : order->heads[1];
+}
+
 static void gather_heads(struct order *order)
 {
     order->head_count = 0;
@@ -425,6 +529,26 @@ static void gather_heads(struct order *order)
             order->heads[order->head_count++] = order->streams[i];
     for (size_t i = order->head_count / 2; i-- > 0;)
         sink_head(order, i);
+}
+
+/* Of the stream whose turn it is, as long as it is. */
+static int give_first(struct order *order, int64_t before_ms)
+{
+    struct order_stream *stream = order->heads[0];
+    const struct order_stream *next = next_head(order);
+    const struct entry *first;
+    int code = 0;
+    do {
+        struct entry entry = take_head(stream);
+        code = give(order, &entry);
+        first = head(stream);
+    } while (code == 0 && first != NULL && first->at_ms < before_ms &&
+             (next == NULL || stream_is_before(stream, next)));
+    if (first == NULL)
+        order->heads[0] = order->heads[--order->head_count];
+    if (order->head_count > 0)
+        sink_head(order, 0);
+    return code;
 }
 
 int order_flush(struct order *order, int64_t before_ms)
@@ -441,14 +565,8 @@ int order_flush(struct order *order, int64_t before_ms)
     if (order->settings.all && before_ms != ORDER_NO_LIMIT_MS)
         return 0;
     gather_heads(order);
-    while (code == 0 && order->head_count > 0 && head(order->heads[0])->at_ms < before_ms) {
-        struct entry entry = take_head(order->heads[0]);
-        code = give(order, &entry);
-        if (head(order->heads[0]) == NULL)
-            order->heads[0] = order->heads[--order->head_count];
-        if (order->head_count > 0)
-            sink_head(order, 0);
-    }
+    while (code == 0 && order->head_count > 0 && head(order->heads[0])->at_ms < before_ms)
+        code = give_first(order, before_ms);
     drop_ended(order);
     return code;
 }

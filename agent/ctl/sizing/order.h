@@ -23,6 +23,8 @@
 #define ORDER_UNKNOWN_MS  INT64_MIN         /* the first time of a stream that is not known */
 #define ORDER_NO_LIMIT_MS INT64_MAX
 
+#define ORDER_PREFIX_BYTES_MAX 24
+
 struct repairs;
 
 struct order_settings {
@@ -53,7 +55,12 @@ void order_destroy(struct order *order);
 struct order_stream *order_add(struct order *order, uint32_t number, bool strict, int64_t first_ms,
                                void *data);
 
-/* The next event of a stream. ERROR_INVALID: later than a strict stream's may be; ERROR_NO_MEMORY. */
+/* What the names of its sessions are to begin with, of ORDER_PREFIX_BYTES_MAX at most, so that those of two
+ * streams are told apart. */
+void order_prefix_sessions(struct order_stream *stream, const char *prefix);
+
+/* The next event of a stream. ERROR_INVALID: later than a strict stream's may be; ERROR_TOO_LARGE: the name
+ * of its session is too long with the prefix; both leave it out. ERROR_NO_MEMORY. */
 int order_put(struct order_stream *stream, const struct sizing_event *event, const struct order_place *place);
 
 /* The latest stamp that was believed; ORDER_UNKNOWN_MS before the first. */

@@ -200,6 +200,33 @@ static void an_error_of_what_takes_the_events_is_handed_back(void **state)
     order_destroy(order);
 }
 
+static void sessions_of_streams_are_told_apart_by_their_prefixes(void **state)
+{
+    struct out out;
+    struct order *order = order_into(&out, false);
+    struct order_stream *one = order_add(order, 0, true, ORDER_UNKNOWN_MS, NULL);
+    struct order_stream *other = order_add(order, 1, true, ORDER_UNKNOWN_MS, NULL);
+    char longest[CONNECTION_ID_BYTES_MAX + 1];
+    (void)state;
+    memset(longest, 'x', sizeof longest);
+    longest[sizeof longest - 1] = '\0';
+    order_prefix_sessions(one, "17/");
+    assert_int_equal(put(one, "a", T), 0);
+    assert_int_equal(put(other, "a", T), 0);
+    assert_int_equal(put(one, "", T), 0); /* of a whole host */
+    assert_int_equal(put(one, longest, T), ERROR_TOO_LARGE);
+    assert_int_equal(put(one, longest + 2, T), ERROR_TOO_LARGE);
+    assert_int_equal(put(one, longest + 3, T), 0);
+    assert_int_equal(put(other, longest, T + 1), 0);
+    assert_int_equal(order_end(one), 0);
+    assert_int_equal(order_end(other), 0);
+    assert_int_equal(order_flush(order, ORDER_NO_LIMIT_MS), 0);
+    char expected[sizeof out.sessions];
+    (void)snprintf(expected, sizeof expected, "17/a  17/%s a %s", longest + 3, longest);
+    assert_string_equal(out.sessions, expected);
+    order_destroy(order);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -209,6 +236,7 @@ int main(void)
         cmocka_unit_test(strict_streams_refuse_what_is_later_than_an_hour),
         cmocka_unit_test(of_one_instant_streams_come_by_their_numbers),
         cmocka_unit_test(what_holds_the_others_back_is_wanted),
+        cmocka_unit_test(sessions_of_streams_are_told_apart_by_their_prefixes),
         cmocka_unit_test(all_are_sorted_by_their_stamps_if_wanted),
         cmocka_unit_test(an_error_of_what_takes_the_events_is_handed_back),
     };
