@@ -46,13 +46,17 @@ static bool begins_with(const char *text, const char *prefix)
     return strncmp(text, prefix, strlen(prefix)) == 0;
 }
 
-/* Where several readers' ids are told apart, theirs stands behind a slash. */
+/* Where several readers' ids are told apart, theirs stands behind a number and a slash. */
 static enum witness witness_of(const char *session)
 {
-    const char *slash = strchr(session, '/'), *own = slash == NULL ? session : slash + 1;
-    if (begins_with(own, WINDOWS_LSM_PREFIX))
+    const char *own = session;
+    while (*own >= '0' && *own <= '9')
+        own++;
+    own = *own == '/' ? own + 1 : session;
+    if (*own == *WINDOWS_LSM_PREFIX && begins_with(own, WINDOWS_LSM_PREFIX))
         return WITNESS_LSM;
-    return begins_with(own, WINDOWS_SECURITY_PREFIX) ? WITNESS_SECURITY : WITNESS_NONE;
+    return *own == *WINDOWS_SECURITY_PREFIX && begins_with(own, WINDOWS_SECURITY_PREFIX) ? WITNESS_SECURITY
+                                                                                         : WITNESS_NONE;
 }
 
 static uint32_t hash_of(const struct windows_join *join, const char *host, const char *name)
@@ -257,9 +261,8 @@ static void forget_host(struct windows_join *join, const char *host)
             forget(join, &join->all[i]);
 }
 
-static int process(struct windows_join *join, const struct sizing_event *event)
+static int process(struct windows_join *join, const struct sizing_event *event, enum witness witness)
 {
-    enum witness witness = witness_of(event->session);
     if (event->type == SIZING_HOST_END)
         forget_host(join, event->host);
     if (witness == WITNESS_NONE)
@@ -303,10 +306,10 @@ static bool same_user(const struct sizing_event *one, const struct sizing_event 
     return strcmp(one_key, other_key) == 0;
 }
 
-static bool waits_for_flag(const struct sizing_event *event)
+static bool waits_for_flag(const struct sizing_event *event, enum witness witness)
 {
     return event->type == SIZING_CONNECT && event->administrator == ADMINISTRATOR_UNKNOWN &&
-           witness_of(event->session) == WITNESS_LSM;
+           witness == WITNESS_LSM;
 }
 
 /* What Security says of the user of the earliest event that is held. */
@@ -325,9 +328,10 @@ static enum administrator flag_of_first(const struct windows_join *join)
 static int release_first(struct windows_join *join)
 {
     struct held *held = &join->held[join->held_first];
-    if (waits_for_flag(&held->event))
+    enum witness witness = witness_of(held->event.session);
+    if (waits_for_flag(&held->event, witness))
         held->event.administrator = flag_of_first(join);
-    int code = process(join, &held->event);
+    int code = process(join, &held->event, witness);
     free(held->texts);
     join->held_first = (join->held_first + 1) % WINDOWS_JOIN_HELD_MAX;
     join->held_count--;
@@ -337,7 +341,7 @@ static int release_first(struct windows_join *join)
 static bool first_may_go(const struct windows_join *join, int64_t now_ms)
 {
     const struct sizing_event *first = &join->held[join->held_first].event;
-    return join->held_count == WINDOWS_JOIN_HELD_MAX || !waits_for_flag(first) ||
+    return join->held_count == WINDOWS_JOIN_HELD_MAX || !waits_for_flag(first, witness_of(first->session)) ||
            first->at_ms + WINDOWS_JOIN_HOLD_MS < now_ms;
 }
 
@@ -348,8 +352,9 @@ int windows_join_take(struct windows_join *join, const struct sizing_event *even
         code = release_first(join);
     if (code < 0)
         return code;
-    if (join->held_count == 0 && !waits_for_flag(event))
-        return process(join, event);
+    enum witness witness = witness_of(event->session);
+    if (join->held_count == 0 && !waits_for_flag(event, witness))
+        return process(join, event, witness);
     return hold(join, event) ? 0 : ERROR_NO_MEMORY;
 }
 
