@@ -273,6 +273,18 @@ int input_head(struct input *input, const char **ret_bytes, size_t *ret_count, b
     return 0;
 }
 
+/* What is not compressed is given as it was read, without a copy. */
+static int read_plain(struct input *input, const char **ret_bytes, size_t *ret_count)
+{
+    int code = input->raw_count == 0 && !input->raw_ended ? fill_raw(input) : 0;
+    if (code < 0)
+        return code;
+    *ret_bytes = input->raw_at;
+    *ret_count = input->raw_count;
+    input->raw_count = 0;
+    return 0;
+}
+
 int input_read(struct input *input, const char **ret_bytes, size_t *ret_count)
 {
     if (input->head_count > 0) {
@@ -286,6 +298,8 @@ int input_read(struct input *input, const char **ret_bytes, size_t *ret_count)
     }
     size_t count;
     int code = input->unpack == NULL ? begin_unpacking(input) : 0;
+    if (code == 0 && unpack_form(input->unpack) == NULL)
+        return read_plain(input, ret_bytes, ret_count);
     if (code == 0)
         code = unpack_some(input, input->buffers->out, OUT_BYTES, &count);
     if (code < 0)
