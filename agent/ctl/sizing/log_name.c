@@ -6,12 +6,6 @@
 
 #define ESCAPE_BYTES 4 /* of \xNN */
 
-size_t log_field_bytes(const char *field, size_t bytes)
-{
-    const char *end = memchr(field, '\0', bytes);
-    return end == NULL ? bytes : (size_t)(end - field);
-}
-
 /* C0, DEL, and C1, which UTF-8 writes as C2 80 to C2 9F. */
 static bool is_control(const unsigned char *character, size_t length)
 {

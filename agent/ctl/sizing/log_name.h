@@ -10,7 +10,4 @@
  * whether anything had to be written so; different names stay different. */
 bool log_name(const char *bytes, size_t count, char *ret_text, size_t room, bool *ret_escaped);
 
-/* How many bytes a field that is padded with NUL holds. */
-size_t log_field_bytes(const char *field, size_t bytes);
-
 #endif

@@ -16,16 +16,22 @@
 
 #include "agent/core/hash_index.h"
 #include "agent/core/keyed_hash.h"
+#include "agent/core/text.h"
 
 #include <stdlib.h>
 
-#define LINE_BYTES      32
+#define LINE_NAME_WORDS 4   /* of 32 bytes */
 #define USER_TEXT_BYTES 129 /* 32 bytes, each written as \\xNN */
+
+/* As in a record, padded with NUL: words are compared without a call. */
+struct line_name {
+    uint64_t words[LINE_NAME_WORDS];
+    uint32_t hash;
+};
 
 /* A line somebody is logged in on, or where a getty waits. */
 struct line {
-    char name[LINE_BYTES]; /* padded with NUL, as in the record */
-    uint32_t hash;
+    struct line_name name;
     uint32_t next_free;
     bool used;
     uint64_t session; /* 0: none */
@@ -52,25 +58,35 @@ struct reader {
 
 /* ---- lines --------------------------------------------------------------------------------------------- */
 
-static uint32_t hash_line(const struct reader *reader, const struct utmp_field *name)
+static struct line_name name_of(const struct reader *reader, const struct utmp_field *field)
 {
+    struct line_name name = {0};
     struct keyed_hash hash = keyed_hash_begin(&reader->keys);
-    keyed_hash_text(&hash, name->text, name->bytes);
-    return keyed_hash_end(&reader->keys, hash);
+    size_t at = 0, bytes = field->bytes;
+    for (; bytes - at >= 8; at += 8)
+        name.words[at / 8] = text_word(field->text + at);
+    if (bytes > at)
+        name.words[at / 8] = text_tail(field->text + at, bytes - at);
+    for (int i = 0; i < LINE_NAME_WORDS; i += 2)
+        keyed_hash_pair(&hash, name.words[i], name.words[i + 1]);
+    name.hash = keyed_hash_end(&reader->keys, hash);
+    return name;
 }
 
-static bool is_named(const struct line *line, const struct utmp_field *name)
+static bool same_name(const struct line_name *one, const struct line_name *other)
 {
-    return memcmp(line->name, name->text, name->bytes) == 0 &&
-           (name->bytes == LINE_BYTES || line->name[name->bytes] == '\0');
+    uint64_t difference = 0;
+    for (int i = 0; i < LINE_NAME_WORDS; i++)
+        difference |= one->words[i] ^ other->words[i];
+    return difference == 0;
 }
 
 /* NULL if nobody is on it. */
-static struct line *find_line(struct reader *reader, const struct utmp_field *name, uint32_t hash)
+static struct line *find_line(struct reader *reader, const struct line_name *name)
 {
-    uint32_t position = hash_index_home(&reader->index, hash), number;
-    while ((number = hash_index_candidate(&reader->index, hash, &position)) != HASH_INDEX_NONE)
-        if (is_named(&reader->lines[number], name))
+    uint32_t position = hash_index_home(&reader->index, name->hash), number;
+    while ((number = hash_index_candidate(&reader->index, name->hash, &position)) != HASH_INDEX_NONE)
+        if (same_name(&reader->lines[number].name, name))
             return &reader->lines[number];
     return NULL;
 }
@@ -91,7 +107,7 @@ static bool reserve_line(struct reader *reader)
 }
 
 /* NULL without memory. */
-static struct line *add_line(struct reader *reader, const struct utmp_field *name, uint32_t hash)
+static struct line *add_line(struct reader *reader, const struct line_name *name)
 {
     if (!reserve_line(reader))
         return NULL;
@@ -101,16 +117,15 @@ static struct line *add_line(struct reader *reader, const struct utmp_field *nam
     else
         number = reader->line_count++;
     struct line *line = &reader->lines[number];
-    *line = (struct line){.hash = hash, .used = true};
-    memcpy(line->name, name->text, name->bytes);
-    hash_index_add(&reader->index, hash, number);
+    *line = (struct line){.name = *name, .used = true};
+    hash_index_add(&reader->index, name->hash, number);
     return line;
 }
 
 static void remove_line(struct reader *reader, struct line *line)
 {
     uint32_t number = (uint32_t)(line - reader->lines);
-    hash_index_remove(&reader->index, line->hash, number);
+    hash_index_remove(&reader->index, line->name.hash, number);
     line->used = false;
     line->next_free = reader->line_free;
     reader->line_free = number;
@@ -199,11 +214,11 @@ static int begin_session(struct reader *reader, struct line *line, const struct 
 
 static int take_login(struct reader *reader, const struct utmp_record *record)
 {
-    uint32_t hash = hash_line(reader, &record->line);
-    struct line *line = find_line(reader, &record->line, hash);
+    struct line_name name = name_of(reader, &record->line);
+    struct line *line = find_line(reader, &name);
     int code = 0;
     if (line == NULL)
-        line = add_line(reader, &record->line, hash);
+        line = add_line(reader, &name);
     if (line == NULL)
         return ERROR_NO_MEMORY;
     if (line->session != 0) {
@@ -215,7 +230,8 @@ static int take_login(struct reader *reader, const struct utmp_record *record)
 
 static int take_logout(struct reader *reader, const struct utmp_record *record)
 {
-    struct line *line = find_line(reader, &record->line, hash_line(reader, &record->line));
+    struct line_name name = name_of(reader, &record->line);
+    struct line *line = find_line(reader, &name);
     if (line == NULL) {
         tell_repair(reader, REPAIR_LOGOFF_UNKNOWN);
         return 0;
@@ -229,10 +245,10 @@ static int take_logout(struct reader *reader, const struct utmp_record *record)
  * nobody is logged in any longer. */
 static int take_getty(struct reader *reader, const struct utmp_record *record, bool frees)
 {
-    uint32_t hash = hash_line(reader, &record->line);
-    struct line *line = find_line(reader, &record->line, hash);
+    struct line_name name = name_of(reader, &record->line);
+    struct line *line = find_line(reader, &name);
     if (line == NULL)
-        return add_line(reader, &record->line, hash) == NULL ? ERROR_NO_MEMORY : 0;
+        return add_line(reader, &name) == NULL ? ERROR_NO_MEMORY : 0;
     return frees && line->session != 0 ? end_session(reader, line, record->at_ms) : 0;
 }
 

@@ -1,14 +1,17 @@
 #include "utmp_layout.h"
 
-#include "log_name.h"
 #include "sizing.h"
 
+#include "agent/core/text.h"
+
+#include <assert.h>
 #include <endian.h>
 #include <string.h>
 
 #define LINE_BYTES 32
 #define USER_BYTES 32
 #define HOST_BYTES 256
+static_assert(LINE_BYTES % 8 == 0 && USER_BYTES % 8 == 0 && HOST_BYTES % 8 == 0, "fields are whole words");
 
 #define MICROSECONDS 1000000 /* of a second */
 
@@ -65,9 +68,15 @@ static int64_t instant_at(const struct layout *layout, const char *record)
     return (int64_t)(seconds * 1000 + (microseconds < MICROSECONDS ? microseconds / 1000 : 0));
 }
 
-static struct utmp_field field_at(const char *field, size_t bytes)
+/* Up to its NUL, if it has one. Most are short: a word or two tell, and no call. */
+static struct utmp_field field_at(const char *field, uint32_t bytes)
 {
-    return (struct utmp_field){field, (uint32_t)log_field_bytes(field, bytes)};
+    for (uint32_t at = 0; at < bytes; at += 8) {
+        uint64_t nul = text_zero_bytes(le64toh(text_word(field + at)));
+        if (nul != 0)
+            return (struct utmp_field){field, at + (uint32_t)__builtin_ctzll(nul) / 8};
+    }
+    return (struct utmp_field){field, bytes};
 }
 
 size_t utmp_record_bytes_of(enum utmp_layout layout)
