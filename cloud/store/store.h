@@ -1,5 +1,6 @@
-/* store.h - work on the ledger, done on libuv's pool with group commit: one transaction carries all that
- * arrived while the one before was written. Acknowledged means durable. */
+/* store.h - work on the ledger, done on libuv's pool with group commit: a transaction carries what arrived
+ * while the one before was written, and the next one begins without waiting for the loop. Acknowledged means
+ * durable. */
 #ifndef FARMGATE_CLOUD_STORE_STORE_H
 #define FARMGATE_CLOUD_STORE_STORE_H
 
@@ -38,7 +39,7 @@ int store_submit(struct store *store, struct store_job *job);
 struct store_figures {
     uint64_t calls, transactions;
 };
-struct store_figures store_figures(const struct store *store);
+struct store_figures store_figures(struct store *store);
 
 /* Copies the whole ledger into a new file in its directory, in steps between transactions, so that work goes
  * on. `done` from the loop: 0, and the file is there; or why not, and it is not. ERROR_BUSY: a copy is being
@@ -47,9 +48,9 @@ typedef void store_copied_fn(void *data, int error, const char *detail);
 int store_copy(struct store *store, const char *path, store_copied_fn *done, void *data);
 
 /* Whether the ledger could not be written (disk full or read-only) when that was last tried, for /healthz. */
-bool store_failing(const struct store *store);
+bool store_failing(struct store *store);
 
-/* Does what is queued, then closes and frees; `closed` may be NULL. At once if the store never had work. */
+/* Does what is queued, then closes and frees, from the loop; `closed` may be NULL. */
 void store_close(struct store *store, void (*closed)(void *data), void *data);
 
 #endif

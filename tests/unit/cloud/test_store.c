@@ -95,6 +95,49 @@ static void submit(struct world *world, struct note_job *job, int number)
     assert_int_equal(store_submit(world->store, &job->job), 0);
 }
 
+/* Holds the pool, in a transaction of its own unless others wait with it, until it is let go. */
+struct gate {
+    struct note_job note;
+    uv_sem_t reached, open;
+};
+
+static int run_gate(struct store_job *job, struct rows *rows, struct error_detail *ret_detail)
+{
+    struct gate *gate = (struct gate *)job;
+    uv_sem_post(&gate->reached);
+    uv_sem_wait(&gate->open);
+    return run_note(job, rows, ret_detail);
+}
+
+static void submit_gate(struct world *world, struct gate *gate)
+{
+    memset(gate, 0, sizeof *gate);
+    assert_int_equal(uv_sem_init(&gate->reached, 0), 0);
+    assert_int_equal(uv_sem_init(&gate->open, 0), 0);
+    gate->note = (struct note_job){.job = {.run = run_gate, .done = finish_note}, .world = world};
+    (void)strcpy(gate->note.name, "gate");
+    assert_int_equal(store_submit(world->store, &gate->note.job), 0);
+}
+
+static void hold(struct world *world, struct gate *gate)
+{
+    submit_gate(world, gate);
+    uv_sem_wait(&gate->reached);
+}
+
+static void let_go(struct gate *gate)
+{
+    uv_sem_post(&gate->open);
+}
+
+static void run_to_the_end(struct world *world, struct gate *gate)
+{
+    let_go(gate);
+    (void)uv_run(&world->loop, UV_RUN_DEFAULT);
+    uv_sem_destroy(&gate->reached);
+    uv_sem_destroy(&gate->open);
+}
+
 static bool is_there(struct world *world, const char *name)
 {
     char text[16];
@@ -126,15 +169,19 @@ static void test_a_failing_job_undoes_only_itself(void **state)
 static void test_a_lost_transaction_is_everybodys_failure(void **state)
 {
     struct world *world = *state;
-    struct note_job jobs[4] = {{.breaks = false}, {.breaks = false}, {.breaks = true}, {.breaks = false}};
-    for (int i = 0; i < 4; i++)
-        submit(world, &jobs[i], i); /* the first goes alone, the others together */
-    (void)uv_run(&world->loop, UV_RUN_DEFAULT);
-    assert_int_equal(world->done, 4);
-    assert_int_equal(jobs[0].error, 0);
-    for (int i = 1; i < 4; i++) {
-        assert_int_equal(jobs[i].error, ERROR_FULL);
-        assert_false(is_there(world, jobs[i].name));
+    enum { KEPT = 3, JOBS = 5 }; /* half of all and the gate go together, then the rest */
+    struct note_job jobs[JOBS] = {{.breaks = false}};
+    struct gate before;
+    hold(world, &before);
+    jobs[JOBS - 1].breaks = true;
+    for (int i = 0; i < JOBS; i++)
+        submit(world, &jobs[i], i);
+    run_to_the_end(world, &before);
+    assert_int_equal(world->done, 1 + JOBS);
+    assert_int_equal(before.note.error, 0);
+    for (int i = 0; i < JOBS; i++) {
+        assert_int_equal(jobs[i].error, i < KEPT ? 0 : ERROR_FULL);
+        assert_int_equal(is_there(world, jobs[i].name), i < KEPT);
     }
     assert_true(store_failing(world->store));
 
@@ -172,18 +219,41 @@ static void test_it_fails_until_something_is_written_again(void **state)
 static void test_too_many_wait(void **state)
 {
     struct world *world = *state;
-    struct note_job *jobs = calloc(STORE_WAITING_MAX + 2, sizeof *jobs);
+    struct note_job *jobs = calloc(STORE_WAITING_MAX + 1, sizeof *jobs);
+    struct gate before;
     assert_non_null(jobs);
-    for (int i = 0; i < STORE_WAITING_MAX + 1; i++)
+    hold(world, &before);
+    for (int i = 0; i < STORE_WAITING_MAX; i++)
         submit(world, &jobs[i], i);
-    struct note_job *last = &jobs[STORE_WAITING_MAX + 1];
-    assert_int_equal(store_submit(world->store, &last->job), ERROR_FULL);
-    (void)uv_run(&world->loop, UV_RUN_DEFAULT);
+    assert_int_equal(store_submit(world->store, &jobs[STORE_WAITING_MAX].job), ERROR_FULL);
+    run_to_the_end(world, &before);
     assert_int_equal(world->done, STORE_WAITING_MAX + 1);
     struct store_figures figures = store_figures(world->store);
     assert_int_equal(figures.calls, STORE_WAITING_MAX + 1);
     assert_int_equal(figures.transactions, 1 + STORE_WAITING_MAX / STORE_BATCH_MAX);
     free(jobs);
+}
+
+static void test_the_pool_goes_on_while_the_loop_is_busy(void **state)
+{
+    struct world *world = *state;
+    struct note_job jobs[STORE_BATCH_MAX];
+    struct gate first, next;
+    memset(jobs, 0, sizeof jobs);
+    hold(world, &first);
+    for (int i = 0; i < STORE_BATCH_MAX; i++)
+        submit(world, &jobs[i], i);
+    submit_gate(world, &next);
+    let_go(&first);
+    uv_sem_wait(&next.reached); /* in the third transaction; the loop has not run yet */
+    assert_int_equal(world->done, 0);
+    assert_int_equal(store_figures(world->store).calls, 1 + 1 + STORE_BATCH_MAX / 2);
+    assert_int_equal(store_figures(world->store).transactions, 2);
+    run_to_the_end(world, &next);
+    assert_int_equal(world->done, 2 + STORE_BATCH_MAX);
+    assert_int_equal(world->failed, 0);
+    uv_sem_destroy(&first.reached);
+    uv_sem_destroy(&first.open);
 }
 
 static void test_closing_does_what_is_queued(void **state)
@@ -320,6 +390,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_a_lost_transaction_is_everybodys_failure, begin, end),
         cmocka_unit_test_setup_teardown(test_it_fails_until_something_is_written_again, begin, end),
         cmocka_unit_test_setup_teardown(test_too_many_wait, begin, end),
+        cmocka_unit_test_setup_teardown(test_the_pool_goes_on_while_the_loop_is_busy, begin, end),
         cmocka_unit_test_setup_teardown(test_closing_does_what_is_queued, begin, end),
         cmocka_unit_test_setup_teardown(test_a_copy_is_made_while_work_goes_on, begin, end),
         cmocka_unit_test_setup_teardown(test_a_copy_that_fails_leaves_nothing, begin, end),
