@@ -1,8 +1,5 @@
 #include "cloud/store/rows_internal.h"
 
-#include "cloud/store/usage_blob.h"
-
-#include <stdlib.h>
 #include <string.h>
 
 /* --- farms --------------------------------------------------------------------------------------------- */
@@ -147,16 +144,9 @@ int rows_contact(struct rows *rows, const char *farm_id, struct rows_contact *re
     return error;
 }
 
-struct usage_blobs {
-    unsigned char windows[USAGE_BLOB_BYTES_MAX], days[USAGE_BLOB_BYTES_MAX];
-    size_t window_bytes, day_bytes;
-};
-
-static struct usage_blobs *write_blobs(const struct usage *usage)
+static const struct usage_blobs *write_blobs(struct rows *rows, const struct usage *usage)
 {
-    struct usage_blobs *blobs = malloc(sizeof *blobs);
-    if (blobs == NULL)
-        return NULL;
+    struct usage_blobs *blobs = &rows->blobs;
     blobs->window_bytes = usage_blob_write_windows(usage, blobs->windows);
     blobs->day_bytes = usage_blob_write_days(usage, blobs->days);
     return blobs;
@@ -166,33 +156,25 @@ int rows_usage_put(struct rows *rows, const char *farm_id, const struct usage *u
                    struct error_detail *ret_detail)
 {
     const struct usage_totals *totals = &usage->totals;
-    struct usage_blobs *blobs = write_blobs(usage);
-    if (blobs == NULL)
-        return ERROR_NO_MEMORY;
+    const struct usage_blobs *blobs = write_blobs(rows, usage);
     sqlite3_stmt *statement = rows_bind(
         rows, SQL_USAGE_PUT, "iiiiiiibbt", totals->accepted_through, totals->windows_counted,
         totals->windows_refused, totals->windows_missing, totals->clock_ahead_ms, totals->peak_users,
         totals->peak_at_ms, blobs->windows, blobs->window_bytes, blobs->days, blobs->day_bytes, farm_id);
-    int error = rows_run(rows, statement, ret_detail);
-    free(blobs);
-    return error;
+    return rows_run(rows, statement, ret_detail);
 }
 
 int rows_report_put(struct rows *rows, const struct farm *farm, const struct usage *usage,
                     struct error_detail *ret_detail)
 {
     const struct usage_totals *totals = &usage->totals;
-    struct usage_blobs *blobs = write_blobs(usage);
-    if (blobs == NULL)
-        return ERROR_NO_MEMORY;
+    const struct usage_blobs *blobs = write_blobs(rows, usage);
     sqlite3_stmt *statement = rows_bind(
         rows, SQL_REPORT_PUT, "tiiiiiiiiiibbt", farm->app_version, farm->reported_ms, (int64_t)farm->serial,
         farm->issued_ms, totals->accepted_through, totals->windows_counted, totals->windows_refused,
         totals->windows_missing, totals->clock_ahead_ms, totals->peak_users, totals->peak_at_ms,
         blobs->windows, blobs->window_bytes, blobs->days, blobs->day_bytes, farm->id);
-    int error = rows_run(rows, statement, ret_detail);
-    free(blobs);
-    return error;
+    return rows_run(rows, statement, ret_detail);
 }
 
 static void read_line(sqlite3_stmt *statement, struct rows_farm_line *ret)

@@ -4,6 +4,7 @@
 #define FARMGATE_CLOUD_STORE_ROWS_INTERNAL_H
 
 #include "cloud/store/rows.h"
+#include "cloud/store/usage_blob.h"
 #include "common/db.h"
 
 extern const struct db_migration rows_migrations[ROWS_SCHEMA_VERSION];
@@ -124,9 +125,16 @@ extern const struct db_migration rows_migrations[ROWS_SCHEMA_VERSION];
 enum statement { STATEMENTS(STATEMENT_ENUM) SQL_MAX };
 #undef STATEMENT_ENUM
 
+/* What a farm has reported, as it is written. */
+struct usage_blobs {
+    unsigned char windows[USAGE_BLOB_BYTES_MAX], days[USAGE_BLOB_BYTES_MAX];
+    size_t window_bytes, day_bytes;
+};
+
 struct rows {
     struct db db;
     sqlite3_stmt *statements[SQL_MAX];
+    struct usage_blobs blobs; /* kept here: made anew for every report, they cost a tenth of it */
 };
 
 /* Binds by letter: i int64_t, t text (NULL: null), b bytes and their count. What is bound must live until the

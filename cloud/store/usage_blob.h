@@ -4,7 +4,11 @@
 
 #include "cloud/ledger/usage.h"
 
-#define USAGE_BLOB_BYTES_MAX (1 + 10 * 10 * (USAGE_WINDOWS_KEPT + USAGE_DAYS_KEPT))
+#include <assert.h>
+
+/* Of either: a number takes up to 10 bytes, a window has 9 and a day 3 of them. */
+#define USAGE_BLOB_BYTES_MAX (1 + 10 * 9 * USAGE_WINDOWS_KEPT)
+static_assert(3 * USAGE_DAYS_KEPT <= 9 * USAGE_WINDOWS_KEPT, "the days fit, too");
 
 /* Returns the bytes written to ret (at most USAGE_BLOB_BYTES_MAX). */
 size_t usage_blob_write_windows(const struct usage *usage, unsigned char *ret);
