@@ -106,33 +106,36 @@ void agent_gate_follow(struct agent *agent);
 /* One line of how things stand, to service_ready or service_status. */
 void agent_show_status(const struct agent *agent, void (*show)(const char *line));
 
-/* The authority: what the core or an administrator wants of it, and what its answers become
- * (agent_contact.c). */
+/* The authority over the network: what the core or an administrator wants of it (agent_contact.c). */
 int agent_contact_open(struct agent *agent, struct error_detail *ret_detail);
 void agent_contact_report(struct agent *agent);
 void agent_contact_activate(void *agent, const char *licence_key_or_null, bool move, api_done_fn *done,
                             void *data);
 void agent_contact_release(void *agent, api_done_fn *done, void *data);
 void agent_contact_report_now(void *agent, api_done_fn *done, void *data);
-/* What a file brought that was found to be the authority's answer: as if it had come over the network. An
- * activation, whose `done` is called as agent_contact_activate's; or else what holds from now on and which
- * windows were refused: 0, or why the core did not take it. */
-void agent_contact_activate_by_file(struct agent *agent, const char *installation_id,
-                                    const struct uplink_result *result, api_done_fn *done, void *data);
-int agent_contact_take_file(struct agent *agent, const struct uplink_result *result);
-/* Whether this farm runs on a key that it holds now. */
-bool agent_has_key(const struct agent *agent);
 /* Nobody waits in vain for an answer that a stopping agent will not get. */
 void agent_contact_close(struct agent *agent);
 
-/* A closed network (agent_offline.c): no authority.url, but a key to know the authority's files by. */
-bool agent_uses_files(const struct agent *agent);
+/* The same by files, in a closed network (agent_offline.c). */
 void agent_offline_request(void *agent, const struct api_wish *wish, api_done_fn *done, void *data);
 void agent_offline_import(void *agent, const char *text, size_t bytes, api_done_fn *done, void *data);
-/* True: answered, because the authority cannot be asked over the network for this. */
-enum agent_offline_asked { AGENT_OFFLINE_ACTIVATE, AGENT_OFFLINE_REPORT, AGENT_OFFLINE_RELEASE };
-bool agent_refuses_without_network(const struct agent *agent, enum agent_offline_asked asked,
-                                   api_done_fn *done, void *data);
+
+/* What the authority's answers become, whichever way they came (agent_grant.c). The keys that are trusted:
+ * the pinned one and those that were followed since; those that an answer brings, kept for good. */
+void agent_grant_keyring(struct agent *agent, struct entitlement_keyring *ret);
+void agent_grant_keys(struct agent *agent, const struct uplink_result *result);
+/* Its entitlement, of which the text is kept only if the core takes what it says: 0, or why it does not. */
+int agent_grant_entitlement(struct agent *agent, const struct uplink_result *result);
+/* An activation of this installation: identity and entitlement change with one step, or stay. */
+void agent_grant_activation(struct agent *agent, const char *installation_id,
+                            const struct uplink_result *result, api_done_fn *done, void *data);
+/* Keeps what failed for whoever asks later. Its words, with what to do. */
+void agent_grant_setback(struct agent *agent, enum setback_asked asked, const struct uplink_result *result,
+                         struct error_detail *ret_words);
+/* What failed before is over; what this report's windows were refused for has just begun. */
+void agent_grant_windows_refused(struct agent *agent, const struct uplink_result *result);
+/* Whether this farm runs on a key that it holds now. */
+bool agent_has_key(const struct agent *agent);
 
 /* SIGHUP: the whole new configuration, or none of it (agent_reload.c). */
 void agent_reload(struct agent *agent);
@@ -149,5 +152,11 @@ commit_done_fn agent_answer_commit;
 void agent_answer(api_done_fn *done, void *data, int status, const char *code, const char *detail);
 /* True: answered, because no change can be taken now. */
 bool agent_refuses(const struct agent *agent, api_done_fn *done, void *data);
+/* A closed network: no authority.url, but a key to know the authority's files by. */
+bool agent_uses_files(const struct agent *agent);
+/* True: answered, because the authority cannot be asked over the network for this. */
+enum agent_asked { AGENT_ASKED_ACTIVATE, AGENT_ASKED_REPORT, AGENT_ASKED_RELEASE };
+bool agent_refuses_without_network(const struct agent *agent, enum agent_asked asked, api_done_fn *done,
+                                   void *data);
 
 #endif

@@ -19,33 +19,6 @@ static_assert(OFFLINE_WINDOWS_MAX == REPORTER_QUEUE_MAX, "a file carries whateve
 static_assert(sizeof(((struct offline_answer *)NULL)->keys[0]) <= STORE_KEY_BYTES_MAX,
               "a key that came is kept whole");
 
-bool agent_uses_files(const struct agent *agent)
-{
-    return !*agent->settings->authority_url && *agent->settings->authority_key;
-}
-
-bool agent_refuses_without_network(const struct agent *agent, enum agent_offline_asked asked,
-                                   api_done_fn *done, void *data)
-{
-    static const char *const words[] = {
-        [AGENT_OFFLINE_ACTIVATE] =
-            "this farm has no network to the authority: `farmgate activation request` writes the "
-            "file that asks for an activation",
-        [AGENT_OFFLINE_REPORT] =
-            "this farm has no network to the authority: `farmgate activation request` writes the "
-            "file that carries its windows",
-        [AGENT_OFFLINE_RELEASE] =
-            "this farm has no network to the authority: have it deactivated there, and import the "
-            "answer to its next `farmgate activation request`",
-    };
-    if (*agent->settings->authority_url || (!agent_uses_files(agent) && asked != AGENT_OFFLINE_ACTIVATE))
-        return false;
-    agent_answer(done, data, 409, "no_authority",
-                 agent_uses_files(agent) ? words[asked]
-                                         : "set authority.url and authority.key in the configuration");
-    return true;
-}
-
 /* A copied image becomes an installation of its own. The file that asks for it and the one that answers need
  * the same id, and nothing is kept in between: it follows from what is copied and the machine. */
 static void copys_installation_id(const struct agent *agent, char ret[GRANT_ID_BYTES_MAX + 1])
@@ -331,11 +304,13 @@ static void take_report(struct agent *agent, const struct import *import, api_do
         agent_answer(done, data, 503, "out_of_memory", "import the file again");
         return;
     }
-    int error = agent_contact_take_file(agent, result);
+    agent_grant_keys(agent, result);
+    int error = result->has_grant ? agent_grant_entitlement(agent, result) : 0;
     if (error < 0) {
         agent_answer_commit(answer, error, core_error_text(error));
         return;
     }
+    agent_grant_windows_refused(agent, result);
     struct core_event accepted = {.type = EVENT_REPORT_ACCEPTED,
                                   .accepted = {.through = result->accepted_through,
                                                .refused = result->refused,
@@ -356,10 +331,12 @@ static void take(struct agent *agent, struct import *import, api_done_fn *done, 
         return;
     }
     uplink_trust(agent->uplink, &import->keyring);
-    if (import->answer.farm_token[0] != '\0' && !import->again)
-        agent_contact_activate_by_file(agent, ours, &import->result, done, data);
-    else
+    if (import->answer.farm_token[0] == '\0' || import->again) {
         take_report(agent, import, done, data);
+        return;
+    }
+    agent_grant_keys(agent, &import->result);
+    agent_grant_activation(agent, ours, &import->result, done, data);
 }
 
 /* --- answers: all together ------------------------------------------------------------------------------ */

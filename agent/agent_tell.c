@@ -36,6 +36,33 @@ bool agent_refuses(const struct agent *agent, api_done_fn *done, void *data)
     return true;
 }
 
+bool agent_uses_files(const struct agent *agent)
+{
+    return !*agent->settings->authority_url && *agent->settings->authority_key;
+}
+
+bool agent_refuses_without_network(const struct agent *agent, enum agent_asked asked, api_done_fn *done,
+                                   void *data)
+{
+    static const char *const words[] = {
+        [AGENT_ASKED_ACTIVATE] =
+            "this farm has no network to the authority: `farmgate activation request` writes the "
+            "file that asks for an activation",
+        [AGENT_ASKED_REPORT] =
+            "this farm has no network to the authority: `farmgate activation request` writes the "
+            "file that carries its windows",
+        [AGENT_ASKED_RELEASE] =
+            "this farm has no network to the authority: have it deactivated there, and import the "
+            "answer to its next `farmgate activation request`",
+    };
+    if (*agent->settings->authority_url || (!agent_uses_files(agent) && asked != AGENT_ASKED_ACTIVATE))
+        return false;
+    agent_answer(done, data, 409, "no_authority",
+                 agent_uses_files(agent) ? words[asked]
+                                         : "set authority.url and authority.key in the configuration");
+    return true;
+}
+
 void agent_answer_commit(void *data, int error, const char *detail)
 {
     struct agent_answer *answer = data;

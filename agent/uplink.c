@@ -432,3 +432,9 @@ int uplink_release(struct uplink *uplink, const char *farm_id, const char *farm_
     struct http_client_request request = {.method = "DELETE", .bearer = farm_token};
     return send_call(uplink, CALL_RELEASE, &request, path, done, data);
 }
+
+bool uplink_is_unreachable(int error)
+{
+    return error == ERROR_UNREACHABLE || error == ERROR_TIMEOUT || error == ERROR_CERTIFICATE ||
+           error == ERROR_CONFIGURATION || error == ERROR_CANCELLED || error == ERROR_NO_MEMORY;
+}

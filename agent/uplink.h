@@ -27,7 +27,7 @@ struct uplink_result {
     int error;          /* 0, ERROR_UNREACHABLE, ERROR_TIMEOUT, ERROR_REFUSED (an HTTP error without a signed
                            entitlement), ERROR_TOO_LARGE, ERROR_INVALID (no answer of an authority's), ERROR_SIGNATURE,
                            ERROR_UNKNOWN_KEY, ERROR_CANCELLED. A report's or a release's HTTP error that carries a
-                           signed          entitlement is an answer: 0, with nothing accepted */
+                           signed entitlement is an answer: 0, with nothing accepted */
     int http_status;    /* 0 without an answer */
     const char *code;   /* the authority's problem code ("key_in_use"), "" without */
     const char *detail; /* for people */
@@ -51,6 +51,9 @@ struct uplink_result {
     uint64_t carried_through; /* the last window that its request carried */
 };
 typedef void uplink_fn(void *data, const struct uplink_result *result);
+
+/* Whether nothing of an authority's came: then none has refused either. */
+bool uplink_is_unreachable(int error);
 
 /* The key ring is copied and the uplink's from here on: uplink_keyring shows it. NULL without memory. */
 struct uplink *uplink_create(uv_loop_t *loop, const struct uplink_settings *settings,
