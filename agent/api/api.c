@@ -281,6 +281,26 @@ void call_end(struct call *call)
     free_if_done(api);
 }
 
+struct json_writer *call_answer(struct call *call, const struct api_outcome *outcome)
+{
+    if (!call->exchange)
+        return NULL;
+    if (outcome->status < 400)
+        return reply_open(call->exchange);
+    reply_outcome(call->exchange, outcome);
+    return NULL;
+}
+
+void call_changed(void *data, const struct api_outcome *outcome)
+{
+    struct call *call = data;
+    if (call->exchange && outcome->status < 400)
+        reply_no_content(call->exchange);
+    else if (call->exchange)
+        reply_outcome(call->exchange, outcome);
+    call_end(call);
+}
+
 /* --- life ----------------------------------------------------------------------------------- */
 
 static int read_keys(const struct api_settings *settings, struct door_keys *ret,

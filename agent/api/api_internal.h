@@ -59,6 +59,11 @@ struct call {
 /* A zeroed struct of `bytes` that begins with a struct call. NULL: no memory, and that has been answered. */
 void *call_begin(struct api *api, struct http_exchange *exchange, size_t bytes);
 void call_end(struct call *call);
+/* The writer of the answer, with its object opened. NULL: there is nobody to answer, or that was done: it
+ * failed. */
+struct json_writer *call_answer(struct call *call, const struct api_outcome *outcome);
+/* Ends a call with what became of its change: 204, or why there was none. */
+api_done_fn call_changed;
 
 /* --- handlers ------------------------------------------------------------------------------- */
 

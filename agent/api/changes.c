@@ -46,19 +46,6 @@ static bool read_path(struct http_exchange *exchange, const char *path, char *re
     return true;
 }
 
-/* Ends a call with what became of its change. */
-static void changed(void *data, const struct api_outcome *outcome)
-{
-    struct call *call = data;
-    if (call->exchange) {
-        if (outcome->status >= 400)
-            reply_outcome(call->exchange, outcome);
-        else
-            reply_no_content(call->exchange);
-    }
-    call_end(call);
-}
-
 /* --- one connection ------------------------------------------------------------------------- */
 
 struct put_call {
@@ -71,7 +58,7 @@ static void apply_put(struct put_call *put_call)
     struct api *api = put_call->call.api;
     struct core_event event = {.type = EVENT_BROKER_PUT,
                                .put = put_connection(&put_call->put, put_call->put.host)};
-    api->agent.change(api->agent.agent, &event, changed, put_call);
+    api->agent.change(api->agent.agent, &event, call_changed, put_call);
 }
 
 static void put_account_known(void *data, const struct account *account)
@@ -107,7 +94,7 @@ void connection_put(struct api *api, struct http_exchange *exchange, const struc
 static void ended(void *data, const struct api_outcome *outcome)
 {
     static const struct api_outcome success = {.status = 204, .moves_left = -1};
-    changed(data, outcome->status == 404 ? &success : outcome);
+    call_changed(data, outcome->status == 404 ? &success : outcome);
 }
 
 void connection_delete(struct api *api, struct http_exchange *exchange, const struct http_request *request)
@@ -147,7 +134,7 @@ static void set_changed(void *data, const struct api_outcome *outcome)
 {
     struct set_call *set_call = data;
     free(set_call->set);
-    changed(&set_call->call, outcome);
+    call_changed(&set_call->call, outcome);
 }
 
 static void apply_set(struct set_call *set_call)

@@ -1,56 +1,16 @@
 /* A closed network: the file that is sent to the authority, and the one that comes back. */
 #include "api_internal.h"
 #include "reply.h"
+#include "wish.h"
 
 #include "common/offline.h"
 
 #include <assert.h>
 #include <string.h>
 
-#define KEY_BYTES_MAX 63
-
 static_assert(OFFLINE_ANSWER_BYTES_MAX <= HTTP_BODY_BYTES_MAX, "an answer fits into a request");
 
 /* --- the request ---------------------------------------------------------------------------------------- */
-
-struct wish {
-    char license_key[KEY_BYTES_MAX + 1];
-    bool trial, move;
-};
-
-static const struct json_field wish_fields[] = {
-    {.name = "license_key",
-     .type = JSON_TEXT,
-     .offset = offsetof(struct wish, license_key),
-     .min = 1,
-     .max = KEY_BYTES_MAX},
-    {.name = "trial", .type = JSON_BOOLEAN, .offset = offsetof(struct wish, trial)},
-    {.name = "move", .type = JSON_BOOLEAN, .offset = offsetof(struct wish, move)},
-};
-static const struct json_shape wish_shape = {wish_fields, sizeof(wish_fields) / sizeof(wish_fields[0])};
-
-/* False: answered. Without a body the farm's report is wished for. */
-static bool read_wish(struct http_exchange *exchange, const struct http_request *request, struct wish *ret)
-{
-    struct error_detail detail;
-    char field[JSON_PATH_BYTES] = "";
-    memset(ret, 0, sizeof(*ret));
-    int error = request->body.bytes == 0
-                    ? 0
-                    : json_read(&wish_shape, request->body.text, request->body.bytes, ret, &detail, field);
-    bool has_key = ret->license_key[0] != '\0';
-    if (error == ERROR_NO_MEMORY)
-        reply_no_memory(exchange);
-    else if (error)
-        reply_invalid(exchange, field, detail.text);
-    else if (has_key && ret->trial)
-        reply_invalid(exchange, "trial", "trial: not together with license_key");
-    else if (ret->move && !has_key)
-        reply_invalid(exchange, "move", "move: only with license_key");
-    else
-        return true;
-    return false;
-}
 
 static void requested(void *data, const struct api_outcome *outcome)
 {
@@ -69,8 +29,12 @@ static void requested(void *data, const struct api_outcome *outcome)
 void request_file_post(struct api *api, struct http_exchange *exchange, const struct http_request *request)
 {
     struct wish wish;
-    if (!read_wish(exchange, request, &wish))
+    if (!wish_read(exchange, request, &wish))
         return;
+    if (wish.move && wish.license_key[0] == '\0') {
+        reply_invalid(exchange, "move", "move: only with license_key");
+        return;
+    }
     const struct api_wish asked = {
         .licence_key = wish.license_key[0] ? wish.license_key : NULL, .trial = wish.trial, .move = wish.move};
     struct call *call = call_begin(api, exchange, sizeof(*call));
@@ -84,11 +48,7 @@ static void imported(void *data, const struct api_outcome *outcome)
 {
     struct call *call = data;
     struct core_status status;
-    struct json_writer *writer = NULL;
-    if (call->exchange && outcome->status >= 400)
-        reply_outcome(call->exchange, outcome);
-    else if (call->exchange)
-        writer = reply_open(call->exchange);
+    struct json_writer *writer = call_answer(call, outcome);
     if (writer) {
         core_status(call->api->agent.core(call->api->agent.agent), &status);
         const struct grant *grant = &status.standing.grant;

@@ -47,16 +47,6 @@ static bool read_reclaim(struct http_exchange *exchange, const struct http_reque
     return false;
 }
 
-static void said(void *data, const struct api_outcome *outcome)
-{
-    struct call *call = data;
-    if (call->exchange && outcome->status >= 400)
-        reply_outcome(call->exchange, outcome);
-    else if (call->exchange)
-        reply_no_content(call->exchange);
-    call_end(call);
-}
-
 void reclaims_post(struct api *api, struct http_exchange *exchange, const struct http_request *request)
 {
     struct reclaim reclaim;
@@ -70,5 +60,5 @@ void reclaims_post(struct api *api, struct http_exchange *exchange, const struct
                                              .id = reclaim.id,
                                              .user = reclaim.user,
                                              .failure = reclaim.has_failure ? reclaim.failure : NULL}};
-    api->agent.change(api->agent.agent, &event, said, call);
+    api->agent.change(api->agent.agent, &event, call_changed, call);
 }
