@@ -65,6 +65,11 @@ static struct status status_of(int status)
 #undef STATUS_CASE
 }
 
+const char *http_status_title(int status)
+{
+    return status_of(status).title;
+}
+
 /* A text being put together in fixed room; what does not fit is left out. */
 struct text {
     char *at, *end;
@@ -218,14 +223,28 @@ static size_t problem_json(int status, const char *code, const char *detail, con
     return (size_t)(text.at - ret);
 }
 
-void http_problem(struct http_exchange *exchange, int status, const char *code, const char *detail,
-                  const char *field)
+static void answer_problem(struct http_exchange *exchange, int status, const char *code, const char *detail,
+                           const char *field, const char *extra_headers)
 {
     char body[PROBLEM_BYTES];
     size_t bytes = problem_json(status, code, detail, field, body, sizeof body);
-    http_respond(exchange,
-                 &(struct http_reply){
-                     .status = status, .content_type = PROBLEM_TYPE, .body = body, .body_bytes = bytes});
+    http_respond(exchange, &(struct http_reply){.status = status,
+                                                .content_type = PROBLEM_TYPE,
+                                                .body = body,
+                                                .body_bytes = bytes,
+                                                .extra_headers = extra_headers});
+}
+
+void http_problem(struct http_exchange *exchange, int status, const char *code, const char *detail,
+                  const char *field)
+{
+    answer_problem(exchange, status, code, detail, field, NULL);
+}
+
+void http_problem_with(struct http_exchange *exchange, int status, const char *code, const char *detail,
+                       const char *extra_headers)
+{
+    answer_problem(exchange, status, code, detail, NULL, extra_headers);
 }
 
 static const char *code_of(int status)

@@ -127,9 +127,15 @@ struct http_reply {
 /* Answers; the exchange is gone afterwards. HEAD drops the body, keeps the length. */
 void http_respond(struct http_exchange *exchange, const struct http_reply *reply);
 
+/* What a status is called: "Not Found". */
+const char *http_status_title(int status);
+
 /* application/problem+json (RFC 9457): {type:"about:blank", title, status, code, detail[, field]}. */
 void http_problem(struct http_exchange *exchange, int status, const char *code, const char *detail,
                   const char *field);
+/* With further header lines, as a reply's. */
+void http_problem_with(struct http_exchange *exchange, int status, const char *code, const char *detail,
+                       const char *extra_headers);
 
 /* A streamed answer (server-sent events). After http_stream_begin write as often as wanted; `gone` is called
  * once when the client leaves, is dropped for being slow, or the server closes; then the stream is no more.

@@ -112,17 +112,26 @@ int tokens_read(const char *path, struct tokens *ret, struct error_detail *ret_d
     return error;
 }
 
-const struct token *tokens_find(const struct tokens *tokens, const struct http_exchange *exchange)
+bool tokens_bearer(const struct http_exchange *exchange, struct http_text *ret_token)
 {
     static const char scheme[] = "bearer ";
+    const size_t bytes = sizeof(scheme) - 1;
+    struct http_text header;
+    if (!http_header(exchange, "authorization", &header) || header.bytes <= bytes ||
+        strncasecmp(header.text, scheme, bytes) != 0)
+        return false;
+    *ret_token = (struct http_text){header.text + bytes, header.bytes - bytes};
+    return true;
+}
+
+const struct token *tokens_find(const struct tokens *tokens, const struct http_exchange *exchange)
+{
     const struct token *found = NULL;
     unsigned char hash[TOKENS_HASH_BYTES];
-    struct http_text header;
-    if (!http_header(exchange, "authorization", &header) || header.bytes <= strlen(scheme) ||
-        strncasecmp(header.text, scheme, strlen(scheme)) != 0)
+    struct http_text token;
+    if (!tokens_bearer(exchange, &token))
         return NULL;
-    (void)crypto_generichash(hash, sizeof(hash), (const unsigned char *)header.text + strlen(scheme),
-                             header.bytes - strlen(scheme), NULL, 0);
+    (void)crypto_generichash(hash, sizeof(hash), (const unsigned char *)token.text, token.bytes, NULL, 0);
     for (size_t i = 0; i < tokens->count; i++)
         if (sodium_memcmp(hash, tokens->list[i].hash, sizeof(hash)) == 0)
             found = &tokens->list[i];

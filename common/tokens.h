@@ -33,6 +33,9 @@ struct tokens {
  * file_read's errors. */
 int tokens_read(const char *path, struct tokens *ret, struct error_detail *ret_detail);
 
+/* The token of a request's "Authorization: Bearer TOKEN", within it; false: it carries none. */
+bool tokens_bearer(const struct http_exchange *exchange, struct http_text *ret_token);
+
 /* Whose the request's bearer token is; NULL without one, or with one that is not known. Takes the same time
  * whichever token fits. */
 const struct token *tokens_find(const struct tokens *tokens, const struct http_exchange *exchange);

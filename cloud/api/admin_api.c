@@ -100,14 +100,7 @@ static bool only_reads(const struct http_request *request)
 
 static void answer_unauthorized(struct http_exchange *exchange)
 {
-    static const char body[] =
-        "{\"type\":\"about:blank\",\"title\":\"Unauthorized\",\"status\":401,"
-        "\"code\":\"unauthorized\",\"detail\":\"this needs a token of an administrator\"}";
-    http_respond(exchange, &(struct http_reply){.status = 401,
-                                                .content_type = "application/problem+json",
-                                                .body = body,
-                                                .body_bytes = sizeof body - 1,
-                                                .extra_headers = "WWW-Authenticate: Bearer\r\n"});
+    api_answer_unauthorized(exchange, "this needs a token of an administrator");
 }
 
 static void answer_wrong(const struct api_context *context, struct visitors *visitors,

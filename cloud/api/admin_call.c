@@ -32,72 +32,50 @@ static int run(struct store_job *job, struct rows *rows, struct error_detail *re
     return call->answer != NULL ? call->action->run(call, rows, ret_detail) : ERROR_NO_MEMORY;
 }
 
-/* The numbers of the case as members, and in the sentence. False: there are none. */
-static bool write_numbers(const struct admin_call *call, struct json_writer *writer,
-                          char ret_detail[DETAIL_BYTES])
+/* The sentence, with the numbers of the case. */
+static const char *detail_of(const struct admin_call *call, char ret[DETAIL_BYTES])
 {
     const struct admin_numbers *numbers = &call->numbers;
     const char *text = ledger_text(call->verdict);
     char time[RFC3339_BYTES];
-    switch (call->verdict) {
-    case LEDGER_QUOTA_TOO_LARGE:
-        (void)snprintf(ret_detail, DETAIL_BYTES, "%s: %u", text, numbers->left);
-        json_integer(writer, "left", numbers->left);
-        return true;
-    case LEDGER_BEYOND_SUBSCRIPTION:
-        (void)snprintf(ret_detail, DETAIL_BYTES, "%s: %s", text, rfc3339_format(numbers->ends_ms, time));
-        json_time(writer, "subscription_expires_at", numbers->ends_ms);
-        return true;
-    case LEDGER_BELOW_PEAK:
-        (void)snprintf(ret_detail, DETAIL_BYTES,
+    if (call->verdict == LEDGER_QUOTA_TOO_LARGE)
+        (void)snprintf(ret, DETAIL_BYTES, "%s: %u", text, numbers->left);
+    else if (call->verdict == LEDGER_BEYOND_SUBSCRIPTION)
+        (void)snprintf(ret, DETAIL_BYTES, "%s: %s", text, rfc3339_format(numbers->ends_ms, time));
+    else if (call->verdict == LEDGER_BELOW_PEAK)
+        (void)snprintf(ret, DETAIL_BYTES,
                        "farm %s would get %u licences, less than its last reported peak of %lld; confirm it",
                        numbers->farm_id, numbers->quota, (long long)numbers->peak);
+    else
+        return text;
+    return ret;
+}
+
+/* The same numbers for programs. */
+static void write_numbers(const struct admin_call *call, struct json_writer *writer)
+{
+    const struct admin_numbers *numbers = &call->numbers;
+    if (call->verdict == LEDGER_QUOTA_TOO_LARGE) {
+        json_integer(writer, "left", numbers->left);
+    } else if (call->verdict == LEDGER_BEYOND_SUBSCRIPTION) {
+        json_time(writer, "subscription_expires_at", numbers->ends_ms);
+    } else if (call->verdict == LEDGER_BELOW_PEAK) {
         json_text(writer, "farm_id", numbers->farm_id);
         json_integer(writer, "quota", numbers->quota);
         json_integer(writer, "peak_users", numbers->peak);
-        return true;
-    default:
-        return false;
     }
-}
-
-/* NULL: no numbers belong to it, or there is no memory for them. */
-static char *refusal_with_numbers(const struct admin_call *call)
-{
-    char detail[DETAIL_BYTES];
-    struct json_writer *writer = json_writer_create(false);
-    if (writer == NULL)
-        return NULL;
-    json_open_object(writer, NULL);
-    if (!write_numbers(call, writer, detail)) {
-        json_writer_destroy(writer);
-        return NULL;
-    }
-    json_text(writer, "type", "about:blank");
-    json_text(writer, "title", "Conflict");
-    json_integer(writer, "status", ledger_http_status(call->verdict));
-    json_text(writer, "code", ledger_code(call->verdict));
-    json_text(writer, "detail", detail);
-    json_text(writer, "field", ledger_field(call->verdict));
-    json_close_object(writer);
-    return json_writer_take(writer);
 }
 
 static void answer_refusal(const struct admin_call *call)
 {
-    int status = ledger_http_status(call->verdict);
+    char detail[DETAIL_BYTES];
     const char *field = ledger_field(call->verdict);
-    char *body = refusal_with_numbers(call);
-    if (body == NULL) {
-        http_problem(call->exchange, status, ledger_code(call->verdict), ledger_text(call->verdict),
-                     field[0] != '\0' ? field : NULL);
-        return;
-    }
-    http_respond(call->exchange, &(struct http_reply){.status = status,
-                                                      .content_type = "application/problem+json",
-                                                      .body = body,
-                                                      .body_bytes = strlen(body)});
-    free(body);
+    const struct api_problem problem = {ledger_http_status(call->verdict), ledger_code(call->verdict),
+                                        detail_of(call, detail), field[0] != '\0' ? field : NULL};
+    struct json_writer *writer = api_problem_open(&problem);
+    if (writer != NULL)
+        write_numbers(call, writer);
+    api_problem_close(call->exchange, &problem, writer, NULL);
 }
 
 /* What is no fault of the asker's is told in the log as well, with what the ledger says to it. */

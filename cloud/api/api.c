@@ -54,15 +54,9 @@ bool api_path_fits(const struct api_path *path, const struct http_request *reque
 
 static void answer_not_allowed(struct http_exchange *exchange, const char *allowed)
 {
-    static const char body[] = "{\"type\":\"about:blank\",\"title\":\"Method Not Allowed\",\"status\":405,"
-                               "\"code\":\"method_not_allowed\",\"detail\":\"this path has other methods\"}";
     char allow[API_METHODS_BYTES_MAX + 16];
     (void)snprintf(allow, sizeof allow, "Allow: %s\r\n", allowed);
-    http_respond(exchange, &(struct http_reply){.status = 405,
-                                                .content_type = "application/problem+json",
-                                                .body = body,
-                                                .body_bytes = sizeof body - 1,
-                                                .extra_headers = allow});
+    http_problem_with(exchange, 405, "method_not_allowed", "this path has other methods", allow);
 }
 
 static void get_version(void *door, struct http_exchange *exchange, const struct http_request *request,
@@ -141,31 +135,50 @@ void api_answer_no_path(struct http_exchange *exchange, const char *allowed)
         http_problem(exchange, 404, "not_found", "there is nothing at this path", NULL);
 }
 
+void api_answer_unauthorized(struct http_exchange *exchange, const char *detail)
+{
+    http_problem_with(exchange, 401, "unauthorized", detail, "WWW-Authenticate: Bearer\r\n");
+}
+
 void api_answer_wait(struct http_exchange *exchange, int status, const char *code, const char *detail,
                      int64_t wait_ms)
 {
     char retry[48];
+    (void)snprintf(retry, sizeof retry, "Retry-After: %lld\r\n", (long long)(wait_ms + 999) / 1000);
+    http_problem_with(exchange, status, code, detail, retry);
+}
+
+struct json_writer *api_problem_open(const struct api_problem *problem)
+{
     struct json_writer *writer = json_writer_create(false);
-    if (writer != NULL) {
-        json_open_object(writer, NULL);
-        json_text(writer, "type", "about:blank");
-        json_text(writer, "title", status == 429 ? "Too Many Requests" : "Service Unavailable");
-        json_integer(writer, "status", status);
-        json_text(writer, "code", code);
-        json_text(writer, "detail", detail);
+    if (writer == NULL)
+        return NULL;
+    json_open_object(writer, NULL);
+    json_text(writer, "type", "about:blank");
+    json_text(writer, "title", http_status_title(problem->status));
+    json_integer(writer, "status", problem->status);
+    json_text(writer, "code", problem->code);
+    json_text(writer, "detail", problem->detail);
+    if (problem->field != NULL)
+        json_text(writer, "field", problem->field);
+    return writer;
+}
+
+void api_problem_close(struct http_exchange *exchange, const struct api_problem *problem,
+                       struct json_writer *writer, const char *extra_headers)
+{
+    if (writer != NULL)
         json_close_object(writer);
-    }
     char *body = json_writer_take(writer);
     if (body == NULL) {
-        http_problem(exchange, status, code, detail, NULL);
+        http_problem(exchange, problem->status, problem->code, problem->detail, problem->field);
         return;
     }
-    (void)snprintf(retry, sizeof retry, "Retry-After: %lld\r\n", (long long)(wait_ms + 999) / 1000);
-    http_respond(exchange, &(struct http_reply){.status = status,
+    http_respond(exchange, &(struct http_reply){.status = problem->status,
                                                 .content_type = "application/problem+json",
                                                 .body = body,
                                                 .body_bytes = strlen(body),
-                                                .extra_headers = retry});
+                                                .extra_headers = extra_headers});
     free(body);
 }
 

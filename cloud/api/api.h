@@ -72,6 +72,19 @@ void api_dispatch(struct api_context *context, const struct api_route *routes, s
  * called then). */
 bool api_submit(const struct api_context *context, struct store_job *job, struct http_exchange *exchange);
 
+/* A refusal with members of its own, which are written between the two calls. The writer is NULL without
+ * memory: then they are left out, and it is answered all the same. */
+struct api_problem {
+    int status;
+    const char *code, *detail, *field; /* field NULL: none */
+};
+struct json_writer *api_problem_open(const struct api_problem *problem);
+void api_problem_close(struct http_exchange *exchange, const struct api_problem *problem,
+                       struct json_writer *writer, const char *extra_headers);
+
+/* Answers 401. */
+void api_answer_unauthorized(struct http_exchange *exchange, const char *detail);
+
 /* Answers 429 or 503 with Retry-After. */
 void api_answer_wait(struct http_exchange *exchange, int status, const char *code, const char *detail,
                      int64_t wait_ms);

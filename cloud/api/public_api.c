@@ -33,38 +33,26 @@ static struct source_address find_source(const struct public_api *api, const str
                        api->settings->trusted_proxy_count);
 }
 
-/* The token of "Authorization: Bearer TOKEN"; false without a usable one. */
+/* The farm's token; false without a usable one. */
 static bool find_token(const struct http_exchange *exchange, char ret[MESSAGE_TOKEN_BYTES_MAX + 1])
 {
-    static const char scheme[] = "bearer ";
-    struct http_text header;
-    size_t scheme_bytes = sizeof scheme - 1;
-    if (!http_header(exchange, "authorization", &header) || header.bytes <= scheme_bytes ||
-        strncasecmp(header.text, scheme, scheme_bytes) != 0)
+    struct http_text token;
+    if (!tokens_bearer(exchange, &token) || token.bytes > MESSAGE_TOKEN_BYTES_MAX ||
+        memchr(token.text, '\0', token.bytes) != NULL)
         return false;
-    size_t bytes = header.bytes - scheme_bytes;
-    if (bytes > MESSAGE_TOKEN_BYTES_MAX || memchr(header.text + scheme_bytes, '\0', bytes) != NULL)
-        return false;
-    memcpy(ret, header.text + scheme_bytes, bytes);
-    ret[bytes] = '\0';
+    memcpy(ret, token.text, token.bytes);
+    ret[token.bytes] = '\0';
     return true;
 }
 
 /* To one without access. */
 static void answer_stranger(struct http_exchange *exchange, enum authority_access access)
 {
-    if (access == AUTHORITY_FORGOTTEN) {
+    if (access == AUTHORITY_FORGOTTEN)
         http_problem(exchange, 404, "unknown_farm",
                      "this farm was deactivated so long ago that it is unknown", NULL);
-        return;
-    }
-    static const char body[] = "{\"type\":\"about:blank\",\"title\":\"Unauthorized\",\"status\":401,"
-                               "\"code\":\"unauthorized\",\"detail\":\"no farm has this id and token\"}";
-    http_respond(exchange, &(struct http_reply){.status = 401,
-                                                .content_type = "application/problem+json",
-                                                .body = body,
-                                                .body_bytes = sizeof body - 1,
-                                                .extra_headers = "WWW-Authenticate: Bearer\r\n"});
+    else
+        api_answer_unauthorized(exchange, "no farm has this id and token");
 }
 
 /* --- activation ----------------------------------------------------------------------------------------- */
@@ -97,33 +85,14 @@ static void answer_refusal(struct http_exchange *exchange, const struct authorit
 {
     char retry[48] = "";
     enum activation_verdict verdict = outcome->verdict;
-    int status = activation_http_status(verdict);
-    struct json_writer *writer = json_writer_create(false);
-    if (writer != NULL) {
-        json_open_object(writer, NULL);
-        json_text(writer, "type", "about:blank");
-        json_text(writer, "title", "The key cannot be activated");
-        json_integer(writer, "status", status);
-        json_text(writer, "code", activation_code(verdict));
-        json_text(writer, "detail", activation_text(verdict));
-        json_text(writer, "field", activation_field(verdict));
-        if (verdict == ACTIVATION_KEY_IN_USE || verdict == ACTIVATION_MOVES_EXHAUSTED)
-            json_integer(writer, "moves_left", outcome->moves_left);
-        json_close_object(writer);
-    }
-    char *body = json_writer_take(writer);
-    if (body == NULL) {
-        api_answer_json(exchange, status, NULL);
-        return;
-    }
+    const struct api_problem problem = {activation_http_status(verdict), activation_code(verdict),
+                                        activation_text(verdict), activation_field(verdict)};
+    struct json_writer *writer = api_problem_open(&problem);
+    if (writer != NULL && (verdict == ACTIVATION_KEY_IN_USE || verdict == ACTIVATION_MOVES_EXHAUSTED))
+        json_integer(writer, "moves_left", outcome->moves_left);
     if (verdict == ACTIVATION_TRIAL_CAP)
         retry_tomorrow(retry, sizeof retry);
-    http_respond(exchange, &(struct http_reply){.status = status,
-                                                .content_type = "application/problem+json",
-                                                .body = body,
-                                                .body_bytes = strlen(body),
-                                                .extra_headers = retry});
-    free(body);
+    api_problem_close(exchange, &problem, writer, retry);
 }
 
 /* A line for the log: never the whole key. */
