@@ -1,5 +1,6 @@
 #include "cloud/admin/client.h"
 #include "cloud/admin/commands.h"
+#include "cloud/admin/fields.h"
 #include "common/file.h"
 #include "common/offline.h"
 #include "common/rfc3339.h"
@@ -20,18 +21,55 @@ static int64_t count_refused(const struct offline_answer *answer)
     return count;
 }
 
+struct farm_view {
+    char status[FIELD_TEXT_BYTES_MAX + 1], reason[FIELD_TEXT_BYTES_MAX + 1];
+};
+static const struct json_field farm_fields[] = {FIELD_TEXT(struct farm_view, status),
+                                                FIELD_TEXT(struct farm_view, reason)};
+static const struct json_shape farm_shape = {farm_fields, FIELDS_COUNT(farm_fields)};
+
+/* What the entitlement in the file says is sealed to us; the authority knows it, too. */
+static int look_up(const char *socket_path, const char *farm_id, struct farm_view *ret)
+{
+    char target[CLIENT_TARGET_BYTES];
+    struct local_client_answer answer;
+    struct farm_view view = {.status = ""};
+    if (!client_target(target, "/v1/admin/farms/", farm_id, ""))
+        return ADMIN_FAILED;
+    int code = client_call(socket_path, "GET", target, NULL, &answer);
+    if (code == ADMIN_OK)
+        code = client_read(&farm_shape, target, &answer, &view);
+    if (code != ADMIN_OK)
+        return code;
+    local_client_answer_finish(&answer);
+    *ret = view;
+    return ADMIN_OK;
+}
+
+static void tell_standing(const char *socket_path, const struct offline_answer *answer)
+{
+    struct farm_view farm;
+    char until[RFC3339_BYTES];
+    if (look_up(socket_path, answer->farm_id, &farm) != ADMIN_OK)
+        return; /* the answer is there all the same */
+    if (strcmp(farm.status, "active") != 0)
+        (void)fprintf(stderr, "farm %s is deactivated (%s): it closes when it has imported this\n",
+                      answer->farm_id, farm.reason);
+    else
+        (void)fprintf(stderr, "farm %s %s; the next files are to be exchanged before %s\n", answer->farm_id,
+                      answer->farm_token[0] != '\0' ? "is activated" : "has reported",
+                      rfc3339_format(answer->refresh_by_ms, until));
+}
+
 /* For the administrator, beside the file: on stderr, for the file may go to stdout. */
-static void tell_answer(const char *text, size_t bytes)
+static void tell_answer(const char *socket_path, const char *text, size_t bytes)
 {
     struct offline_answer *answer = malloc(sizeof *answer);
-    char until[RFC3339_BYTES];
     if (answer == NULL || offline_answer_decode(text, bytes, answer, NULL) != OFFLINE_GOOD) {
         free(answer);
         return; /* it is the daemon's own */
     }
-    (void)fprintf(stderr, "farm %s %s; the next files are to be exchanged before %s\n", answer->farm_id,
-                  answer->farm_token[0] != '\0' ? "is activated" : "has reported",
-                  rfc3339_format(answer->refresh_by_ms, until));
+    tell_standing(socket_path, answer);
     if (answer->sent_through > 0)
         (void)fprintf(stderr, "windows up to %" PRId64 " taken in, %" PRId64 " refused\n",
                       answer->accepted_through, count_refused(answer));
@@ -80,7 +118,7 @@ int command_activate_offline(const struct admin_options *options)
         return code;
     code = put_answer(options, answer.body, answer.body_bytes);
     if (code == ADMIN_OK)
-        tell_answer(answer.body, answer.body_bytes);
+        tell_answer(options->socket_path, answer.body, answer.body_bytes);
     local_client_answer_finish(&answer);
     return code;
 }

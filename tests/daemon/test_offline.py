@@ -30,6 +30,7 @@ class Network:
         self.agent.start()
         self.years = Years(self.cloud, self.agent)
         self.files = 0
+        self.told = ""  # by activate-offline, of the last answer
 
     # --- what the two administrators do, each with the command of his program
 
@@ -47,6 +48,7 @@ class Network:
         done = self.cloud.run("activate-offline", request, "-o", path, *words)
         if done.returncode != 0:
             raise RuntimeError(done)
+        self.told = done.stderr
         return path
 
     def take(self, answer):
@@ -248,6 +250,8 @@ def deactivated(network, key):
     carried = len(re.findall("^window ", read(request), re.M))
     counted = network.farm()["windows_counted"]
     done = network.take(network.answer(request))
+    tap.ok("farm %s is deactivated (administrator): it closes" % farm in network.told and "next files" not in network.told,
+           "whoever answers the file is told so", network.told)
     tap.ok(done.returncode == 0 and "deactivated by administrator" in done.stdout, "the next file tells it, with the reason", done)
     tap.equal((network.gate(), network.status()["windows_queued"]), ("revoked", 0), "the gate closes")
     tap.ok(3 <= carried <= 4 and network.farm()["windows_counted"] == counted + carried, "its windows were counted all the same",
