@@ -735,7 +735,8 @@ static void prefetch_company(const struct tally *tally, const struct live *live)
     prefetch_live(tally, live->host_next);
 }
 
-int tally_put(struct tally *tally, const struct connection *connection, uint32_t tag)
+int tally_put_numbered(struct tally *tally, const struct connection *connection, uint32_t tag,
+                       uint32_t *ret_number)
 {
     struct names names;
     if (!measure_user(tally, connection->user, &names) ||
@@ -763,7 +764,14 @@ int tally_put(struct tally *tally, const struct connection *connection, uint32_t
     struct live *live = live_at(tally, number);
     describe(live, connection, tag);
     stand_up(tally, live, number);
+    *ret_number = number;
     return 0;
+}
+
+int tally_put(struct tally *tally, const struct connection *connection, uint32_t tag)
+{
+    uint32_t number;
+    return tally_put_numbered(tally, connection, tag, &number);
 }
 
 int tally_end(struct tally *tally, const char *host, const char *id)
@@ -825,6 +833,7 @@ static struct tally_entry entry_of(const struct tally *tally, uint32_t number)
         .reason = (enum tally_reason)live->reason,
         .tag = live->tag,
         .number = number,
+        .holder = live->user,
     };
 }
 
@@ -886,14 +895,22 @@ bool tally_user_on_host(const struct tally *tally, const char *user, const char 
     return found;
 }
 
-uint32_t tally_host_exempt(const struct tally *tally, const char *host)
+uint32_t tally_host_places(const struct tally *tally, const char *host,
+                           uint32_t ret_numbers[TALLY_EXEMPT_PER_HOST])
 {
     uint32_t number = host_of(tally, host), places = 0;
     if (number == NONE)
         return 0;
     for (int i = 0; i < TALLY_EXEMPT_PER_HOST; i++)
-        places += host_at(tally, number)->exempt[i] != NONE;
+        if (host_at(tally, number)->exempt[i] != NONE)
+            ret_numbers[places++] = host_at(tally, number)->exempt[i];
     return places;
+}
+
+uint32_t tally_host_exempt(const struct tally *tally, const char *host)
+{
+    uint32_t numbers[TALLY_EXEMPT_PER_HOST];
+    return tally_host_places(tally, host, numbers);
 }
 
 static void each_of_user(const struct tally *tally, uint32_t holder, uint32_t host, tally_visit_fn *visit,

@@ -57,6 +57,7 @@ struct tally_entry {
     enum tally_reason reason;
     uint32_t tag;    /* the caller's, kept beside the connection: see tally_put */
     uint32_t number; /* stays the connection's as long as it lives: see tally_at */
+    uint32_t holder; /* its user's number, stays the user's as long as a connection of theirs lives */
 };
 
 struct tally;
@@ -70,6 +71,9 @@ void tally_destroy(struct tally *tally);
  * caller (roster uses it for who reported the connection). CORE_FULL at a limit, CORE_NO_MEMORY, CORE_INVALID
  * for a name that is empty or too long; then nothing has changed. The strings may be the tally's own. */
 int tally_put(struct tally *tally, const struct connection *connection, uint32_t tag);
+/* The same; *ret_number is the connection's. */
+int tally_put_numbered(struct tally *tally, const struct connection *connection, uint32_t tag,
+                       uint32_t *ret_number);
 
 /* Ends a connection. CORE_UNKNOWN if it is not live. */
 int tally_end(struct tally *tally, const char *host, const char *id);
@@ -102,6 +106,9 @@ bool tally_user_on_host(const struct tally *tally, const char *user, const char 
 
 /* Exempt places of a host in use: 0..TALLY_EXEMPT_PER_HOST. */
 uint32_t tally_host_exempt(const struct tally *tally, const char *host);
+/* The same; ret_numbers[0..] are the connections in them, the oldest first. */
+uint32_t tally_host_places(const struct tally *tally, const char *host,
+                           uint32_t ret_numbers[TALLY_EXEMPT_PER_HOST]);
 
 /* Visits every live connection (of one host, of one user; NULL for any), in no stated order. The tally must
  * not be changed meanwhile, except that the visited connection may be ended by a visitor that then returns

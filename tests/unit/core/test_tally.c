@@ -136,6 +136,50 @@ static void an_exempt_place_passes_on_within_the_event(void **state)
     tally_destroy(tally);
 }
 
+/* The numbers of the connections in a host's exempt places are those of the entries that say so. */
+static void the_exempt_places_are_told(void **state)
+{
+    (void)state;
+    struct tally *tally = tally_create(&usual);
+    uint32_t places[TALLY_EXEMPT_PER_HOST], number;
+    assert_int_equal(tally_host_places(tally, "h", places), 0);
+    put(tally, person("h", "0", "p", 1));
+    assert_int_equal(tally_host_places(tally, "h", places), 0);
+    struct connection rows[] = {administrator("h", "3", "c", 20), administrator("h", "2", "b", 10),
+                                administrator("h", "1", "a", 10), administrator("g", "4", "d", 5)};
+    for (uint32_t i = 0; i < COUNT(rows); i++) {
+        assert_int_equal(tally_put_numbered(tally, &rows[i], i, &number), 0);
+        assert_string_equal(tally_at(tally, number).connection.id, rows[i].id);
+    }
+    assert_int_equal(tally_host_places(tally, "h", places), 2);
+    assert_int_equal(tally_tag(tally, places[0]), 2);
+    assert_int_equal(tally_tag(tally, places[1]), 1);
+    assert_int_equal(tally_end(tally, "h", "1"), 0);
+    assert_int_equal(tally_end(tally, "h", "2"), 0);
+    assert_int_equal(tally_host_places(tally, "h", places), 1);
+    assert_int_equal(tally_tag(tally, places[0]), 0);
+    tally_destroy(tally);
+}
+
+/* Spellings of one user have one number, for as long as any of their connections lives. */
+static void users_have_numbers(void **state)
+{
+    (void)state;
+    struct tally *tally = tally_create(&usual);
+    struct tally_entry one, other, alice;
+    put(tally, person("h", "1", "CORP\\bob", 1));
+    put(tally, person("h", "2", "alice", 1));
+    put(tally, person("g", "1", "corp\\Bob", 1));
+    assert_true(tally_find(tally, "h", "1", &one) && tally_find(tally, "g", "1", &other) &&
+                tally_find(tally, "h", "2", &alice));
+    assert_int_equal(one.holder, other.holder);
+    assert_int_not_equal(one.holder, alice.holder);
+    assert_int_equal(tally_end(tally, "h", "1"), 0);
+    assert_true(tally_find(tally, "g", "1", &other));
+    assert_int_equal(one.holder, other.holder);
+    tally_destroy(tally);
+}
+
 static void strings_may_be_the_tallys_own(void **state)
 {
     (void)state;
@@ -486,6 +530,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_table_of_the_rules),
         cmocka_unit_test(an_exempt_place_passes_on_within_the_event),
+        cmocka_unit_test(the_exempt_places_are_told),
+        cmocka_unit_test(users_have_numbers),
         cmocka_unit_test(strings_may_be_the_tallys_own),
         cmocka_unit_test(a_user_is_named_as_first_seen),
         cmocka_unit_test(two_spellings_of_one_user),
