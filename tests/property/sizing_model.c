@@ -20,13 +20,13 @@ struct replay {
     struct sizing_model_course *course;
 };
 
-static void step(struct replay *replay, int64_t at_ms)
+static void step(struct replay *replay, int64_t at_ms, bool is_event)
 {
     struct sizing_model_course *course = replay->course;
     model_judge(&replay->farm);
     uint32_t users = model_level(&replay->farm).concurrent_users;
     bool higher = users > sizing_model_peak(course);
-    course->steps[course->step_count++] = (struct sizing_model_step){at_ms, users};
+    course->steps[course->step_count++] = (struct sizing_model_step){at_ms, users, is_event};
     for (unsigned person = 0; higher && person < SIZING_MODEL_PERSONS; person++)
         course->on_at_peak[person] = model_user(&replay->farm, person).consuming > 0;
 }
@@ -50,7 +50,7 @@ static void pass(struct replay *replay, int64_t now_ms)
             continue;
         (void)model_end(&replay->farm, event->event.host, event->event.session);
         replay->course->ended++;
-        step(replay, due_ms);
+        step(replay, due_ms, false);
     }
 }
 
@@ -140,7 +140,7 @@ void sizing_model_replay(const struct sizing_model_log *log, int64_t end_after_m
     for (size_t i = 0; i < log->event_count; i++) {
         pass(replay, log->events[i].event.at_ms);
         apply(replay, &log->events[i]);
-        step(replay, log->events[i].event.at_ms);
+        step(replay, log->events[i].event.at_ms, true);
     }
     pass(replay, log->events[log->event_count - 1].event.at_ms + 1);
     ret_course->open = replay->farm.count;
@@ -224,13 +224,13 @@ static bool level_differs(const struct sizing_model_course *course, uint32_t use
 static struct sizing_model_step highest(const struct sizing_model_course *course, int64_t start_ms,
                                         int64_t end_ms)
 {
-    struct sizing_model_step highest = {start_ms, 0};
+    struct sizing_model_step highest = {.at_ms = start_ms};
     for (size_t i = 0; i < course->step_count && course->steps[i].at_ms < end_ms; i++) {
         const struct sizing_model_step *step = &course->steps[i];
         bool carried_in = step->at_ms < start_ms;
         bool carries = carried_in && i + 1 < course->step_count && course->steps[i + 1].at_ms >= start_ms;
         if (carries)
-            highest = (struct sizing_model_step){start_ms, step->users};
+            highest = (struct sizing_model_step){.at_ms = start_ms, .users = step->users};
         else if (!carried_in && step->users > highest.users)
             highest = *step;
     }

@@ -30,6 +30,7 @@ struct sizing_model_log {
 struct sizing_model_step {
     int64_t at_ms;
     uint32_t users;
+    bool is_event; /* else sessions were ended that had been disconnected for too long */
 };
 struct sizing_model_course {
     struct sizing_model_step steps[SIZING_MODEL_EVENTS_MAX * 2];

@@ -8,6 +8,8 @@
 #include "sizing_model.h"
 
 #include "agent/core/peak.h"
+#include "agent/ctl/sizing/peak_names.h"
+#include "agent/ctl/sizing/replay.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -193,17 +195,50 @@ static const char *counts_differ(const struct world *world, const struct sizing_
     return same ? NULL : "counts of sessions";
 }
 
-static const char *variants_differ(struct world *world, const struct sizing_result *result)
+/* What a what-if's number of users is after every event; a peak would hide most mistakes. */
+static bool levels_agree(struct world *world, struct replay *replay, int what_if)
+{
+    const struct sizing_model_step *step = world->other.steps;
+    bool agree = true;
+    for (size_t i = 0; i < world->log.event_count && agree; i++, step++) {
+        const struct sizing_event *event = &world->log.events[i].event;
+        struct replayed replayed;
+        replay_advance(replay, event->at_ms);
+        agree = replay_take(replay, event, &replayed) == 0;
+        while (!step->is_event)
+            step++;
+        agree = agree && replay->what_if.level[what_if] == step->users;
+    }
+    return agree;
+}
+
+static bool is_replayed_alike(struct world *world, int what_if)
+{
+    struct replay replay;
+    struct peak_names at_peak;
+    bool agree = replay_init(&replay, &world->settings, &at_peak) == 0;
+    peak_names_init(&at_peak, &world->settings, replay.tally);
+    agree = agree && levels_agree(world, &replay, what_if);
+    peak_names_finish(&at_peak);
+    replay_finish(&replay);
+    return agree;
+}
+
+static const char *what_ifs_differ(struct world *world, const struct sizing_result *result)
 {
     sizing_model_replay(&world->log, SIZING_MODEL_NEVER, false, &world->other);
     if (result->peak_without_exemptions != sizing_model_peak(&world->other))
         return "the peak without exemptions";
+    if (!is_replayed_alike(world, WHAT_IF_UNEXEMPTED))
+        return "the users without exemptions";
     for (int i = 0; i < SIZING_SAVINGS; i++) {
         sizing_model_replay(&world->log, sizing_saving_hours[i] * HOUR_MS, true, &world->other);
         if (result->peak_ended_after[i] != sizing_model_peak(&world->other))
             return "a peak with disconnected sessions ended";
         if (result->sessions_ended_after[i] != world->other.ended)
             return "how many sessions would have been ended";
+        if (!is_replayed_alike(world, i))
+            return "the users with disconnected sessions ended";
     }
     return NULL;
 }
@@ -224,7 +259,7 @@ static const char *differs(struct world *world, struct sizing *sizing)
         what = counts_differ(world, result);
     if (what == NULL)
         what = names_differ(world, result);
-    return what != NULL ? what : variants_differ(world, result);
+    return what != NULL ? what : what_ifs_differ(world, result);
 }
 
 static bool run_log(struct world *world, uint64_t seed)
