@@ -375,7 +375,7 @@ struct record_value checkpoint_window_value(const struct record_farm *farm, cons
 /* ---- reading ------------------------------------------------------------------------------------------- */
 
 /* What a newer program wrote otherwise is not to be read by halves. */
-static int check_format(const char *text, size_t bytes, struct error_detail *ret_detail)
+int checkpoint_check_format(const char *text, size_t bytes, struct error_detail *ret_detail)
 {
     static const struct json_field fields[] = {
         INTEGER(format_line, format, 1, INT64_MAX),
@@ -398,7 +398,7 @@ static int read_line(const char *text, size_t bytes, struct checkpoint_line *lin
                      struct error_detail *ret_detail)
 {
     struct checkpoint *checkpoint = &line->checkpoint;
-    int code = check_format(text, bytes, ret_detail);
+    int code = checkpoint_check_format(text, bytes, ret_detail);
     if (code == 0)
         code = json_read(&checkpoint_shape, text, bytes, line, ret_detail, NULL);
     if (code == 0)
@@ -452,7 +452,7 @@ int checkpoint_window_read(const struct record_farm *farm, const struct wire_kv 
     int code = record_open(farm, kv, &text, &bytes, ret_detail);
     if (code < 0)
         return code;
-    code = check_format(text, bytes, ret_detail);
+    code = checkpoint_check_format(text, bytes, ret_detail);
     if (code == 0)
         code = json_read(&window_shape, text, bytes, &line, ret_detail, NULL);
     if (code == 0) {

@@ -81,6 +81,9 @@ struct record_value checkpoint_value(const struct record_farm *farm, const struc
 int checkpoint_read(const struct record_farm *farm, const struct wire_kv *kv, struct checkpoint **ret,
                     struct error_detail *ret_detail);
 
+/* ERROR_NEWER, with the writer's version, for a text of a format above ours: of the verdict too. */
+int checkpoint_check_format(const char *text, size_t bytes, struct error_detail *ret_detail);
+
 /* A closed window of a farm id ("": before the first activation). */
 struct record_value checkpoint_window_value(const struct record_farm *farm, const char *farm_id,
                                             const struct window *window);

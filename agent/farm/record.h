@@ -39,6 +39,10 @@ struct record_farm {
 /* ERROR_INVALID for a name that is none. */
 int record_farm_init(struct record_farm *farm, const char *name, const uint8_t secret[SEAL_SECRET_BYTES]);
 
+/* Every farm of an etcd says here, as a plain number, before which revision its history may go: a name that
+ * no farm has. */
+#define RECORD_FLOORS "/farmgate/.floor/"
+
 struct record_key {
     char text[WIRE_KEY_BYTES_MAX + 1];
 };
