@@ -10,9 +10,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#define DB_WAL_BYTES_KEPT (4 * 1024 * 1024) /* a -wal file grown larger is cut back after a checkpoint */
-#define DB_SET_ASIDE_MAX  1000              /* damaged databases of the same second */
-#define DB_DATE_BYTES     17                /* "20260101T000000Z" */
+#define DB_SET_ASIDE_MAX 1000 /* damaged databases of the same second */
+#define DB_DATE_BYTES    17   /* "20260101T000000Z" */
 
 int db_error(sqlite3 *handle, int rc, struct error_detail *ret_detail)
 {

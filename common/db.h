@@ -10,6 +10,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#define DB_WAL_BYTES_KEPT (4 * 1024 * 1024) /* a -wal file grown larger is cut back after a checkpoint */
+
 struct db_migration {
     int version; /* 1, 2, …; the database's user_version afterwards */
     const char *sql;

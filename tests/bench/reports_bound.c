@@ -1,4 +1,6 @@
+#include "cloud/store/rows.h"
 #include "cloud/store/usage_blob.h"
+#include "common/db.h"
 #include "reports.h"
 
 #include <sqlite3.h>
@@ -17,15 +19,18 @@ struct bound {
     unsigned char windows[USAGE_BLOB_BYTES_MAX], days[USAGE_BLOB_BYTES_MAX];
 };
 
+/* With the authority's settings. */
 static int open_ledger(struct bound *bound, const char *directory)
 {
-    char path[4096];
+    char path[4096], settings[256];
     (void)snprintf(path, sizeof path, "%s/ledger.db", directory);
+    (void)snprintf(settings, sizeof settings,
+                   "PRAGMA locking_mode=EXCLUSIVE; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;"
+                   "PRAGMA journal_size_limit=%d; PRAGMA cache_size=-%d",
+                   DB_WAL_BYTES_KEPT, ROWS_CACHE_KIB);
     int rc = sqlite3_open_v2(path, &bound->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
     if (rc == SQLITE_OK)
-        rc = sqlite3_exec(bound->db,
-                          "PRAGMA locking_mode=EXCLUSIVE; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL",
-                          NULL, NULL, NULL);
+        rc = sqlite3_exec(bound->db, settings, NULL, NULL, NULL);
     return rc != SQLITE_OK ? rc : sqlite3_prepare_v2(bound->db, UPDATE, -1, &bound->update, NULL);
 }
 
