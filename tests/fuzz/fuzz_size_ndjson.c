@@ -34,7 +34,7 @@ static int take_ordered(void *data, const struct sizing_event *event)
 
 static int take(void *data, const struct sizing_event *event)
 {
-    struct order_place place = {"log", 1, true};
+    struct log_place place = {"log", 1, true};
     return order_put(((struct answer *)data)->stream, event, &place);
 }
 

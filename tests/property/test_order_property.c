@@ -87,7 +87,7 @@ static bool put_next(struct world *world, uint32_t stream)
 {
     const struct given *given = &world->events[stream][world->put[stream]++];
     char session[32];
-    struct order_place place = {"log", given->number, true};
+    struct log_place place = {"log", given->number, true};
     snprintf(session, sizeof session, "%" PRIu32 "/%" PRIu32, given->stream, given->number);
     struct sizing_event event = {
         .at_ms = given->at_ms,

@@ -76,7 +76,7 @@ struct logons {
 
 static void tell_repair(struct logons *logons, enum repair repair)
 {
-    repair_line(logons->settings.sink.repairs, repair, logons->line->file, logons->line->number, NULL);
+    repair_at(logons->settings.sink.repairs, repair, &logons->line->place, NULL);
 }
 
 /* ---- hosts --------------------------------------------------------------------------------------------- */

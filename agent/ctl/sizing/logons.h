@@ -24,8 +24,7 @@ struct logons_line {
     int64_t at_ms;
     struct log_span host;    /* empty: the settings' */
     struct log_span process; /* that wrote it; empty: not told */
-    const char *file;
-    uint64_t number;
+    struct log_place place;
 };
 
 struct logons;

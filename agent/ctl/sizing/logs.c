@@ -119,7 +119,7 @@ static void prefix_sessions(struct run *run, uint32_t number)
     order_prefix_sessions(run->stream, prefix);
 }
 
-static int refuse_late(struct run *run, const struct sizing_event *event, const struct order_place *place)
+static int refuse_late(struct run *run, const struct sizing_event *event, const struct log_place *place)
 {
     int64_t behind_ms = order_latest_ms(run->stream) - event->at_ms;
     error_detail_set(&run->logs->detail,
@@ -132,10 +132,9 @@ static int refuse_late(struct run *run, const struct sizing_event *event, const 
 static int take_event(void *data, const struct sizing_event *event)
 {
     struct run *run = data;
-    struct order_place place = {run->file->path, run->format->place(run->reader), run->format->place_is_line};
-    int code = order_put(run->stream, event, &place);
+    int code = order_put(run->stream, event, &run->reader->place);
     if (code == ERROR_INVALID)
-        return refuse_late(run, event, &place);
+        return refuse_late(run, event, &run->reader->place);
     if (code != ERROR_TOO_LARGE)
         return code;
     repair_add(run->logs->settings.repairs, REPAIR_BAD_NAME, 1);
@@ -193,7 +192,7 @@ static int run_end(struct run *run)
     int code = run->format->end(run->reader);
     if (code == 0)
         code = order_end(run->stream);
-    run->logs->understood += run->format->understood(run->reader);
+    run->logs->understood += run->reader->understood;
     run_destroy(run);
     return code;
 }
@@ -267,7 +266,8 @@ static int end_file(struct run *run)
     if (code < 0)
         return code;
     if (damage != NULL)
-        repair_offset(logs->settings.repairs, REPAIR_TORN, file->path, input_raw_offset(file->input), damage);
+        repair_at(logs->settings.repairs, REPAIR_TORN,
+                  &(struct log_place){file->path, input_raw_offset(file->input), false}, damage);
     logs->raw_bytes_done += input_raw_offset(file->input);
     log_file_release(file);
     struct log_file *next = logs->interrupted ? NULL : next_of_log(run);

@@ -45,7 +45,7 @@ struct heap {
 /* An event whose followers are to be seen before its stamp is believed, or one behind it. */
 struct follower {
     struct entry entry;
-    struct order_place place;
+    struct log_place place;
 };
 
 struct order_stream {
@@ -311,15 +311,6 @@ int64_t order_bound_ms(const struct order_stream *stream)
     return stream->latest_ms == ORDER_UNKNOWN_MS ? ORDER_UNKNOWN_MS : stream->latest_ms - ORDER_LATE_MS;
 }
 
-static void tell_place(struct order_stream *stream, enum repair repair, const struct order_place *place)
-{
-    struct repairs *repairs = stream->order->settings.repairs;
-    if (place->is_line)
-        repair_line(repairs, repair, place->file, place->number, NULL);
-    else
-        repair_offset(repairs, repair, place->file, place->number, NULL);
-}
-
 static struct follower *follower_at(struct order_stream *stream, size_t i)
 {
     return &stream->followers[(stream->follower_first + i) % ORDER_FOLLOWERS];
@@ -353,11 +344,11 @@ static bool is_stamped_ahead(struct order_stream *stream, int64_t *ret_goes_on_m
 }
 
 /* What was set back counts as of the bound. */
-static int hold_believed(struct order_stream *stream, struct entry *entry, const struct order_place *place)
+static int hold_believed(struct order_stream *stream, struct entry *entry, const struct log_place *place)
 {
     int64_t bound_ms = order_bound_ms(stream);
     if (entry->at_ms < bound_ms) {
-        tell_place(stream, REPAIR_CLOCK_BACK, place);
+        repair_at(stream->order->settings.repairs, REPAIR_CLOCK_BACK, place, NULL);
         entry->at_ms = bound_ms;
     }
     return hold(stream, entry);
@@ -369,7 +360,7 @@ static int pass_first(struct order_stream *stream)
     struct follower first = *follower_at(stream, 0);
     int64_t goes_on_ms;
     if (is_stamped_ahead(stream, &goes_on_ms)) {
-        tell_place(stream, REPAIR_CLOCK_AHEAD, &first.place);
+        repair_at(stream->order->settings.repairs, REPAIR_CLOCK_AHEAD, &first.place, NULL);
         first.entry.at_ms = goes_on_ms;
     }
     stream->follower_first = (stream->follower_first + 1) % ORDER_FOLLOWERS;
@@ -386,7 +377,7 @@ int order_settle(struct order_stream *stream)
 }
 
 /* The event is one of the followers of a first that has to wait, or that first itself. */
-static int follow(struct order_stream *stream, const struct entry *entry, const struct order_place *place)
+static int follow(struct order_stream *stream, const struct entry *entry, const struct log_place *place)
 {
     int code = stream->follower_count == ORDER_FOLLOWERS ? pass_first(stream) : 0;
     *follower_at(stream, stream->follower_count++) = (struct follower){*entry, *place};
@@ -396,7 +387,7 @@ static int follow(struct order_stream *stream, const struct entry *entry, const 
     return code;
 }
 
-int order_put(struct order_stream *stream, const struct sizing_event *event, const struct order_place *place)
+int order_put(struct order_stream *stream, const struct sizing_event *event, const struct log_place *place)
 {
     struct entry entry;
     bool is_believed = stream->strict || stream->order->settings.all,

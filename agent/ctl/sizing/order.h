@@ -25,6 +25,7 @@
 
 #define ORDER_PREFIX_BYTES_MAX 24
 
+struct log_place;
 struct repairs;
 
 struct order_settings {
@@ -37,13 +38,6 @@ struct order_settings {
 
 struct order;
 struct order_stream;
-
-/* Where an event stands in a log. */
-struct order_place {
-    const char *file; /* outlives the order */
-    uint64_t number;
-    bool is_line;
-};
 
 /* NULL without memory. */
 struct order *order_create(const struct order_settings *settings);
@@ -59,9 +53,10 @@ struct order_stream *order_add(struct order *order, uint32_t number, bool strict
  * streams are told apart. */
 void order_prefix_sessions(struct order_stream *stream, const char *prefix);
 
-/* The next event of a stream. ERROR_INVALID: later than a strict stream's may be; ERROR_TOO_LARGE: the name
- * of its session is too long with the prefix; both leave it out. ERROR_NO_MEMORY. */
-int order_put(struct order_stream *stream, const struct sizing_event *event, const struct order_place *place);
+/* The next event of a stream, and where it stands; the place's file outlives the order. ERROR_INVALID: later
+ * than a strict stream's may be; ERROR_TOO_LARGE: the name of its session is too long with the prefix; both
+ * leave it out. ERROR_NO_MEMORY. */
+int order_put(struct order_stream *stream, const struct sizing_event *event, const struct log_place *place);
 
 /* The latest stamp that was believed; ORDER_UNKNOWN_MS before the first. */
 int64_t order_latest_ms(const struct order_stream *stream);

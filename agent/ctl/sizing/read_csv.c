@@ -12,18 +12,19 @@
 #include <string.h>
 #include <strings.h>
 
-static const char byte_order_mark[] = "\xef\xbb\xbf";
-
-struct reader {
-    struct reader_settings settings;
-    const char *file;
+struct csv_reader {
+    struct reader base;
     struct csv_records records;
     bool has_header;  /* it has been read */
     bool unusable;    /* and says too little */
     size_t mark_left; /* bytes of a byte order mark that may still come */
     size_t columns[CSV_COLUMN_MAX];
-    uint64_t understood;
 };
+
+static struct csv_reader *own(struct reader *base)
+{
+    return (struct csv_reader *)base;
+}
 
 /* A row's texts. */
 struct row {
@@ -34,7 +35,7 @@ struct row {
 
 /* ---- rows ---------------------------------------------------------------------------------------------- */
 
-static void pick(const struct reader *reader, struct row *ret_row)
+static void pick(const struct csv_reader *reader, struct row *ret_row)
 {
     for (int i = 0; i < CSV_COLUMN_MAX; i++) {
         size_t column = reader->columns[i];
@@ -101,14 +102,15 @@ static const char *judge_words(const struct row *row, struct sizing_event *event
                                                                           : "admin: neither yes nor no";
 }
 
-static const char *judge_names(const struct reader *reader, struct row *row, struct sizing_event *event)
+static const char *judge_names(const struct csv_reader *reader, struct row *row, struct sizing_event *event)
 {
     bool needs_user = event->type == SIZING_CONNECT || row->of[CSV_SESSION][0] == '\0';
     event->user = row->of[CSV_USER];
     if (needs_user && !connection_text_valid(event->user, CONNECTION_USER_BYTES_MAX))
         return "user: empty, too long, or no text";
-    event->host = reader->settings.host_given || row->of[CSV_HOST][0] == '\0' ? reader->settings.host
-                                                                              : row->of[CSV_HOST];
+    event->host = reader->base.settings.host_given || row->of[CSV_HOST][0] == '\0'
+                      ? reader->base.settings.host
+                      : row->of[CSV_HOST];
     if (!connection_text_valid(event->host, CONNECTION_HOST_BYTES_MAX))
         return "host: too long, or no text";
     event->session = row_session(row);
@@ -116,12 +118,12 @@ static const char *judge_names(const struct reader *reader, struct row *row, str
                                                                           : "session: too long, or no text";
 }
 
-static const char *judge(const struct reader *reader, struct row *row, struct sizing_event *ret_event)
+static const char *judge(const struct csv_reader *reader, struct row *row, struct sizing_event *ret_event)
 {
     struct sizing_event event = {.kind = KIND_DESKTOP, .route = ROUTE_RDP};
     if (!row_time(row, &event.at_ms))
         return "ts: not a time of ISO 8601, nor Unix time";
-    if (!csv_map_event(reader->settings.csv, row->of[CSV_EVENT], &event.type))
+    if (!csv_map_event(reader->base.settings.csv, row->of[CSV_EVENT], &event.type))
         return "event: no word for a connect, disconnect or log-off; --map tells others";
     const char *wrong = judge_words(row, &event);
     if (wrong == NULL)
@@ -131,17 +133,12 @@ static const char *judge(const struct reader *reader, struct row *row, struct si
     return wrong;
 }
 
-static void tell(struct reader *reader, enum repair repair, const char *what)
-{
-    repair_line(reader->settings.sink.repairs, repair, reader->file, reader->records.line, what);
-}
-
 static bool is_blank_record(const struct csv_records *records)
 {
     return records->count == 1 && records->fields[0][0] == '\0';
 }
 
-static int take_record(struct reader *reader)
+static int take_record(struct csv_reader *reader)
 {
     struct row row;
     struct sizing_event event;
@@ -150,32 +147,33 @@ static int take_record(struct reader *reader)
         return 0;
     if (!reader->has_header) {
         reader->has_header = true;
-        reader->unusable = csv_map_columns(reader->settings.csv, reader->records.fields,
+        reader->unusable = csv_map_columns(reader->base.settings.csv, reader->records.fields,
                                            reader->records.count, reader->columns, &detail) < 0;
         if (reader->unusable)
-            tell(reader, REPAIR_NOT_UNDERSTOOD, detail.text);
+            reader_repair(&reader->base, REPAIR_NOT_UNDERSTOOD, detail.text);
         return 0;
     }
     pick(reader, &row);
     const char *wrong = judge(reader, &row, &event);
     if (wrong != NULL) {
-        tell(reader, REPAIR_NOT_UNDERSTOOD, wrong);
+        reader_repair(&reader->base, REPAIR_NOT_UNDERSTOOD, wrong);
         return 0;
     }
-    reader->understood++;
-    return reader->settings.sink.take(reader->settings.sink.data, &event);
+    reader->base.understood++;
+    return reader_give(&reader->base, &event);
 }
 
-static int take_step(struct reader *reader, enum csv_step step)
+static int take_step(struct csv_reader *reader, enum csv_step step)
 {
+    reader->base.place.number = reader->records.line;
     switch (step) {
     case CSV_RECORD:
         return take_record(reader);
     case CSV_TOO_LONG:
-        tell(reader, REPAIR_TOO_LONG, "perhaps a quote has no end");
+        reader_repair(&reader->base, REPAIR_TOO_LONG, "perhaps a quote has no end");
         return 0;
     case CSV_TOO_MANY_FIELDS:
-        tell(reader, REPAIR_NOT_UNDERSTOOD, "too many fields");
+        reader_repair(&reader->base, REPAIR_NOT_UNDERSTOOD, "too many fields");
         return 0;
     default:
         return 0;
@@ -184,18 +182,9 @@ static int take_step(struct reader *reader, enum csv_step step)
 
 /* ---- the contract -------------------------------------------------------------------------------------- */
 
-static void skip_mark(const char **bytes, size_t *count)
-{
-    size_t mark_bytes = sizeof byte_order_mark - 1;
-    if (*count < mark_bytes || memcmp(*bytes, byte_order_mark, mark_bytes) != 0)
-        return;
-    *bytes += mark_bytes;
-    *count -= mark_bytes;
-}
-
 /* Sure where a header has the usual columns; perhaps where the first two records have the same three or more
  * fields. */
-static enum recognised csv_recognise(const char *head, size_t bytes, bool whole)
+static enum recognised recognise(const char *head, size_t bytes, bool whole)
 {
     size_t columns[CSV_COLUMN_MAX];
     enum recognised sure = RECOGNISED_NO;
@@ -204,7 +193,7 @@ static enum recognised csv_recognise(const char *head, size_t bytes, bool whole)
     struct csv_records *records = malloc(sizeof *records);
     if (records == NULL)
         return RECOGNISED_NO;
-    skip_mark(&head, &bytes);
+    reader_skip_mark(&head, &bytes);
     csv_records_begin(records, '\0');
     enum csv_step step = csv_records_feed(records, &head, &bytes);
     if (step == CSV_GOES_ON && whole)
@@ -220,33 +209,34 @@ static enum recognised csv_recognise(const char *head, size_t bytes, bool whole)
     return sure;
 }
 
-static struct reader *csv_create(const struct reader_settings *settings)
+static struct reader *create(const struct reader_settings *settings)
 {
-    struct reader *reader = calloc(1, sizeof *reader);
-    if (reader != NULL)
-        reader->settings = *settings;
-    return reader;
+    struct csv_reader *reader = calloc(1, sizeof *reader);
+    if (reader == NULL)
+        return NULL;
+    reader_init(&reader->base, settings, true);
+    return &reader->base;
 }
 
-static void csv_destroy(struct reader *reader)
+static void destroy(struct reader *base)
 {
-    free(reader);
+    free(base);
 }
 
-static int csv_begin_file(struct reader *reader, const char *file)
+static int begin_file(struct reader *base, const char *file)
 {
-    reader->file = file;
+    struct csv_reader *reader = own(base);
     reader->has_header = reader->unusable = false;
-    reader->mark_left = sizeof byte_order_mark - 1;
+    reader->mark_left = sizeof READER_MARK - 1;
     csv_records_begin(&reader->records, '\0');
-    return 0;
+    return reader_begin_file(base, file);
 }
 
 /* A byte order mark may itself come in pieces. */
-static void drop_mark(struct reader *reader, const char **bytes, size_t *count)
+static void drop_mark(struct csv_reader *reader, const char **bytes, size_t *count)
 {
     while (reader->mark_left > 0 && *count > 0) {
-        if (**bytes != byte_order_mark[sizeof byte_order_mark - 1 - reader->mark_left]) {
+        if (**bytes != READER_MARK[sizeof READER_MARK - 1 - reader->mark_left]) {
             reader->mark_left = 0;
             return;
         }
@@ -256,8 +246,9 @@ static void drop_mark(struct reader *reader, const char **bytes, size_t *count)
     }
 }
 
-static int csv_feed(struct reader *reader, const char *bytes, size_t count)
+static int feed(struct reader *base, const char *bytes, size_t count)
 {
+    struct csv_reader *reader = own(base);
     int code = 0;
     drop_mark(reader, &bytes, &count);
     while (code == 0 && count > 0)
@@ -265,38 +256,20 @@ static int csv_feed(struct reader *reader, const char *bytes, size_t count)
     return code;
 }
 
-static int csv_end_file(struct reader *reader)
+static int end_file(struct reader *base)
 {
+    struct csv_reader *reader = own(base);
     return take_step(reader, csv_records_end(&reader->records));
-}
-
-static int csv_end(struct reader *reader)
-{
-    (void)reader;
-    return 0;
-}
-
-static uint64_t csv_understood(const struct reader *reader)
-{
-    return reader->understood;
-}
-
-static uint64_t csv_place(const struct reader *reader)
-{
-    return reader->records.line;
 }
 
 const struct reader_format reader_csv = {
     .name = "csv",
     .strict_order = true,
-    .recognise = csv_recognise,
-    .create = csv_create,
-    .begin_file = csv_begin_file,
-    .feed = csv_feed,
-    .end_file = csv_end_file,
-    .end = csv_end,
-    .destroy = csv_destroy,
-    .understood = csv_understood,
-    .place = csv_place,
-    .place_is_line = true,
+    .recognise = recognise,
+    .create = create,
+    .begin_file = begin_file,
+    .feed = feed,
+    .end_file = end_file,
+    .end = reader_end,
+    .destroy = destroy,
 };

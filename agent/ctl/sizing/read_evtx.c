@@ -5,6 +5,7 @@
  *
  * The last chunk of a file that was copied while it was written has checksums of before. It is read all the
  * same: a record has to be well formed to be taken. */
+#include "blocks.h"
 #include "evtx_xml.h"
 #include "windows_input.h"
 
@@ -21,16 +22,21 @@
 static const unsigned char file_signature[8] = "ElfFile", chunk_signature[8] = "ElfChnk",
                            record_signature[4] = {0x2a, 0x2a, 0, 0};
 
-struct reader {
+struct evtx_reader {
+    struct reader base;
     struct windows_input input;
     struct windows_walk walk;
-    unsigned char block[EVTX_CHUNK_BYTES]; /* the header, then chunk by chunk */
-    size_t block_bytes;
+    struct blocks blocks;  /* the header, then chunk by chunk */
     uint64_t block_offset; /* in the file */
     uint64_t chunk, oldest_chunk;
     struct windows_hold newer; /* than what follows in the file */
     bool is_evtx;
 };
+
+static struct evtx_reader *own(struct reader *base)
+{
+    return (struct evtx_reader *)base;
+}
 
 static uint64_t number_at(const unsigned char *bytes, size_t count)
 {
@@ -40,29 +46,30 @@ static uint64_t number_at(const unsigned char *bytes, size_t count)
     return number;
 }
 
-static void repair_at(struct reader *reader, uint64_t offset, enum repair repair, const char *what)
+static void repair_at_offset(struct evtx_reader *reader, uint64_t offset, enum repair repair,
+                             const char *what)
 {
-    reader->input.place.number = offset;
-    windows_input_repair(&reader->input, repair, what);
+    reader->base.place.number = offset;
+    reader_repair(&reader->base, repair, what);
 }
 
 /* ---- records ------------------------------------------------------------------------------------------- */
 
-static int take_record(struct reader *reader, size_t at, size_t bytes)
+static int take_record(struct evtx_reader *reader, const unsigned char *chunk, size_t at, size_t bytes)
 {
     struct windows_input *input = &reader->input;
     struct windows_event event;
-    input->place.number = reader->block_offset + at;
+    reader->base.place.number = reader->block_offset + at;
     windows_walk_begin(&reader->walk, &input->record);
-    if (!evtx_xml_walk(reader->block, at + RECORD_HEADER_BYTES, at + bytes - 4, &reader->walk)) {
-        windows_input_repair(input, REPAIR_NOT_UNDERSTOOD, NULL);
+    if (!evtx_xml_walk(chunk, at + RECORD_HEADER_BYTES, at + bytes - 4, &reader->walk)) {
+        reader_repair(&reader->base, REPAIR_NOT_UNDERSTOOD, NULL);
         return 0;
     }
     if (!windows_input_read(input, &event))
         return 0;
     if (reader->chunk < reader->oldest_chunk)
-        return windows_hold_add(&reader->newer, &event, &input->place);
-    return windows_sessions_take(input->sessions, &event, &input->place);
+        return windows_hold_add(&reader->newer, &event, &reader->base.place);
+    return windows_sessions_take(input->sessions, &event, &reader->base.place);
 }
 
 /* The bytes of the record at `at`; 0 if there is none. */
@@ -103,56 +110,51 @@ static bool is_empty(const unsigned char *chunk, size_t bytes)
 }
 
 /* Records follow each other without a gap. Behind the last one may stand others that were there before. */
-static int take_chunk(struct reader *reader, size_t end)
+static int take_chunk(struct evtx_reader *reader, const unsigned char *chunk, size_t end)
 {
-    const unsigned char *chunk = reader->block;
     bool fits = end == EVTX_CHUNK_BYTES && checksums_fit(chunk);
     size_t at = CHUNK_HEADER_BYTES, bytes, told_end = end_of_records(chunk);
     if (end == EVTX_CHUNK_BYTES && !fits)
-        repair_at(reader, reader->block_offset, REPAIR_CHECKSUM, NULL);
+        repair_at_offset(reader, reader->block_offset, REPAIR_CHECKSUM, NULL);
     if (fits && told_end < end)
         end = told_end;
     int code = 0;
     while (code == 0 && at < end && (bytes = record_bytes(chunk, at, end)) > 0) {
-        code = take_record(reader, at, bytes);
+        code = take_record(reader, chunk, at, bytes);
         at += bytes;
     }
     bool is_cut = end < EVTX_CHUNK_BYTES && !fits;
     if (code == 0 && at < told_end && (is_cut || !is_empty(chunk + at, end - at)))
-        repair_at(reader, reader->block_offset + at, REPAIR_TORN, NULL);
+        repair_at_offset(reader, reader->block_offset + at, REPAIR_TORN, NULL);
     return code;
 }
 
-static void take_header(struct reader *reader)
+static void take_header(struct evtx_reader *reader, const unsigned char *header)
 {
-    const unsigned char *header = reader->block;
     reader->is_evtx = memcmp(header, file_signature, sizeof file_signature) == 0;
     if (!reader->is_evtx) {
-        repair_at(reader, 0, REPAIR_NOT_UNDERSTOOD, "no header");
+        repair_at_offset(reader, 0, REPAIR_NOT_UNDERSTOOD, "no header");
         return;
     }
     if (crc32(0, header, HEADER_CHECKED_BYTES) != number_at(header + 124, 4))
-        repair_at(reader, 0, REPAIR_CHECKSUM, NULL);
+        repair_at_offset(reader, 0, REPAIR_CHECKSUM, NULL);
     else
         reader->oldest_chunk = number_at(header + 8, 8);
 }
 
-static int take_block(struct reader *reader)
+static int take_block(struct evtx_reader *reader, const unsigned char *block, size_t bytes)
 {
-    size_t bytes = reader->block_bytes;
     int code = 0;
     if (reader->block_offset == 0) {
-        take_header(reader);
+        take_header(reader, block);
     } else {
-        if (bytes >= CHUNK_HEADER_BYTES &&
-            memcmp(reader->block, chunk_signature, sizeof chunk_signature) == 0)
-            code = take_chunk(reader, bytes);
-        else if (!is_empty(reader->block, bytes))
-            repair_at(reader, reader->block_offset, REPAIR_NOT_UNDERSTOOD, "no chunk");
+        if (bytes >= CHUNK_HEADER_BYTES && memcmp(block, chunk_signature, sizeof chunk_signature) == 0)
+            code = take_chunk(reader, block, bytes);
+        else if (!is_empty(block, bytes))
+            repair_at_offset(reader, reader->block_offset, REPAIR_NOT_UNDERSTOOD, "no chunk");
         reader->chunk++;
     }
     reader->block_offset += bytes;
-    reader->block_bytes = 0;
     return code;
 }
 
@@ -166,74 +168,65 @@ static enum recognised recognise(const char *head, size_t bytes, bool whole)
                : RECOGNISED_NO;
 }
 
-static void destroy(struct reader *reader)
+static void destroy(struct reader *base)
 {
-    if (reader == NULL)
+    if (base == NULL)
         return;
+    struct evtx_reader *reader = own(base);
     windows_hold_finish(&reader->newer);
     windows_input_finish(&reader->input);
+    blocks_finish(&reader->blocks);
     free(reader);
 }
 
 static struct reader *create(const struct reader_settings *settings)
 {
-    struct reader *reader = calloc(1, sizeof *reader);
-    if (reader == NULL || windows_input_init(&reader->input, settings, false))
-        return reader;
-    destroy(reader);
+    struct evtx_reader *reader = calloc(1, sizeof *reader);
+    if (reader == NULL)
+        return NULL;
+    reader_init(&reader->base, settings, false);
+    if (windows_input_init(&reader->input, &reader->base) && blocks_init(&reader->blocks, EVTX_CHUNK_BYTES))
+        return &reader->base;
+    destroy(&reader->base);
     return NULL;
 }
 
-static int begin_file(struct reader *reader, const char *file)
+static int begin_file(struct reader *base, const char *file)
 {
-    windows_input_begin_file(&reader->input, file);
-    reader->block_bytes = 0;
+    struct evtx_reader *reader = own(base);
+    windows_input_begin_file(&reader->input);
+    reader->blocks.begun_bytes = 0;
     reader->block_offset = reader->chunk = reader->oldest_chunk = 0;
     reader->is_evtx = true;
-    return 0;
+    return reader_begin_file(base, file);
 }
 
-static int feed(struct reader *reader, const char *bytes, size_t count)
+static size_t block_bytes(const struct evtx_reader *reader)
 {
+    return reader->block_offset == 0 ? HEADER_BYTES : EVTX_CHUNK_BYTES;
+}
+
+static int feed(struct reader *base, const char *bytes, size_t count)
+{
+    struct evtx_reader *reader = own(base);
+    const char *block;
     int code = 0;
-    while (count > 0 && code == 0 && reader->is_evtx) {
-        size_t room = (reader->block_offset == 0 ? HEADER_BYTES : EVTX_CHUNK_BYTES) - reader->block_bytes;
-        size_t taken = count < room ? count : room;
-        memcpy(reader->block + reader->block_bytes, bytes, taken);
-        reader->block_bytes += taken;
-        bytes += taken;
-        count -= taken;
-        if (taken == room)
-            code = take_block(reader);
-    }
+    while (code == 0 && reader->is_evtx &&
+           (block = blocks_next(&reader->blocks, block_bytes(reader), &bytes, &count)) != NULL)
+        code = take_block(reader, (const unsigned char *)block, block_bytes(reader));
     return code;
 }
 
-static int end_file(struct reader *reader)
+static int end_file(struct reader *base)
 {
+    struct evtx_reader *reader = own(base);
+    const struct blocks *rest = &reader->blocks;
     int code = 0;
-    if (reader->block_offset > 0 && reader->block_bytes >= CHUNK_HEADER_BYTES)
-        code = take_block(reader);
-    else if (reader->block_bytes > 0)
-        repair_at(reader, reader->block_offset, REPAIR_TORN, NULL);
-    struct windows_input *input = &reader->input;
-    return code == 0 ? windows_hold_give(&reader->newer, false, input->sessions, &input->place) : code;
-}
-
-static int end(struct reader *reader)
-{
-    (void)reader;
-    return 0;
-}
-
-static uint64_t understood(const struct reader *reader)
-{
-    return reader->input.understood;
-}
-
-static uint64_t place(const struct reader *reader)
-{
-    return reader->input.place.number;
+    if (reader->block_offset > 0 && rest->begun_bytes >= CHUNK_HEADER_BYTES)
+        code = take_block(reader, (const unsigned char *)rest->begun, rest->begun_bytes);
+    else if (rest->begun_bytes > 0)
+        repair_at_offset(reader, reader->block_offset, REPAIR_TORN, NULL);
+    return code == 0 ? windows_hold_give(&reader->newer, false, reader->input.sessions, &base->place) : code;
 }
 
 const struct reader_format reader_evtx = {
@@ -244,9 +237,6 @@ const struct reader_format reader_evtx = {
     .begin_file = begin_file,
     .feed = feed,
     .end_file = end_file,
-    .end = end,
+    .end = reader_end,
     .destroy = destroy,
-    .understood = understood,
-    .place = place,
-    .place_is_line = false,
 };

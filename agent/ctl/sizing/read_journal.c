@@ -4,7 +4,7 @@
  * Every entry names its boot, so a host's log-ons end with the first entry of another. Entries of processes
  * that are not root's say nothing: any user may write one in a service's name. Most entries are passed over
  * without being taken apart. */
-#include "lines.h"
+#include "line_reader.h"
 #include "logons.h"
 #include "reader.h"
 
@@ -15,17 +15,18 @@
 
 #define VALUE_BYTES  512 /* of a field, and of a message: what tells of sessions is shorter */
 #define BOOT_BYTES   32
-#define SAMPLE_LINES 64
 #define RECORD_START '\x1e' /* of `-o json-seq` */
 
-struct reader {
+struct journal_reader {
+    struct line_reader lines;
     struct logons *logons;
-    struct lines lines;
-    struct repairs *repairs;
-    const char *file;
-    uint64_t understood;
     char boot[BOOT_BYTES]; /* of the entry before, as it stands there */
 };
+
+static struct journal_reader *own(struct reader *base)
+{
+    return (struct journal_reader *)base;
+}
 
 /* ---- entries ------------------------------------------------------------------------------------------- */
 
@@ -150,7 +151,7 @@ static bool may_tell(const char *line, size_t bytes)
 }
 
 /* Whether the entry is of the boot of the one before. */
-static bool is_same_boot(struct reader *reader, const char *line, size_t bytes)
+static bool is_same_boot(struct journal_reader *reader, const char *line, size_t bytes)
 {
     const char *boot = value_of(line, bytes, "\"_BOOT_ID\"");
     if (boot == NULL || (size_t)(line + bytes - boot) <= BOOT_BYTES || *boot != '"')
@@ -178,7 +179,7 @@ static void read_says(const struct entry *entry, struct service_line *ret)
     ret->user = span_of(entry, FIELD_USER);
 }
 
-static int take_entry(struct reader *reader, const struct entry *entry, int64_t at_ms)
+static int take_entry(struct journal_reader *reader, const struct entry *entry, int64_t at_ms)
 {
     struct service_line says;
     bool has_own_process = *entry->values[FIELD_OWN_PROCESS] != '\0';
@@ -186,8 +187,7 @@ static int take_entry(struct reader *reader, const struct entry *entry, int64_t 
         .at_ms = at_ms,
         .host = span_of(entry, FIELD_HOST),
         .process = span_of(entry, has_own_process ? FIELD_OWN_PROCESS : FIELD_PROCESS),
-        .file = reader->file,
-        .number = reader->lines.number,
+        .place = reader->lines.base.place,
     };
     int code = logons_boot(reader->logons, &line, span_of(entry, FIELD_BOOT));
     const char *owner = entry->values[FIELD_OWNER];
@@ -197,14 +197,9 @@ static int take_entry(struct reader *reader, const struct entry *entry, int64_t 
     return says.says == SAYS_NOTHING ? 0 : logons_take(reader->logons, &line, &says);
 }
 
-static void tell_repair(struct reader *reader, enum repair repair)
+static int take_line(struct reader *base, const char *line, size_t bytes)
 {
-    repair_line(reader->repairs, repair, reader->file, reader->lines.number, NULL);
-}
-
-static int take_line(void *data, const char *line, size_t bytes)
-{
-    struct reader *reader = data;
+    struct journal_reader *reader = own(base);
     struct entry entry;
     int64_t at_ms;
     if (bytes > 0 && *line == RECORD_START) {
@@ -215,7 +210,7 @@ static int take_line(void *data, const char *line, size_t bytes)
         return 0;
     bool same_boot = is_same_boot(reader, line, bytes);
     /* the first ones show whether this is a journal at all */
-    if (same_boot && reader->understood >= SAMPLE_LINES && !may_tell(line, bytes))
+    if (same_boot && reader->lines.base.understood >= LINE_READER_SAMPLE && !may_tell(line, bytes))
         return 0;
     for (int field = 0; field < FIELD_MAX; field++)
         entry.values[field][0] = '\0';
@@ -223,18 +218,13 @@ static int take_line(void *data, const char *line, size_t bytes)
     if (code == ERROR_NO_MEMORY)
         return code;
     if (code < 0 || !read_time(&entry, &at_ms)) {
-        tell_repair(reader, REPAIR_NOT_UNDERSTOOD);
+        reader_repair(base, REPAIR_NOT_UNDERSTOOD, NULL);
         return 0;
     }
     if (entry.values[FIELD_MESSAGE][0] == '\0')
         read_message_bytes(line, bytes, &entry);
-    reader->understood++;
+    reader->lines.base.understood++;
     return take_entry(reader, &entry, at_ms);
-}
-
-static void too_long(void *data)
-{
-    tell_repair(data, REPAIR_TOO_LONG);
 }
 
 /* ---- the contract -------------------------------------------------------------------------------------- */
@@ -253,74 +243,41 @@ static enum recognised recognise(const char *head, size_t bytes, bool whole)
     return value_of(head, length, "\"__REALTIME_TIMESTAMP\"") != NULL ? RECOGNISED_YES : RECOGNISED_NO;
 }
 
-static void destroy(struct reader *reader)
+static void destroy(struct reader *base)
 {
-    if (reader == NULL)
+    if (base == NULL)
         return;
-    lines_finish(&reader->lines);
+    struct journal_reader *reader = own(base);
     logons_destroy(reader->logons);
+    line_reader_finish(&reader->lines);
     free(reader);
 }
 
 static struct reader *create(const struct reader_settings *settings)
 {
-    struct reader *reader = calloc(1, sizeof *reader);
+    struct journal_reader *reader = calloc(1, sizeof *reader);
     if (reader == NULL)
         return NULL;
-    lines_init(&reader->lines, &(struct lines_settings){.bytes_max = READER_LINE_BYTES_MAX,
-                                                        .take = take_line,
-                                                        .too_long = too_long,
-                                                        .data = reader});
-    reader->repairs = settings->sink.repairs;
+    line_reader_init(&reader->lines, settings, READER_LINE_BYTES_MAX, take_line);
     reader->logons = logons_create(settings, "journal");
     if (reader->logons != NULL)
-        return reader;
-    destroy(reader);
+        return &reader->lines.base;
+    destroy(&reader->lines.base);
     return NULL;
 }
 
-static int begin_file(struct reader *reader, const char *file)
+static int end(struct reader *base)
 {
-    reader->file = file;
-    lines_begin(&reader->lines);
-    return 0;
-}
-
-static int feed(struct reader *reader, const char *bytes, size_t count)
-{
-    return lines_feed(&reader->lines, bytes, count);
-}
-
-static int end_file(struct reader *reader)
-{
-    return lines_end(&reader->lines);
-}
-
-static int end(struct reader *reader)
-{
-    return logons_end(reader->logons);
-}
-
-static uint64_t understood(const struct reader *reader)
-{
-    return reader->understood;
-}
-
-static uint64_t place(const struct reader *reader)
-{
-    return reader->lines.number;
+    return logons_end(own(base)->logons);
 }
 
 const struct reader_format reader_journal = {
     .name = "journal",
     .recognise = recognise,
     .create = create,
-    .begin_file = begin_file,
-    .feed = feed,
-    .end_file = end_file,
+    .begin_file = line_reader_begin_file,
+    .feed = line_reader_feed,
+    .end_file = line_reader_end_file,
     .end = end,
     .destroy = destroy,
-    .understood = understood,
-    .place = place,
-    .place_is_line = true,
 };

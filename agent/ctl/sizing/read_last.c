@@ -8,7 +8,7 @@
  * Names that `last` cut (to 8 bytes without -w) stay cut, and different users may seem one. */
 #include "held_ends.h"
 #include "last_line.h"
-#include "lines.h"
+#include "line_reader.h"
 #include "log_name.h"
 #include "reader.h"
 #include "session_name.h"
@@ -17,10 +17,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define NAME_BYTES   512
-#define MINUTE_MS    INT64_C(60000)
-#define SAMPLE_LINES 64
-#define NOT_KNOWN    INT64_MIN
+#define NAME_BYTES 512
+#define MINUTE_MS  INT64_C(60000)
+#define NOT_KNOWN  INT64_MIN
 
 /* A session, or what took the machine down or up. */
 struct listed {
@@ -41,12 +40,10 @@ struct line {
     int64_t began_ms;
 };
 
-struct reader {
-    struct reader_settings settings;
+struct last_reader {
+    struct line_reader lines;
     struct log_time time;
-    struct lines lines;
-    const char *file;
-    uint64_t understood, sessions;
+    uint64_t sessions;
     int64_t down_ms; /* the shutdown or boot that was listed last */
 
     struct texts users, line_names;
@@ -61,14 +58,14 @@ struct reader {
     struct held_ends held;
 };
 
-static void tell_repair(struct reader *reader, enum repair repair)
+static struct last_reader *own(struct reader *base)
 {
-    repair_line(reader->settings.sink.repairs, repair, reader->file, reader->lines.number, NULL);
+    return (struct last_reader *)base;
 }
 
 /* ---- reading ------------------------------------------------------------------------------------------- */
 
-static int add_listed(struct reader *reader, const struct listed *listed)
+static int add_listed(struct last_reader *reader, const struct listed *listed)
 {
     if (reader->listed_count == reader->listed_room) {
         size_t room = reader->listed_room == 0 ? 1024 : reader->listed_room * 2;
@@ -83,7 +80,7 @@ static int add_listed(struct reader *reader, const struct listed *listed)
 }
 
 /* What follows is another listing. */
-static int end_listing(struct reader *reader)
+static int end_listing(struct last_reader *reader)
 {
     size_t first = reader->listing_count == 0 ? 0
                                               : reader->listings[reader->listing_count - 1].first +
@@ -109,7 +106,7 @@ static bool lasted(int64_t begin_ms, int64_t end_ms, int64_t minutes)
     return end_ms != NOT_KNOWN && (end_ms - begin_ms) / MINUTE_MS == minutes;
 }
 
-static int take_session(struct reader *reader, const struct last_line *line)
+static int take_session(struct last_reader *reader, const struct last_line *line)
 {
     char user[NAME_BYTES], name[NAME_BYTES];
     bool escaped, line_escaped;
@@ -121,13 +118,13 @@ static int take_session(struct reader *reader, const struct last_line *line)
                             .route = (uint8_t)utmp_route(&line->line, &line->host)};
     if (!log_name(line->user.text, line->user.bytes, user, sizeof user, &escaped) ||
         !log_name(line->line.text, line->line.bytes, name, sizeof name, &line_escaped)) {
-        tell_repair(reader, REPAIR_BAD_NAME);
+        reader_repair(&reader->lines.base, REPAIR_BAD_NAME, NULL);
         return 0;
     }
     if (escaped)
-        tell_repair(reader, REPAIR_NAME_ESCAPED);
+        reader_repair(&reader->lines.base, REPAIR_NAME_ESCAPED, NULL);
     if (line->end == LAST_WENT_DOWN) {
-        tell_repair(reader, REPAIR_ENDED_BY_BOOT);
+        reader_repair(&reader->lines.base, REPAIR_ENDED_BY_BOOT, NULL);
         if (lasted(line->begin_ms, reader->down_ms, line->minutes))
             listed.end_ms = reader->down_ms;
     }
@@ -137,18 +134,18 @@ static int take_session(struct reader *reader, const struct last_line *line)
     return add_listed(reader, &listed);
 }
 
-static int take_line(void *data, const char *text, size_t bytes)
+static int take_line(struct reader *base, const char *text, size_t bytes)
 {
-    struct reader *reader = data;
+    struct last_reader *reader = own(base);
     struct last_line line;
     if (bytes == 0)
         return 0;
     last_line_read(&reader->time, text, bytes, &line);
     if (line.kind == LAST_NOTHING) {
-        tell_repair(reader, REPAIR_NOT_UNDERSTOOD);
+        reader_repair(&reader->lines.base, REPAIR_NOT_UNDERSTOOD, NULL);
         return 0;
     }
-    reader->understood++;
+    reader->lines.base.understood++;
     switch (line.kind) {
     case LAST_SESSION:
         return take_session(reader, &line);
@@ -167,21 +164,21 @@ static int take_line(void *data, const char *text, size_t bytes)
 
 /* ---- giving -------------------------------------------------------------------------------------------- */
 
-static int give(struct reader *reader, uint64_t session, struct sizing_event *event)
+static int give(struct last_reader *reader, uint64_t session, struct sizing_event *event)
 {
     char text[SESSION_NAME_BYTES];
     session_name(text, "last", session);
-    event->host = reader->settings.host;
+    event->host = reader->lines.base.settings.host;
     event->session = text;
-    return reader->settings.sink.take(reader->settings.sink.data, event);
+    return reader_give(&reader->lines.base, event);
 }
 
-static int give_end(struct reader *reader, uint64_t session, int64_t at_ms)
+static int give_end(struct last_reader *reader, uint64_t session, int64_t at_ms)
 {
     return give(reader, session, &(struct sizing_event){.at_ms = at_ms, .type = SIZING_LOGOFF});
 }
 
-static int give_due(struct reader *reader, int64_t now_ms)
+static int give_due(struct last_reader *reader, int64_t now_ms)
 {
     struct held_end end;
     int code = 0;
@@ -191,17 +188,17 @@ static int give_due(struct reader *reader, int64_t now_ms)
 }
 
 /* Somebody the listing before left on a line. */
-static int end_left_over(struct reader *reader, struct line *line, int64_t at_ms, enum repair repair)
+static int end_left_over(struct last_reader *reader, struct line *line, int64_t at_ms, enum repair repair)
 {
     if (line->session == 0)
         return 0;
     uint64_t session = line->session;
     line->session = 0;
-    repair_add(reader->settings.sink.repairs, repair, 1);
+    repair_add(reader->lines.base.settings.sink.repairs, repair, 1);
     return give_end(reader, session, at_ms > line->began_ms ? at_ms : line->began_ms);
 }
 
-static int give_machine(struct reader *reader, const struct listed *listed)
+static int give_machine(struct last_reader *reader, const struct listed *listed)
 {
     int code = 0;
     for (; code == 0 && reader->left_over_count > 0; reader->left_over_count--)
@@ -210,7 +207,7 @@ static int give_machine(struct reader *reader, const struct listed *listed)
     return code;
 }
 
-static int leave_over(struct reader *reader, uint32_t line, uint64_t session, int64_t began_ms)
+static int leave_over(struct last_reader *reader, uint32_t line, uint64_t session, int64_t began_ms)
 {
     if (reader->left_over_count == reader->left_over_room) {
         size_t room = reader->left_over_room == 0 ? 64 : reader->left_over_room * 2;
@@ -235,7 +232,7 @@ static int64_t end_of(const struct listed *listed, int64_t boot_ended_ms)
                : listed->begin_ms + listed->minutes * MINUTE_MS;
 }
 
-static int give_session(struct reader *reader, const struct listed *listed, int64_t boot_ended_ms)
+static int give_session(struct last_reader *reader, const struct listed *listed, int64_t boot_ended_ms)
 {
     struct line *line = &reader->on[listed->line];
     int64_t end_ms = end_of(listed, boot_ended_ms);
@@ -249,7 +246,7 @@ static int give_session(struct reader *reader, const struct listed *listed, int6
         code = leave_over(reader, listed->line, session, listed->begin_ms);
     } else {
         if (end_ms < listed->begin_ms)
-            repair_add(reader->settings.sink.repairs, REPAIR_CLOCK_BACK, 1);
+            repair_add(reader->lines.base.settings.sink.repairs, REPAIR_CLOCK_BACK, 1);
         const struct held_end end = {end_ms > listed->begin_ms ? end_ms : listed->begin_ms, session};
         code = held_ends_add(&reader->held, end) ? 0 : ERROR_NO_MEMORY;
     }
@@ -264,7 +261,7 @@ static int give_session(struct reader *reader, const struct listed *listed, int6
                                        .administrator = ADMINISTRATOR_UNKNOWN});
 }
 
-static int give_listing(struct reader *reader, const struct listing *listing)
+static int give_listing(struct last_reader *reader, const struct listing *listing)
 {
     int64_t boot_ended_ms = NOT_KNOWN;
     int code = 0;
@@ -281,7 +278,7 @@ static int give_listing(struct reader *reader, const struct listing *listing)
     return code == 0 ? give_due(reader, INT64_MAX) : code;
 }
 
-static bool make_room_for_lines(struct reader *reader)
+static bool make_room_for_lines(struct last_reader *reader)
 {
     if (reader->line_names.count <= reader->on_room)
         return true;
@@ -304,33 +301,25 @@ static int by_age(const void *one, const void *other)
 
 /* ---- the contract -------------------------------------------------------------------------------------- */
 
+static enum line_verdict judge(void *time, const char *text, size_t bytes)
+{
+    struct last_line line;
+    last_line_read(time, text, bytes, &line);
+    return line.kind == LAST_NOTHING ? LINE_DOES_NOT_FIT : LINE_FITS;
+}
+
 static enum recognised recognise(const char *head, size_t bytes, bool whole)
 {
     struct log_time time;
-    unsigned good = 0, bad = 0;
     log_time_init(&time, 0, 1);
-    for (size_t at = 0; at < bytes && good + bad < SAMPLE_LINES;) {
-        const char *newline = memchr(head + at, '\n', bytes - at);
-        if (newline == NULL && !whole)
-            break;
-        size_t length = newline == NULL ? bytes - at : (size_t)(newline - head) - at;
-        struct last_line line = {.kind = LAST_NOTHING};
-        if (length > 0) {
-            last_line_read(&time, head + at, length, &line);
-            good += line.kind != LAST_NOTHING;
-            bad += line.kind == LAST_NOTHING;
-        }
-        at += length + 1;
-    }
-    if (good == 0)
-        return RECOGNISED_NO;
-    return bad <= good ? RECOGNISED_YES : RECOGNISED_MAYBE;
+    return line_reader_recognise(head, bytes, whole, judge, &time);
 }
 
-static void destroy(struct reader *reader)
+static void destroy(struct reader *base)
 {
-    if (reader == NULL)
+    if (base == NULL)
         return;
+    struct last_reader *reader = own(base);
     held_ends_finish(&reader->held);
     free(reader->left_over);
     free(reader->on);
@@ -338,48 +327,33 @@ static void destroy(struct reader *reader)
     free(reader->listed);
     texts_finish(&reader->line_names);
     texts_finish(&reader->users);
-    lines_finish(&reader->lines);
+    line_reader_finish(&reader->lines);
     free(reader);
-}
-
-static void too_long(void *data)
-{
-    tell_repair(data, REPAIR_TOO_LONG);
 }
 
 static struct reader *create(const struct reader_settings *settings)
 {
-    struct reader *reader = calloc(1, sizeof *reader);
+    struct last_reader *reader = calloc(1, sizeof *reader);
     if (reader == NULL)
         return NULL;
-    reader->settings = *settings;
-    reader->down_ms = NOT_KNOWN;
+    line_reader_init(&reader->lines, settings, READER_LINE_BYTES_MAX, take_line);
     log_time_init(&reader->time, settings->year, settings->modified_ms);
-    lines_init(&reader->lines, &(struct lines_settings){.bytes_max = READER_LINE_BYTES_MAX,
-                                                        .take = take_line,
-                                                        .too_long = too_long,
-                                                        .data = reader});
+    reader->down_ms = NOT_KNOWN;
     texts_init(&reader->users);
     texts_init(&reader->line_names);
-    return reader;
+    return &reader->lines.base;
 }
 
-static int begin_file(struct reader *reader, const char *file)
+static int begin_file(struct reader *base, const char *file)
 {
-    reader->file = file;
-    reader->down_ms = NOT_KNOWN;
-    lines_begin(&reader->lines);
-    return 0;
+    own(base)->down_ms = NOT_KNOWN;
+    return line_reader_begin_file(base, file);
 }
 
-static int feed(struct reader *reader, const char *bytes, size_t count)
+static int end_file(struct reader *base)
 {
-    return lines_feed(&reader->lines, bytes, count);
-}
-
-static int end_file(struct reader *reader)
-{
-    int code = lines_end(&reader->lines);
+    struct last_reader *reader = own(base);
+    int code = line_reader_end_file(base);
     if (code == 0)
         code = end_listing(reader);
     if (code == 0 && !make_room_for_lines(reader))
@@ -392,32 +366,13 @@ static int end_file(struct reader *reader)
     return code;
 }
 
-static int end(struct reader *reader)
-{
-    (void)reader;
-    return 0;
-}
-
-static uint64_t understood(const struct reader *reader)
-{
-    return reader->understood;
-}
-
-static uint64_t place(const struct reader *reader)
-{
-    return reader->lines.number;
-}
-
 const struct reader_format reader_last = {
     .name = "last",
     .recognise = recognise,
     .create = create,
     .begin_file = begin_file,
-    .feed = feed,
+    .feed = line_reader_feed,
     .end_file = end_file,
-    .end = end,
+    .end = reader_end,
     .destroy = destroy,
-    .understood = understood,
-    .place = place,
-    .place_is_line = true,
 };

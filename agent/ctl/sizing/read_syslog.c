@@ -6,7 +6,7 @@
  *     [20240102-03:04:05] [INFO ] message
  *
  * Most lines say nothing of sessions; they are passed over without being taken apart. */
-#include "lines.h"
+#include "line_reader.h"
 #include "log_time.h"
 #include "logons.h"
 #include "reader.h"
@@ -15,20 +15,21 @@
 #include <string.h>
 
 #define SHORT_STAMP_BYTES 15 /* of "Jan  2 03:04:05" */
-#define SAMPLE_LINES      64
 
-struct reader {
+struct syslog_reader {
+    struct line_reader lines;
     struct log_time time;
     struct logons *logons;
-    struct lines lines;
-    struct repairs *repairs;
-    const char *file;
-    uint64_t understood;
 
     /* What journalctl wrote between two boots holds for the next line. */
     bool boot_waits;
     char boot[64];
 };
+
+static struct syslog_reader *own(struct reader *base)
+{
+    return (struct syslog_reader *)base;
+}
 
 /* A line, taken apart. */
 struct syslog_line {
@@ -172,18 +173,13 @@ static bool looks_like_a_line(const char *line, size_t bytes)
 
 /* ---- reading ------------------------------------------------------------------------------------------- */
 
-static void tell_repair(struct reader *reader, enum repair repair)
-{
-    repair_line(reader->repairs, repair, reader->file, reader->lines.number, NULL);
-}
-
 /* "-- Boot 5f2c… --", "-- Reboot --"; other such lines say when the journal begins and ends. */
-static int take_marker(struct reader *reader, const char *line, size_t bytes)
+static int take_marker(struct syslog_reader *reader, const char *line, size_t bytes)
 {
     struct log_span rest = rest_of(line, bytes, 0);
     if (begins_with(rest, "-- Reboot")) {
         (void)snprintf(reader->boot, sizeof reader->boot, "line %llu",
-                       (unsigned long long)reader->lines.number);
+                       (unsigned long long)reader->lines.base.place.number);
     } else if (begins_with(rest, "-- Boot ")) {
         rest = rest_of(line, bytes, 8);
         struct log_span boot = next_word(&rest);
@@ -195,13 +191,12 @@ static int take_marker(struct reader *reader, const char *line, size_t bytes)
     return 0;
 }
 
-static int take_split(struct reader *reader, const struct syslog_line *line)
+static int take_split(struct syslog_reader *reader, const struct syslog_line *line)
 {
     const struct logons_line told = {.at_ms = line->at_ms,
                                      .host = line->host,
                                      .process = line->process,
-                                     .file = reader->file,
-                                     .number = reader->lines.number};
+                                     .place = reader->lines.base.place};
     struct service_line says;
     int code = 0;
     if (reader->boot_waits) {
@@ -214,129 +209,82 @@ static int take_split(struct reader *reader, const struct syslog_line *line)
     return says.says == SAYS_NOTHING ? 0 : logons_take(reader->logons, &told, &says);
 }
 
-static int take_line(void *data, const char *line, size_t bytes)
+static int take_line(struct reader *base, const char *line, size_t bytes)
 {
-    struct reader *reader = data;
+    struct syslog_reader *reader = own(base);
     struct syslog_line told;
     if (bytes == 0)
         return 0;
     if (bytes > 3 && memcmp(line, "-- ", 3) == 0)
         return take_marker(reader, line, bytes);
     if (!looks_like_a_line(line, bytes)) {
-        tell_repair(reader, REPAIR_NOT_UNDERSTOOD);
+        reader_repair(base, REPAIR_NOT_UNDERSTOOD, NULL);
         return 0;
     }
     /* the first ones show whether this is a log at all */
-    if (reader->understood >= SAMPLE_LINES && !reader->boot_waits && !may_tell(line, bytes))
+    if (reader->lines.base.understood >= LINE_READER_SAMPLE && !reader->boot_waits && !may_tell(line, bytes))
         return 0;
     if (!split(&reader->time, line, bytes, &told)) {
-        tell_repair(reader, REPAIR_NOT_UNDERSTOOD);
+        reader_repair(base, REPAIR_NOT_UNDERSTOOD, NULL);
         return 0;
     }
-    reader->understood++;
+    reader->lines.base.understood++;
     return take_split(reader, &told);
-}
-
-static void too_long(void *data)
-{
-    tell_repair(data, REPAIR_TOO_LONG);
 }
 
 /* ---- the contract -------------------------------------------------------------------------------------- */
 
+static enum line_verdict judge(void *time, const char *line, size_t bytes)
+{
+    struct syslog_line split_line;
+    if (bytes >= 3 && memcmp(line, "-- ", 3) == 0)
+        return LINE_SAYS_NOTHING;
+    return split(time, line, bytes, &split_line) ? LINE_FITS : LINE_DOES_NOT_FIT;
+}
+
 static enum recognised recognise(const char *head, size_t bytes, bool whole)
 {
     struct log_time time;
-    unsigned good = 0, bad = 0;
     log_time_init(&time, 2000, 1);
-    for (size_t at = 0; at < bytes && good + bad < SAMPLE_LINES;) {
-        const char *newline = memchr(head + at, '\n', bytes - at);
-        if (newline == NULL && !whole && good + bad > 0)
-            break;
-        size_t length = newline == NULL ? bytes - at : (size_t)(newline - head) - at;
-        struct syslog_line line;
-        if (length > 0 && (length < 3 || memcmp(head + at, "-- ", 3) != 0)) {
-            if (split(&time, head + at, length, &line))
-                good++;
-            else
-                bad++;
-        }
-        at += length + 1;
-    }
-    if (good == 0)
-        return RECOGNISED_NO;
-    return bad <= good ? RECOGNISED_YES : RECOGNISED_MAYBE;
+    return line_reader_recognise(head, bytes, whole, judge, &time);
 }
 
-static void destroy(struct reader *reader)
+static void destroy(struct reader *base)
 {
-    if (reader == NULL)
+    if (base == NULL)
         return;
-    lines_finish(&reader->lines);
+    struct syslog_reader *reader = own(base);
     logons_destroy(reader->logons);
+    line_reader_finish(&reader->lines);
     free(reader);
 }
 
 static struct reader *create(const struct reader_settings *settings)
 {
-    struct reader *reader = calloc(1, sizeof *reader);
+    struct syslog_reader *reader = calloc(1, sizeof *reader);
     if (reader == NULL)
         return NULL;
+    line_reader_init(&reader->lines, settings, READER_LINE_BYTES_MAX, take_line);
     log_time_init(&reader->time, settings->year, settings->modified_ms);
-    lines_init(&reader->lines, &(struct lines_settings){.bytes_max = READER_LINE_BYTES_MAX,
-                                                        .take = take_line,
-                                                        .too_long = too_long,
-                                                        .data = reader});
-    reader->repairs = settings->sink.repairs;
     reader->logons = logons_create(settings, "log");
     if (reader->logons != NULL)
-        return reader;
-    destroy(reader);
+        return &reader->lines.base;
+    destroy(&reader->lines.base);
     return NULL;
 }
 
-static int begin_file(struct reader *reader, const char *file)
+static int end(struct reader *base)
 {
-    reader->file = file;
-    lines_begin(&reader->lines);
-    return 0;
-}
-
-static int feed(struct reader *reader, const char *bytes, size_t count)
-{
-    return lines_feed(&reader->lines, bytes, count);
-}
-
-static int end_file(struct reader *reader)
-{
-    return lines_end(&reader->lines);
-}
-
-static int end(struct reader *reader)
-{
-    return logons_end(reader->logons);
-}
-
-static uint64_t understood(const struct reader *reader)
-{
-    return reader->understood;
-}
-
-static uint64_t place(const struct reader *reader)
-{
-    return reader->lines.number;
+    return logons_end(own(base)->logons);
 }
 
 const struct reader_format reader_syslog = {
     .name = "syslog",
     .recognise = recognise,
     .create = create,
-    .begin_file = begin_file,
-    .feed = feed,
-    .end_file = end_file,
+    .begin_file = line_reader_begin_file,
+    .feed = line_reader_feed,
+    .end_file = line_reader_end_file,
     .end = end,
     .destroy = destroy,
-    .understood = understood,
-    .place = place,
-    .place_is_line = true,
 };

@@ -3,7 +3,7 @@
  * converters of .evtx files (`Event` with `System` and `EventData` or `UserData`; a value may be an object
  * with its text and attributes, or a list of pairs of name and text; one has a record's data as a text that
  * is JSON itself). */
-#include "lines.h"
+#include "line_reader.h"
 #include "windows_input.h"
 
 #include "common/json.h"
@@ -50,12 +50,17 @@ struct parse {
     bool no_memory;
 };
 
-struct reader {
+struct json_lines {
+    struct line_reader lines;
     struct windows_input input;
     struct parse parse;
     yajl_handle handle; /* NULL: to be made */
-    struct lines lines;
 };
+
+static struct json_lines *own(struct reader *base)
+{
+    return (struct json_lines *)base;
+}
 
 /* ---- names --------------------------------------------------------------------------------------------- */
 
@@ -363,7 +368,7 @@ static int parse_object(yajl_handle *handle, struct parse *parse, const char *te
     return parse->no_memory ? ERROR_NO_MEMORY : 0;
 }
 
-static int parse_payload(struct reader *reader, bool *ret_good)
+static int parse_payload(struct json_lines *reader, bool *ret_good)
 {
     yajl_handle handle = NULL;
     struct parse *parse = &reader->parse;
@@ -383,21 +388,18 @@ static int parse_payload(struct reader *reader, bool *ret_good)
 /* A list of records has its brackets and commas at the ends of lines. */
 static void trim(const char **text, size_t *bytes)
 {
-    static const char byte_order_mark[] = "\xef\xbb\xbf";
-    if (*bytes >= 3 && memcmp(*text, byte_order_mark, 3) == 0)
-        *text += 3, *bytes -= 3;
+    reader_skip_mark(text, bytes);
     while (*bytes > 0 && strchr(" \t[", **text) != NULL)
         (*text)++, (*bytes)--;
     while (*bytes > 0 && strchr(" \t\r,]", (*text)[*bytes - 1]) != NULL)
         (*bytes)--;
 }
 
-static int take_line(void *data, const char *text, size_t bytes)
+static int take_line(struct reader *base, const char *text, size_t bytes)
 {
-    struct reader *reader = data;
+    struct json_lines *reader = own(base);
     struct windows_input *input = &reader->input;
     bool good = false;
-    input->place.number = reader->lines.number;
     trim(&text, &bytes);
     if (bytes == 0)
         return 0;
@@ -411,15 +413,8 @@ static int take_line(void *data, const char *text, size_t bytes)
         return code;
     if (good)
         return windows_input_take(input);
-    windows_input_repair(input, REPAIR_NOT_UNDERSTOOD, "not JSON");
+    reader_repair(base, REPAIR_NOT_UNDERSTOOD, "not JSON");
     return 0;
-}
-
-static void too_long(void *data)
-{
-    struct reader *reader = data;
-    reader->input.place.number = reader->lines.number;
-    windows_input_repair(&reader->input, REPAIR_TOO_LONG, NULL);
 }
 
 /* ---- the reader ---------------------------------------------------------------------------------------- */
@@ -444,64 +439,42 @@ static enum recognised recognise(const char *head, size_t bytes, bool whole)
     return contains_any(head, bytes, logs) ? RECOGNISED_YES : RECOGNISED_MAYBE;
 }
 
-static void destroy(struct reader *reader)
+static void destroy(struct reader *base)
 {
-    if (reader == NULL)
+    if (base == NULL)
         return;
+    struct json_lines *reader = own(base);
     if (reader->handle != NULL)
         yajl_free(reader->handle);
-    lines_finish(&reader->lines);
     windows_input_finish(&reader->input);
+    line_reader_finish(&reader->lines);
     free(reader);
 }
 
 static struct reader *create(const struct reader_settings *settings)
 {
-    struct reader *reader = malloc(sizeof *reader);
+    struct json_lines *reader = malloc(sizeof *reader);
     if (reader == NULL)
         return NULL;
-    const struct lines_settings lines = {READER_LINE_BYTES_MAX, take_line, too_long, reader};
     reader->handle = NULL;
     reader->parse = (struct parse){.record = &reader->input.record};
-    lines_init(&reader->lines, &lines);
-    if (windows_input_init(&reader->input, settings, true))
-        return reader;
-    destroy(reader);
+    line_reader_init(&reader->lines, settings, READER_LINE_BYTES_MAX, take_line);
+    if (windows_input_init(&reader->input, &reader->lines.base))
+        return &reader->lines.base;
+    destroy(&reader->lines.base);
     return NULL;
 }
 
-static int begin_file(struct reader *reader, const char *file)
+static int begin_file(struct reader *base, const char *file)
 {
-    windows_input_begin_file(&reader->input, file);
-    lines_begin(&reader->lines);
-    return 0;
+    windows_input_begin_file(&own(base)->input);
+    return line_reader_begin_file(base, file);
 }
 
-static int feed(struct reader *reader, const char *bytes, size_t count)
+static int end_file(struct reader *base)
 {
-    return lines_feed(&reader->lines, bytes, count);
-}
-
-static int end_file(struct reader *reader)
-{
-    int code = lines_end(&reader->lines);
-    return code == 0 ? windows_input_end_file(&reader->input) : code;
-}
-
-static int end(struct reader *reader)
-{
-    (void)reader;
-    return 0;
-}
-
-static uint64_t understood(const struct reader *reader)
-{
-    return reader->input.understood;
-}
-
-static uint64_t place(const struct reader *reader)
-{
-    return reader->input.place.number;
+    int code = line_reader_end_file(base);
+    return code == 0 ? windows_input_end_file(&own(base)->input) : code;
 }
 
 const struct reader_format reader_windows_json = {
@@ -510,11 +483,8 @@ const struct reader_format reader_windows_json = {
     .recognise = recognise,
     .create = create,
     .begin_file = begin_file,
-    .feed = feed,
+    .feed = line_reader_feed,
     .end_file = end_file,
-    .end = end,
+    .end = reader_end,
     .destroy = destroy,
-    .understood = understood,
-    .place = place,
-    .place_is_line = true,
 };

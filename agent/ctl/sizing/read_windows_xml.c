@@ -27,7 +27,8 @@ struct decoder {
     struct utf16 utf16;
 };
 
-struct reader {
+struct xml_reader {
+    struct reader base;
     struct windows_input input;
     struct windows_walk walk;
     XML_Parser parser;
@@ -38,11 +39,16 @@ struct reader {
     uint64_t line, event_line;
 };
 
+static struct xml_reader *own(struct reader *base)
+{
+    return (struct xml_reader *)base;
+}
+
 /* ---- an event ------------------------------------------------------------------------------------------ */
 
 static void on_open(void *data, const XML_Char *name, const XML_Char **attributes)
 {
-    struct reader *reader = data;
+    struct xml_reader *reader = data;
     if (!windows_walk_open(&reader->walk, name, strlen(name))) {
         reader->too_deep = true;
         (void)XML_StopParser(reader->parser, XML_FALSE);
@@ -55,19 +61,19 @@ static void on_open(void *data, const XML_Char *name, const XML_Char **attribute
 
 static void on_text(void *data, const XML_Char *text, int bytes)
 {
-    struct reader *reader = data;
+    struct xml_reader *reader = data;
     windows_walk_text(&reader->walk, text, (size_t)bytes);
 }
 
 static void on_close(void *data, const XML_Char *name)
 {
-    struct reader *reader = data;
+    struct xml_reader *reader = data;
     (void)name;
     windows_walk_close(&reader->walk);
 }
 
 /* What is no UTF-8 was written in the code page of a console. It is not told which; names stay different. */
-static int take_event(struct reader *reader)
+static int take_event(struct xml_reader *reader)
 {
     const char *encoding = utf8_valid(reader->text, reader->bytes) ? "UTF-8" : "ISO-8859-1";
     if (!XML_ParserReset(reader->parser, encoding))
@@ -77,14 +83,14 @@ static int take_event(struct reader *reader)
     XML_SetCharacterDataHandler(reader->parser, on_text);
     windows_walk_begin(&reader->walk, &reader->input.record);
     reader->too_deep = false;
-    reader->input.place.number = reader->event_line;
+    reader->base.place.number = reader->event_line;
     if (XML_Parse(reader->parser, reader->text, (int)reader->bytes, XML_TRUE) == XML_STATUS_OK)
         return windows_input_take(&reader->input);
     enum XML_Error error = XML_GetErrorCode(reader->parser);
     if (error == XML_ERROR_NO_MEMORY)
         return ERROR_NO_MEMORY;
-    windows_input_repair(&reader->input, REPAIR_NOT_UNDERSTOOD,
-                         reader->too_deep ? "nested too deeply" : XML_ErrorString(error));
+    reader_repair(&reader->base, REPAIR_NOT_UNDERSTOOD,
+                  reader->too_deep ? "nested too deeply" : XML_ErrorString(error));
     return 0;
 }
 
@@ -104,14 +110,15 @@ static bool is_end_tag(const char *tag, size_t bytes)
     return bytes == sizeof end - 1 && memcmp(tag, end, bytes) == 0;
 }
 
-static void torn(struct reader *reader)
+/* Something about the event that has begun. */
+static void tell_event(struct xml_reader *reader, enum repair repair)
 {
-    reader->input.place.number = reader->event_line;
-    windows_input_repair(&reader->input, REPAIR_TORN, NULL);
+    reader->base.place.number = reader->event_line;
+    reader_repair(&reader->base, repair, NULL);
 }
 
 /* The '>' of a tag has come: outside of events, or inside of one. */
-static int end_tag(struct reader *reader)
+static int end_tag(struct xml_reader *reader)
 {
     const char *tag = memrchr(reader->text, '<', reader->bytes); /* one before it that is cut off is no tag */
     size_t bytes = (size_t)(reader->text + reader->bytes - tag);
@@ -119,7 +126,7 @@ static int end_tag(struct reader *reader)
     reader->in_tag = false;
     if (is_event_tag(tag, bytes) && tag[bytes - 2] != '/') {
         if (reader->in_event)
-            torn(reader);
+            tell_event(reader, REPAIR_TORN);
         reader->in_event = true;
         reader->event_line = reader->line;
         memmove(reader->text, tag, bytes);
@@ -133,7 +140,7 @@ static int end_tag(struct reader *reader)
     return code;
 }
 
-static int reserve(struct reader *reader, size_t count)
+static int reserve(struct xml_reader *reader, size_t count)
 {
     if (reader->bytes + count <= reader->room)
         return 0;
@@ -148,15 +155,13 @@ static int reserve(struct reader *reader, size_t count)
     return 0;
 }
 
-static int keep(struct reader *reader, const char *bytes, size_t count)
+static int keep(struct xml_reader *reader, const char *bytes, size_t count)
 {
     if (!reader->in_tag && !reader->in_event)
         return 0;
     if (reader->bytes + count > EVENT_BYTES_MAX) {
-        if (reader->in_event) {
-            reader->input.place.number = reader->event_line;
-            windows_input_repair(&reader->input, REPAIR_TOO_LONG, NULL);
-        }
+        if (reader->in_event)
+            tell_event(reader, REPAIR_TOO_LONG);
         reader->in_event = reader->in_tag = false;
         reader->bytes = 0;
         return 0;
@@ -179,7 +184,7 @@ static uint64_t count_lines(const char *bytes, size_t count)
 }
 
 /* UTF-8, or near enough to find tags in it. */
-static int take_bytes(struct reader *reader, const char *bytes, size_t count)
+static int take_bytes(struct xml_reader *reader, const char *bytes, size_t count)
 {
     int code = 0;
     for (const char *end = bytes + count; bytes < end && code == 0;) {
@@ -208,7 +213,7 @@ static uint16_t unit_of(const struct decoder *decoder, const unsigned char *byte
     return (uint16_t)(bytes[little ? 0 : 1] | bytes[little ? 1 : 0] << 8);
 }
 
-static int feed_utf16(struct reader *reader, const char *bytes, size_t count)
+static int feed_utf16(struct xml_reader *reader, const char *bytes, size_t count)
 {
     struct decoder *decoder = &reader->decoder;
     char text[PIECE_BYTES];
@@ -264,10 +269,11 @@ static enum recognised recognise(const char *head, size_t bytes, bool whole)
     return RECOGNISED_NO;
 }
 
-static void destroy(struct reader *reader)
+static void destroy(struct reader *base)
 {
-    if (reader == NULL)
+    if (base == NULL)
         return;
+    struct xml_reader *reader = own(base);
     if (reader->parser != NULL)
         XML_ParserFree(reader->parser);
     windows_input_finish(&reader->input);
@@ -277,34 +283,37 @@ static void destroy(struct reader *reader)
 
 static struct reader *create(const struct reader_settings *settings)
 {
-    struct reader *reader = calloc(1, sizeof *reader);
+    struct xml_reader *reader = calloc(1, sizeof *reader);
     if (reader == NULL)
         return NULL;
+    reader_init(&reader->base, settings, true);
     reader->parser = XML_ParserCreate(NULL);
-    if (windows_input_init(&reader->input, settings, true) && reader->parser != NULL)
-        return reader;
-    destroy(reader);
+    if (windows_input_init(&reader->input, &reader->base) && reader->parser != NULL)
+        return &reader->base;
+    destroy(&reader->base);
     return NULL;
 }
 
-static int begin_file(struct reader *reader, const char *file)
+static int begin_file(struct reader *base, const char *file)
 {
-    windows_input_begin_file(&reader->input, file);
+    struct xml_reader *reader = own(base);
+    windows_input_begin_file(&reader->input);
     reader->decoder = (struct decoder){.encoding = ENCODING_UNKNOWN};
     reader->in_tag = reader->in_event = false;
     reader->bytes = 0;
     reader->line = reader->event_line = 1;
-    return 0;
+    return reader_begin_file(base, file);
 }
 
-static int feed_known(struct reader *reader, const char *bytes, size_t count)
+static int feed_known(struct xml_reader *reader, const char *bytes, size_t count)
 {
     return reader->decoder.encoding == ENCODING_BYTES ? take_bytes(reader, bytes, count)
                                                       : feed_utf16(reader, bytes, count);
 }
 
-static int feed(struct reader *reader, const char *bytes, size_t count)
+static int feed(struct reader *base, const char *bytes, size_t count)
 {
+    struct xml_reader *reader = own(base);
     struct decoder *decoder = &reader->decoder;
     while (decoder->encoding == ENCODING_UNKNOWN && count > 0) {
         decoder->begun[decoder->begun_bytes++] = (unsigned char)*bytes++;
@@ -321,28 +330,13 @@ static int feed(struct reader *reader, const char *bytes, size_t count)
     return count == 0 ? 0 : feed_known(reader, bytes, count);
 }
 
-static int end_file(struct reader *reader)
+static int end_file(struct reader *base)
 {
+    struct xml_reader *reader = own(base);
     if (reader->in_event)
-        torn(reader);
+        tell_event(reader, REPAIR_TORN);
     reader->in_tag = reader->in_event = false;
     return windows_input_end_file(&reader->input);
-}
-
-static int end(struct reader *reader)
-{
-    (void)reader;
-    return 0;
-}
-
-static uint64_t understood(const struct reader *reader)
-{
-    return reader->input.understood;
-}
-
-static uint64_t place(const struct reader *reader)
-{
-    return reader->input.place.number;
 }
 
 const struct reader_format reader_windows_xml = {
@@ -353,9 +347,6 @@ const struct reader_format reader_windows_xml = {
     .begin_file = begin_file,
     .feed = feed,
     .end_file = end_file,
-    .end = end,
+    .end = reader_end,
     .destroy = destroy,
-    .understood = understood,
-    .place = place,
-    .place_is_line = true,
 };

@@ -8,6 +8,7 @@
  *
  * Sessions are numbered: a clock may step back over a log-out and the next log-in of its line, and only names
  * of their own keep the two apart then. */
+#include "blocks.h"
 #include "held_ends.h"
 #include "log_name.h"
 #include "reader.h"
@@ -22,6 +23,8 @@
 
 #define LINE_NAME_WORDS 4   /* of 32 bytes */
 #define USER_TEXT_BYTES 129 /* 32 bytes, each written as \\xNN */
+
+#define HEAD_BYTES 57600 /* whole records of any layout */
 
 /* As in a record, padded with NUL: words are compared without a call. */
 struct line_name {
@@ -38,16 +41,13 @@ struct line {
     int64_t began_ms;
 };
 
-struct reader {
-    struct reader_settings settings;
-    const char *file;
-    uint64_t offset; /* of the record being read */
-    uint64_t understood, sessions;
+struct wtmp_reader {
+    struct reader base;
+    uint64_t sessions;
 
     bool layout_known;
     enum utmp_layout layout;
-    char *begun; /* of a record, or of a file whose layout is not known yet: READER_HEAD_BYTES */
-    size_t begun_bytes;
+    struct blocks blocks; /* a head by which the layout is found, then record by record */
 
     struct keyed_hash_keys keys;
     struct hash_index index; /* of lines */
@@ -56,9 +56,14 @@ struct reader {
     struct held_ends held;
 };
 
+static struct wtmp_reader *own(struct reader *base)
+{
+    return (struct wtmp_reader *)base;
+}
+
 /* ---- lines --------------------------------------------------------------------------------------------- */
 
-static struct line_name name_of(const struct reader *reader, const struct utmp_field *field)
+static struct line_name name_of(const struct wtmp_reader *reader, const struct utmp_field *field)
 {
     struct line_name name = {0};
     struct keyed_hash hash = keyed_hash_begin(&reader->keys);
@@ -82,7 +87,7 @@ static bool same_name(const struct line_name *one, const struct line_name *other
 }
 
 /* NULL if nobody is on it. */
-static struct line *find_line(struct reader *reader, const struct line_name *name)
+static struct line *find_line(struct wtmp_reader *reader, const struct line_name *name)
 {
     uint32_t position = hash_index_home(&reader->index, name->hash), number;
     while ((number = hash_index_candidate(&reader->index, name->hash, &position)) != HASH_INDEX_NONE)
@@ -91,7 +96,7 @@ static struct line *find_line(struct reader *reader, const struct line_name *nam
     return NULL;
 }
 
-static bool reserve_line(struct reader *reader)
+static bool reserve_line(struct wtmp_reader *reader)
 {
     if (!hash_index_reserve(&reader->index))
         return false;
@@ -107,7 +112,7 @@ static bool reserve_line(struct reader *reader)
 }
 
 /* NULL without memory. */
-static struct line *add_line(struct reader *reader, const struct line_name *name)
+static struct line *add_line(struct wtmp_reader *reader, const struct line_name *name)
 {
     if (!reserve_line(reader))
         return NULL;
@@ -122,7 +127,7 @@ static struct line *add_line(struct reader *reader, const struct line_name *name
     return line;
 }
 
-static void remove_line(struct reader *reader, struct line *line)
+static void remove_line(struct wtmp_reader *reader, struct line *line)
 {
     uint32_t number = (uint32_t)(line - reader->lines);
     hash_index_remove(&reader->index, line->name.hash, number);
@@ -133,28 +138,23 @@ static void remove_line(struct reader *reader, struct line *line)
 
 /* ---- events -------------------------------------------------------------------------------------------- */
 
-static void tell_repair(struct reader *reader, enum repair repair)
-{
-    repair_offset(reader->settings.sink.repairs, repair, reader->file, reader->offset, NULL);
-}
-
-static int give(struct reader *reader, uint64_t session, struct sizing_event *event)
+static int give(struct wtmp_reader *reader, uint64_t session, struct sizing_event *event)
 {
     char text[SESSION_NAME_BYTES];
     session_name(text, "wtmp", session);
-    event->host = reader->settings.host;
+    event->host = reader->base.settings.host;
     event->session = text;
-    return reader->settings.sink.take(reader->settings.sink.data, event);
+    return reader_give(&reader->base, event);
 }
 
-static int give_end(struct reader *reader, uint64_t session, int64_t at_ms)
+static int give_end(struct wtmp_reader *reader, uint64_t session, int64_t at_ms)
 {
     return give(reader, session, &(struct sizing_event){.at_ms = at_ms, .type = SIZING_LOGOFF});
 }
 
 /* Ends that were stamped ahead and whose time has come. Only log-ins and log-outs tell the time: with a boot
  * its run levels and gettys are stamped ahead too. */
-static int give_held(struct reader *reader, int64_t now_ms)
+static int give_held(struct wtmp_reader *reader, int64_t now_ms)
 {
     struct held_end end;
     int code = 0;
@@ -164,15 +164,15 @@ static int give_held(struct reader *reader, int64_t now_ms)
 }
 
 /* A clock that was set back in between must not end a session before it began. */
-static int64_t end_of(struct reader *reader, const struct line *line, int64_t at_ms)
+static int64_t end_of(struct wtmp_reader *reader, const struct line *line, int64_t at_ms)
 {
     if (at_ms >= line->began_ms)
         return at_ms;
-    tell_repair(reader, REPAIR_CLOCK_BACK);
+    reader_repair(&reader->base, REPAIR_CLOCK_BACK, NULL);
     return line->began_ms;
 }
 
-static int end_session(struct reader *reader, struct line *line, int64_t at_ms)
+static int end_session(struct wtmp_reader *reader, struct line *line, int64_t at_ms)
 {
     uint64_t session = line->session;
     int code = give_held(reader, at_ms);
@@ -188,16 +188,16 @@ static bool begins_with(const struct utmp_field *field, const char *text)
     return field->bytes >= bytes && memcmp(field->text, text, bytes) == 0;
 }
 
-static int begin_session(struct reader *reader, struct line *line, const struct utmp_record *record)
+static int begin_session(struct wtmp_reader *reader, struct line *line, const struct utmp_record *record)
 {
     char user[USER_TEXT_BYTES];
     bool escaped;
     if (!log_name(record->user.text, record->user.bytes, user, sizeof user, &escaped)) {
-        tell_repair(reader, REPAIR_BAD_NAME);
+        reader_repair(&reader->base, REPAIR_BAD_NAME, NULL);
         return 0;
     }
     if (escaped)
-        tell_repair(reader, REPAIR_NAME_ESCAPED);
+        reader_repair(&reader->base, REPAIR_NAME_ESCAPED, NULL);
     int code = give_held(reader, record->at_ms);
     if (code < 0)
         return code;
@@ -212,7 +212,7 @@ static int begin_session(struct reader *reader, struct line *line, const struct 
                                        .administrator = ADMINISTRATOR_UNKNOWN});
 }
 
-static int take_login(struct reader *reader, const struct utmp_record *record)
+static int take_login(struct wtmp_reader *reader, const struct utmp_record *record)
 {
     struct line_name name = name_of(reader, &record->line);
     struct line *line = find_line(reader, &name);
@@ -222,18 +222,18 @@ static int take_login(struct reader *reader, const struct utmp_record *record)
     if (line == NULL)
         return ERROR_NO_MEMORY;
     if (line->session != 0) {
-        tell_repair(reader, REPAIR_LINE_REUSED);
+        reader_repair(&reader->base, REPAIR_LINE_REUSED, NULL);
         code = end_session(reader, line, record->at_ms);
     }
     return code == 0 ? begin_session(reader, line, record) : code;
 }
 
-static int take_logout(struct reader *reader, const struct utmp_record *record)
+static int take_logout(struct wtmp_reader *reader, const struct utmp_record *record)
 {
     struct line_name name = name_of(reader, &record->line);
     struct line *line = find_line(reader, &name);
     if (line == NULL) {
-        tell_repair(reader, REPAIR_LOGOFF_UNKNOWN);
+        reader_repair(&reader->base, REPAIR_LOGOFF_UNKNOWN, NULL);
         return 0;
     }
     int code = line->session == 0 ? 0 : end_session(reader, line, record->at_ms);
@@ -243,7 +243,7 @@ static int take_logout(struct reader *reader, const struct utmp_record *record)
 
 /* A getty waits on the line: its end without a log-in is none that lacks one. Where init starts it (`frees`)
  * nobody is logged in any longer. */
-static int take_getty(struct reader *reader, const struct utmp_record *record, bool frees)
+static int take_getty(struct wtmp_reader *reader, const struct utmp_record *record, bool frees)
 {
     struct line_name name = name_of(reader, &record->line);
     struct line *line = find_line(reader, &name);
@@ -252,14 +252,14 @@ static int take_getty(struct reader *reader, const struct utmp_record *record, b
     return frees && line->session != 0 ? end_session(reader, line, record->at_ms) : 0;
 }
 
-static int take_down(struct reader *reader, const struct utmp_record *record)
+static int take_down(struct wtmp_reader *reader, const struct utmp_record *record)
 {
     for (uint32_t i = 0; i < reader->line_count; i++) {
         struct line *line = &reader->lines[i];
         if (!line->used)
             continue;
         if (line->session != 0) {
-            tell_repair(reader, REPAIR_ENDED_BY_BOOT);
+            reader_repair(&reader->base, REPAIR_ENDED_BY_BOOT, NULL);
             struct held_end end = {end_of(reader, line, record->at_ms), line->session};
             if (!held_ends_add(&reader->held, end))
                 return ERROR_NO_MEMORY;
@@ -333,12 +333,12 @@ static enum meaning meaning_of(const struct utmp_record *record)
     return type_meaning(record);
 }
 
-static int take_meaning(struct reader *reader, const struct utmp_record *record, enum meaning meaning)
+static int take_meaning(struct wtmp_reader *reader, const struct utmp_record *record, enum meaning meaning)
 {
     switch (meaning) {
     case LOG_IN:
         if (record->type != UTMP_USER)
-            tell_repair(reader, REPAIR_TYPE_WRONG);
+            reader_repair(&reader->base, REPAIR_TYPE_WRONG, NULL);
         return take_login(reader, record);
     case LOG_OUT:
         return take_logout(reader, record);
@@ -352,17 +352,17 @@ static int take_meaning(struct reader *reader, const struct utmp_record *record,
     }
 }
 
-static int take_record(struct reader *reader, const char *bytes)
+static int take_record(struct wtmp_reader *reader, const char *bytes)
 {
     struct utmp_record record;
     utmp_record_of(reader->layout, bytes, &record);
     enum meaning meaning = record.at_ms < 0 ? SENSELESS : meaning_of(&record);
     if (meaning == SENSELESS)
-        tell_repair(reader, REPAIR_NOT_UNDERSTOOD);
+        reader_repair(&reader->base, REPAIR_NOT_UNDERSTOOD, NULL);
     else
-        reader->understood++;
+        reader->base.understood++;
     int code = take_meaning(reader, &record, meaning);
-    reader->offset += utmp_record_bytes_of(reader->layout);
+    reader->base.place.number += utmp_record_bytes_of(reader->layout);
     return code;
 }
 
@@ -378,121 +378,84 @@ static enum recognised recognise(const char *head, size_t bytes, bool whole)
     return senseless <= sensible ? RECOGNISED_YES : RECOGNISED_MAYBE;
 }
 
-static void destroy(struct reader *reader)
+static void destroy(struct reader *base)
 {
-    if (reader == NULL)
+    if (base == NULL)
         return;
+    struct wtmp_reader *reader = own(base);
     held_ends_finish(&reader->held);
     free(reader->lines);
     hash_index_finish(&reader->index);
-    free(reader->begun);
+    blocks_finish(&reader->blocks);
     free(reader);
 }
 
 static struct reader *create(const struct reader_settings *settings)
 {
     static const uint8_t seed[KEYED_HASH_SEED_BYTES] = {0}; /* nobody gains by lines that collide */
-    struct reader *reader = calloc(1, sizeof *reader);
+    struct wtmp_reader *reader = calloc(1, sizeof *reader);
     if (reader == NULL)
         return NULL;
-    reader->settings = *settings;
+    reader_init(&reader->base, settings, false);
     reader->line_free = HASH_INDEX_NONE;
     keyed_hash_expand(seed, &reader->keys);
-    reader->begun = malloc(READER_HEAD_BYTES);
-    if (reader->begun != NULL)
-        return reader;
-    destroy(reader);
+    if (blocks_init(&reader->blocks, HEAD_BYTES))
+        return &reader->base;
+    destroy(&reader->base);
     return NULL;
 }
 
-static int begin_file(struct reader *reader, const char *file)
+static int begin_file(struct reader *base, const char *file)
 {
-    reader->file = file;
-    reader->offset = 0;
-    reader->begun_bytes = 0;
+    struct wtmp_reader *reader = own(base);
+    reader->blocks.begun_bytes = 0;
     reader->layout_known = false;
+    return reader_begin_file(base, file);
+}
+
+/* What is left behind whole records is told. */
+static int take_head(struct wtmp_reader *reader, const char *bytes, size_t count)
+{
+    size_t sensible, senseless;
+    int code = 0;
+    reader->layout = utmp_layout_guess(bytes, count, &sensible, &senseless);
+    reader->layout_known = true;
+    size_t record_bytes = utmp_record_bytes_of(reader->layout);
+    for (; code == 0 && count >= record_bytes; bytes += record_bytes, count -= record_bytes)
+        code = take_record(reader, bytes);
+    if (code == 0 && count > 0)
+        reader_repair(&reader->base, REPAIR_TORN, NULL);
+    return code;
+}
+
+static int feed(struct reader *base, const char *bytes, size_t count)
+{
+    struct wtmp_reader *reader = own(base);
+    const char *block;
+    int code = 0;
+    if (!reader->layout_known && (block = blocks_next(&reader->blocks, HEAD_BYTES, &bytes, &count)) != NULL)
+        code = take_head(reader, block, HEAD_BYTES);
+    if (!reader->layout_known)
+        return 0;
+    size_t record_bytes = utmp_record_bytes_of(reader->layout);
+    while (code == 0 && (block = blocks_next(&reader->blocks, record_bytes, &bytes, &count)) != NULL)
+        code = take_record(reader, block);
+    return code;
+}
+
+static int end_file(struct reader *base)
+{
+    struct wtmp_reader *reader = own(base);
+    if (!reader->layout_known)
+        return take_head(reader, reader->blocks.begun, reader->blocks.begun_bytes);
+    if (reader->blocks.begun_bytes > 0)
+        reader_repair(base, REPAIR_TORN, NULL);
     return 0;
 }
 
-static int take_whole(struct reader *reader, const char *bytes, size_t count, size_t *ret_taken)
+static int end(struct reader *base)
 {
-    size_t record_bytes = utmp_record_bytes_of(reader->layout), at = 0;
-    int code = 0;
-    for (; code == 0 && count - at >= record_bytes; at += record_bytes)
-        code = take_record(reader, bytes + at);
-    *ret_taken = at;
-    return code;
-}
-
-static size_t keep_begun(struct reader *reader, const char *bytes, size_t count, size_t up_to)
-{
-    size_t kept = up_to - reader->begun_bytes < count ? up_to - reader->begun_bytes : count;
-    memcpy(reader->begun + reader->begun_bytes, bytes, kept);
-    reader->begun_bytes += kept;
-    return kept;
-}
-
-/* What was kept is read as far as it is whole; its rest stays. */
-static int take_begun(struct reader *reader)
-{
-    size_t taken;
-    int code = take_whole(reader, reader->begun, reader->begun_bytes, &taken);
-    reader->begun_bytes -= taken;
-    memmove(reader->begun, reader->begun + taken, reader->begun_bytes);
-    return code;
-}
-
-static int know_layout(struct reader *reader)
-{
-    size_t sensible, senseless;
-    reader->layout = utmp_layout_guess(reader->begun, reader->begun_bytes, &sensible, &senseless);
-    reader->layout_known = true;
-    return take_begun(reader);
-}
-
-static int feed(struct reader *reader, const char *bytes, size_t count)
-{
-    size_t at = 0, taken;
-    int code = 0;
-    if (!reader->layout_known) {
-        at = keep_begun(reader, bytes, count, READER_HEAD_BYTES);
-        if (reader->begun_bytes < READER_HEAD_BYTES)
-            return 0;
-        code = know_layout(reader);
-    }
-    if (code == 0 && reader->begun_bytes > 0) {
-        at += keep_begun(reader, bytes + at, count - at, utmp_record_bytes_of(reader->layout));
-        code = take_begun(reader);
-    }
-    if (code != 0 || at == count)
-        return code;
-    code = take_whole(reader, bytes + at, count - at, &taken);
-    if (code == 0)
-        (void)keep_begun(reader, bytes + at + taken, count - at - taken, READER_HEAD_BYTES);
-    return code;
-}
-
-static int end_file(struct reader *reader)
-{
-    int code = reader->layout_known ? 0 : know_layout(reader);
-    if (code == 0 && reader->begun_bytes > 0)
-        tell_repair(reader, REPAIR_TORN);
-    return code;
-}
-
-static int end(struct reader *reader)
-{
-    return give_held(reader, INT64_MAX);
-}
-
-static uint64_t understood(const struct reader *reader)
-{
-    return reader->understood;
-}
-
-static uint64_t place(const struct reader *reader)
-{
-    return reader->offset;
+    return give_held(own(base), INT64_MAX);
 }
 
 const struct reader_format reader_wtmp = {
@@ -504,6 +467,4 @@ const struct reader_format reader_wtmp = {
     .end_file = end_file,
     .end = end,
     .destroy = destroy,
-    .understood = understood,
-    .place = place,
 };

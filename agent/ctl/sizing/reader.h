@@ -62,7 +62,12 @@ enum recognised { RECOGNISED_NO, RECOGNISED_MAYBE, RECOGNISED_YES };
 
 #define READER_HEAD_BYTES 65536 /* that recognise() is shown at most */
 
-struct reader; /* each format's own */
+/* What every reader has; a format's own begins with it. */
+struct reader {
+    struct reader_settings settings;
+    struct log_place place; /* of what is being read, and of the event being given */
+    uint64_t understood; /* records of this format, of whatever kind: also such as say nothing of sessions */
+};
 
 struct reader_format {
     const char *name; /* "wtmp", "syslog", … as messages have it */
@@ -85,12 +90,24 @@ struct reader_format {
     /* No further file: gives what was held back. Sessions that are open stay so. */
     int (*end)(struct reader *reader);
     void (*destroy)(struct reader *reader);
-    /* How many records of this format were understood (of whatever kind, also such as say nothing of
-     * sessions), and the place of the event being given: line from 1, or offset. */
-    uint64_t (*understood)(const struct reader *reader);
-    uint64_t (*place)(const struct reader *reader);
-    bool place_is_line;
 };
+
+/* ---- for the readers themselves */
+
+/* Places are lines, or offsets. */
+void reader_init(struct reader *reader, const struct reader_settings *settings, bool place_is_line);
+/* begin_file, as far as it is the same for all: what comes next is the file's first line or byte. */
+int reader_begin_file(struct reader *reader, const char *file);
+/* end of those that hold nothing back. */
+int reader_end(struct reader *reader);
+
+/* What the sink returned. */
+int reader_give(struct reader *reader, const struct sizing_event *event);
+/* Counts something at the place being read as repaired; `what` may be NULL. */
+void reader_repair(struct reader *reader, enum repair repair, const char *what);
+
+#define READER_MARK "\xef\xbb\xbf" /* a byte order mark, as some programs begin a text of UTF-8 */
+void reader_skip_mark(const char **bytes, size_t *count);
 
 extern const struct reader_format reader_wtmp, reader_last, reader_syslog, reader_journal, reader_windows_xml,
     reader_windows_json, reader_evtx, reader_ndjson, reader_csv;

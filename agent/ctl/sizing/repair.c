@@ -18,27 +18,13 @@ void repair_add(struct repairs *repairs, enum repair repair, uint64_t count)
 }
 
 /* Only the first of a kind is kept. */
-static char *first_place(struct repairs *repairs, enum repair repair)
+void repair_at(struct repairs *repairs, enum repair repair, const struct log_place *place, const char *what)
 {
-    return repairs->of[repair].count++ == 0 ? repairs->of[repair].first : NULL;
-}
-
-void repair_line(struct repairs *repairs, enum repair repair, const char *file, uint64_t line,
-                 const char *what)
-{
-    char *first = first_place(repairs, repair);
-    if (first != NULL)
-        (void)snprintf(first, REPAIR_PLACE_BYTES, "%s:%" PRIu64 "%s%s", file, line, what == NULL ? "" : ": ",
-                       what == NULL ? "" : what);
-}
-
-void repair_offset(struct repairs *repairs, enum repair repair, const char *file, uint64_t offset,
-                   const char *what)
-{
-    char *first = first_place(repairs, repair);
-    if (first != NULL)
-        (void)snprintf(first, REPAIR_PLACE_BYTES, "%s: at byte %" PRIu64 "%s%s", file, offset,
-                       what == NULL ? "" : ": ", what == NULL ? "" : what);
+    if (repairs->of[repair].count++ > 0)
+        return;
+    (void)snprintf(repairs->of[repair].first, REPAIR_PLACE_BYTES, "%s:%s%" PRIu64 "%s%s", place->file,
+                   place->is_line ? "" : " at byte ", place->number, what == NULL ? "" : ": ",
+                   what == NULL ? "" : what);
 }
 
 void repair_tell(const struct repairs *repairs, FILE *file)

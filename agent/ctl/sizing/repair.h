@@ -3,6 +3,7 @@
 #ifndef FARMGATE_CTL_REPAIR_H
 #define FARMGATE_CTL_REPAIR_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 
@@ -12,6 +13,13 @@ enum repair {
     REPAIR_MAX
 };
 #undef REPAIR
+
+/* Where something stands in a log. The file is its name for messages. */
+struct log_place {
+    const char *file;
+    uint64_t number; /* of a line from 1, or a byte's offset */
+    bool is_line;
+};
 
 #define REPAIR_PLACE_BYTES 256
 
@@ -23,12 +31,8 @@ struct repairs {
     } of[REPAIR_MAX];
 };
 
-/* "FILE:LINE" of a text, or "FILE:LINE: what" if `what` is not NULL. */
-void repair_line(struct repairs *repairs, enum repair repair, const char *file, uint64_t line,
-                 const char *what);
-/* "FILE: at byte OFFSET" of a binary log. */
-void repair_offset(struct repairs *repairs, enum repair repair, const char *file, uint64_t offset,
-                   const char *what);
+/* Something at a place; what exactly, if `what` is not NULL. */
+void repair_at(struct repairs *repairs, enum repair repair, const struct log_place *place, const char *what);
 /* Without a place: OPEN_AT_END. */
 void repair_add(struct repairs *repairs, enum repair repair, uint64_t count);
 

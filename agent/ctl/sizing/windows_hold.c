@@ -31,7 +31,7 @@ static bool reserve(struct windows_hold *hold)
 }
 
 int windows_hold_add(struct windows_hold *hold, const struct windows_event *event,
-                     const struct windows_place *place)
+                     const struct log_place *place)
 {
     size_t host_bytes = strlen(event->host) + 1, user_bytes = strlen(event->user) + 1;
     char *texts = reserve(hold) ? malloc(host_bytes + user_bytes) : NULL;
@@ -45,7 +45,7 @@ int windows_hold_add(struct windows_hold *hold, const struct windows_event *even
 }
 
 int windows_hold_give(struct windows_hold *hold, bool backwards, struct windows_sessions *sessions,
-                      struct windows_place *place)
+                      struct log_place *place)
 {
     int code = 0;
     for (size_t i = 0; i < hold->count && code == 0; i++) {

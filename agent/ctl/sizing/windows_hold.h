@@ -6,7 +6,7 @@
 
 struct windows_held {
     struct windows_event event;
-    struct windows_place place;
+    struct log_place place;
     char *texts; /* one piece of memory */
 };
 
@@ -20,11 +20,11 @@ void windows_hold_finish(struct windows_hold *hold);
 
 /* Copies an event to the end. The place's file outlives the hold. ERROR_NO_MEMORY. */
 int windows_hold_add(struct windows_hold *hold, const struct windows_event *event,
-                     const struct windows_place *place);
+                     const struct log_place *place);
 
 /* Gives all, the last first if `backwards`, each with its place told in *place; then it is empty. What
  * windows_sessions_take returned. */
 int windows_hold_give(struct windows_hold *hold, bool backwards, struct windows_sessions *sessions,
-                      struct windows_place *place);
+                      struct log_place *place);
 
 #endif

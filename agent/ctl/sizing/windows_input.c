@@ -5,19 +5,17 @@
 
 #define STAMPS_DOWN_MIN 4 /* a clock that is put right goes back once or twice */
 
-bool windows_input_init(struct windows_input *input, const struct reader_settings *settings,
-                        bool place_is_line)
+bool windows_input_init(struct windows_input *input, struct reader *reader)
 {
+    const struct reader_settings *settings = &reader->settings;
     uint8_t seed[KEYED_HASH_SEED_BYTES];
     input->sessions = NULL;
     if (getrandom(seed, sizeof seed, 0) != (ssize_t)sizeof seed)
         return false;
-    input->sink = settings->sink;
+    input->reader = reader;
     input->sessions = windows_sessions_create(&settings->sink, settings->services, seed);
     input->hosts = (struct windows_hosts){settings->host, settings->host_given};
     input->zone = (struct windows_zone){0};
-    input->place = (struct windows_place){.file = "", .is_line = place_is_line};
-    input->understood = 0;
     input->order = ORDER_UNJUDGED;
     input->hold = (struct windows_hold){0};
     windows_record_begin(&input->record);
@@ -31,19 +29,14 @@ void windows_input_finish(struct windows_input *input)
     input->sessions = NULL;
 }
 
-void windows_input_repair(struct windows_input *input, enum repair repair, const char *what)
-{
-    windows_repair(input->sink.repairs, repair, &input->place, what);
-}
-
 bool windows_input_read(struct windows_input *input, struct windows_event *ret_event)
 {
     enum windows_meaning meaning =
         windows_record_read(&input->record, &input->hosts, &input->zone, ret_event);
     if (meaning == WINDOWS_UNREADABLE)
-        windows_input_repair(input, REPAIR_NOT_UNDERSTOOD, NULL);
+        reader_repair(input->reader, REPAIR_NOT_UNDERSTOOD, NULL);
     else
-        input->understood++;
+        input->reader->understood++;
     return meaning == WINDOWS_MEANT;
 }
 
@@ -82,9 +75,9 @@ static int judge(struct windows_input *input)
     input->order = goes_down(&input->hold) ? ORDER_NEWEST_FIRST : ORDER_OLDEST_FIRST;
     if (input->order == ORDER_NEWEST_FIRST)
         return 0;
-    struct windows_place place = input->place;
-    int code = windows_hold_give(&input->hold, false, input->sessions, &input->place);
-    input->place = place;
+    struct log_place place = input->reader->place;
+    int code = windows_hold_give(&input->hold, false, input->sessions, &input->reader->place);
+    input->reader->place = place;
     return code;
 }
 
@@ -94,22 +87,20 @@ int windows_input_take(struct windows_input *input)
     if (!windows_input_read(input, &event))
         return 0;
     if (input->order == ORDER_OLDEST_FIRST)
-        return windows_sessions_take(input->sessions, &event, &input->place);
-    int code = windows_hold_add(&input->hold, &event, &input->place);
+        return windows_sessions_take(input->sessions, &event, &input->reader->place);
+    int code = windows_hold_add(&input->hold, &event, &input->reader->place);
     if (code < 0 || input->order == ORDER_NEWEST_FIRST || input->hold.count < WINDOWS_INPUT_JUDGED)
         return code;
     return judge(input);
 }
 
-void windows_input_begin_file(struct windows_input *input, const char *file)
+void windows_input_begin_file(struct windows_input *input)
 {
-    input->place.file = file;
-    input->place.number = 0;
     input->order = ORDER_UNJUDGED;
 }
 
 int windows_input_end_file(struct windows_input *input)
 {
     int code = input->order == ORDER_UNJUDGED ? judge(input) : 0;
-    return code == 0 ? windows_hold_give(&input->hold, true, input->sessions, &input->place) : code;
+    return code == 0 ? windows_hold_give(&input->hold, true, input->sessions, &input->reader->place) : code;
 }

@@ -14,28 +14,22 @@
 #define WINDOWS_INPUT_JUDGED 16
 
 struct windows_input {
-    struct reader_sink sink;
+    struct reader *reader; /* whose input this is */
     struct windows_sessions *sessions;
     struct windows_hosts hosts;
     struct windows_zone zone;
-    struct windows_place place; /* of what is being read */
-    uint64_t understood;
     enum { ORDER_UNJUDGED, ORDER_OLDEST_FIRST, ORDER_NEWEST_FIRST } order; /* of the file */
     struct windows_hold hold;
     struct windows_record record; /* to be filled */
 };
 
-/* False without memory. */
-bool windows_input_init(struct windows_input *input, const struct reader_settings *settings,
-                        bool place_is_line);
+/* Of a reader that has its settings, and tells where it is. False without memory. */
+bool windows_input_init(struct windows_input *input, struct reader *reader);
 void windows_input_finish(struct windows_input *input);
 
-/* A file, by its name for messages, begins; it has ended. What windows_sessions_take returned. */
-void windows_input_begin_file(struct windows_input *input, const char *file);
+/* A file begins; it has ended. What windows_sessions_take returned. */
+void windows_input_begin_file(struct windows_input *input);
 int windows_input_end_file(struct windows_input *input);
-
-/* Counts something at the place being read as repaired. */
-void windows_input_repair(struct windows_input *input, enum repair repair, const char *what);
 
 /* The record is full: whether it is an event that says something of sessions; its texts live as long as the
  * record. */

@@ -56,22 +56,13 @@ struct windows_sessions {
 struct taking {
     struct windows_sessions *all;
     const struct windows_event *event;
-    const struct windows_place *place;
+    const struct log_place *place;
     uint32_t host;
 };
 
-void windows_repair(struct repairs *repairs, enum repair repair, const struct windows_place *place,
-                    const char *what)
-{
-    if (place->is_line)
-        repair_line(repairs, repair, place->file, place->number, what);
-    else
-        repair_offset(repairs, repair, place->file, place->number, what);
-}
-
 static int repaired(const struct taking *taking, enum repair repair)
 {
-    windows_repair(taking->all->sink.repairs, repair, taking->place, NULL);
+    repair_at(taking->all->sink.repairs, repair, taking->place, NULL);
     return 0;
 }
 
@@ -494,7 +485,7 @@ static int take_boot(const struct taking *taking)
 }
 
 int windows_sessions_take(struct windows_sessions *sessions, const struct windows_event *event,
-                          const struct windows_place *place)
+                          const struct log_place *place)
 {
     struct taking taking = {.all = sessions, .event = event, .place = place};
     bool boot = is_boot(event);

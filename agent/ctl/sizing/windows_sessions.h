@@ -29,15 +29,6 @@
 #define WINDOWS_LSM_PREFIX      "lsm:"
 #define WINDOWS_SECURITY_PREFIX "security:"
 
-/* Where the record stands that is being taken, for repairs. */
-struct windows_place {
-    const char *file;
-    uint64_t number;
-    bool is_line;
-};
-void windows_repair(struct repairs *repairs, enum repair repair, const struct windows_place *place,
-                    const char *what);
-
 struct windows_sessions;
 
 /* `services`: "lsm" and "security", or one of them; none: both. The sink is copied. NULL without memory. */
@@ -48,6 +39,6 @@ void windows_sessions_destroy(struct windows_sessions *sessions);
 
 /* Takes an event. 0, ERROR_NO_MEMORY or what the sink returned. */
 int windows_sessions_take(struct windows_sessions *sessions, const struct windows_event *event,
-                          const struct windows_place *place);
+                          const struct log_place *place);
 
 #endif

@@ -70,7 +70,7 @@ static char *read_files(const struct reader_format *format, const struct reader_
         assert_int_equal(format->end_file(reader), 0);
     }
     assert_int_equal(format->end(reader), 0);
-    understood = format->understood(reader);
+    understood = reader->understood;
     format->destroy(reader);
     write_repairs(&repairs, file);
     (void)fclose(file);

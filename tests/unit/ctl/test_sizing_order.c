@@ -42,7 +42,7 @@ static struct order *order_into(struct out *out, bool all)
 static int put(struct order_stream *stream, const char *session, int64_t at_ms)
 {
     struct sizing_event event = {.at_ms = at_ms, .type = SIZING_LOGOFF, .host = "h", .session = session};
-    struct order_place place = {"log", (uint64_t)session[0], true};
+    struct log_place place = {"log", (uint64_t)session[0], true};
     return order_put(stream, &event, &place);
 }
 

@@ -516,8 +516,18 @@ static void bad_lines_are_left_out(void **state)
                  "! NOT_UNDERSTOOD 4\n"
                  "! TOO_LONG 1\n");
     assert_string_equal(first_place(REPAIR_NOT_UNDERSTOOD), "one:2");
-    assert_string_equal(first_place(REPAIR_TOO_LONG), "one:3");
+    assert_string_equal(first_place(REPAIR_TOO_LONG), "one:3: longer than 65536 bytes");
     assert_int_equal(last_understood(), 1);
+}
+
+/* Some programs write one, though UTF-8 has no order of bytes. */
+static void a_byte_order_mark_is_none_of_the_first_line(void **state)
+{
+    (void)state;
+#define LINE "2024-05-01T00:00:00Z srv sshd[1]: pam_unix(sshd:session): session opened for user alice\n"
+    expect_text(&reader_syslog, NULL, "\xef\xbb\xbf" LINE, "1714521600 connect srv log-1 alice ssh\n");
+    expect_text(&reader_syslog, NULL, "\n\xef\xbb\xbf" LINE, "! NOT_UNDERSTOOD 1\n");
+#undef LINE
 }
 
 static void whole_logs(void **state)
@@ -566,6 +576,7 @@ static void its_own_lines_are_recognised(void **state)
          "2024-01-02T03:04:05+0100 srv sshd[1]: hello\n",
          RECOGNISED_YES},
         {"[20240102-03:04:05] [INFO ] starting xrdp-sesman with pid 354\n", RECOGNISED_YES},
+        {"\xef\xbb\xbfJan  2 03:04:05 srv sshd[1]: hello\n", RECOGNISED_YES}, /* a byte order mark */
         {"a\n"
          "b\n"
          "c\n"
@@ -629,6 +640,7 @@ int main(void)
         cmocka_unit_test(hosts_are_kept_apart),
         cmocka_unit_test(clocks_that_step_back_end_nobody_before_he_began),
         cmocka_unit_test(bad_lines_are_left_out),
+        cmocka_unit_test(a_byte_order_mark_is_none_of_the_first_line),
         cmocka_unit_test(whole_logs),
         cmocka_unit_test(its_own_lines_are_recognised),
         cmocka_unit_test(many_live_and_many_come_at_once),

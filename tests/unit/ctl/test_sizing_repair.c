@@ -30,9 +30,9 @@ static void a_kind_tells_its_number_and_the_first_place(void **state)
 {
     (void)state;
     struct repairs repairs = {0};
-    repair_line(&repairs, REPAIR_NOT_UNDERSTOOD, "auth.log", 12, "user: missing");
-    repair_line(&repairs, REPAIR_NOT_UNDERSTOOD, "auth.log", 40, NULL);
-    repair_offset(&repairs, REPAIR_TORN, "wtmp", 768, NULL);
+    repair_at(&repairs, REPAIR_NOT_UNDERSTOOD, &(struct log_place){"auth.log", 12, true}, "user: missing");
+    repair_at(&repairs, REPAIR_NOT_UNDERSTOOD, &(struct log_place){"auth.log", 40, true}, NULL);
+    repair_at(&repairs, REPAIR_TORN, &(struct log_place){"wtmp", 768, false}, NULL);
     repair_add(&repairs, REPAIR_OPEN_AT_END, 3);
     expect_told(&repairs, "farmgate size: sessions still open at the end of the log: 3\n"
                           "farmgate size: records cut off, left out: 1 (first: wtmp: at byte 768)\n"
@@ -47,7 +47,7 @@ static void a_long_place_is_cut(void **state)
     char name[REPAIR_PLACE_BYTES * 2];
     memset(name, 'x', sizeof name - 1);
     name[sizeof name - 1] = '\0';
-    repair_line(&repairs, REPAIR_TOO_LONG, name, 1, NULL);
+    repair_at(&repairs, REPAIR_TOO_LONG, &(struct log_place){name, 1, true}, NULL);
     assert_int_equal(strlen(repairs.of[REPAIR_TOO_LONG].first), REPAIR_PLACE_BYTES - 1);
 }
 

@@ -44,7 +44,7 @@ static void expect_told(const struct reader_services *services, const struct win
     struct windows_sessions *sessions = windows_sessions_create(&sink, services, seed);
     assert_non_null(sessions);
     for (size_t i = 0; i < count && events[i].id != 0; i++) {
-        const struct windows_place place = {"log", i + 1, true};
+        const struct log_place place = {"log", i + 1, true};
         assert_int_equal(windows_sessions_take(sessions, &events[i], &place), 0);
     }
     windows_sessions_destroy(sessions);
@@ -299,7 +299,7 @@ static void a_crowd_is_kept_apart(void **state)
     struct repairs repairs = {0};
     const struct reader_sink sink = {count_event, counts, &repairs};
     struct windows_sessions *sessions = windows_sessions_create(&sink, NULL, seed);
-    const struct windows_place place = {"log", 1, true};
+    const struct log_place place = {"log", 1, true};
     struct windows_event logon = LOGON(10, 10, 0), logoff = LOGOFF(20, 0);
     assert_non_null(sessions);
     for (int round = 0; round < ROUNDS; round++) {
@@ -333,7 +333,7 @@ static void what_the_sink_says_is_handed_back(void **state)
     struct repairs repairs = {0};
     const struct reader_sink sink = {refuse, NULL, &repairs};
     struct windows_sessions *sessions = windows_sessions_create(&sink, NULL, seed);
-    const struct windows_place place = {"log", 1, true};
+    const struct log_place place = {"log", 1, true};
     static const struct windows_event events[] = {
         LSM(10, 21, 2, "D\\u"), LSM_HERE(11, 25, 2, "D\\u"), LSM(12, 21, 2, "D\\v"), LSM(13, 21, 2, "D\\v"),
         LSM(14, 21, 2, "D\\w"), LSM(15, 21, 3, "D\\w"),      BOOT(16, LSM, 32)};
