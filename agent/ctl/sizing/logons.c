@@ -2,6 +2,7 @@
 
 #include "log_name.h"
 #include "session_name.h"
+#include "xrdp_requests.h"
 
 #include "agent/core/hash_index.h"
 #include "agent/core/keyed_hash.h"
@@ -72,6 +73,7 @@ struct logons {
     } ended[ENDED_MAX]; /* a ring, the next place to write is ended_next */
     uint32_t ended_next;
     bool pam_seen;
+    struct xrdp_requests requests;
 };
 
 static void tell_repair(struct logons *logons, enum repair repair)
@@ -502,13 +504,49 @@ static int take_xrdp_starts(struct logons *logons, uint32_t host, const struct s
         return take_begin(logons, host, TELLER_XRDP, says);
     struct logon *logon = find_key(logons, host, TELLER_XRDP, by_user);
     struct logon *told = find_key(logons, host, TELLER_XRDP, by_display);
-    if (logon == NULL)
-        return told != NULL && !told->ended ? 0 : take_begin(logons, host, TELLER_XRDP, says);
+    if (logon == NULL) {
+        bool is_told = told != NULL && !told->ended && log_span_is(says->user, told->user);
+        return is_told ? 0 : take_begin(logons, host, TELLER_XRDP, says);
+    }
     int code = told == NULL ? 0 : end_former(logons, told, TELLER_XRDP);
     if (code < 0)
         return code;
     remove_key(logons, logon, TELLER_XRDP);
     return add_key(logons, logon, TELLER_XRDP, by_display);
+}
+
+/* Who asked for it first is on it. */
+static int take_xrdp_runs(struct logons *logons, uint32_t host, const struct service_line *says)
+{
+    char user[XRDP_USER_BYTES_MAX + 1];
+    if (!xrdp_requests_take(&logons->requests, host, logons->line->at_ms, says->session, user))
+        return 0;
+    struct service_line starts = *says;
+    starts.user = (struct log_span){user, strlen(user)};
+    return take_begin(logons, host, TELLER_XRDP, &starts);
+}
+
+static int take_xrdp(struct logons *logons, uint32_t host, const struct service_line *says)
+{
+    struct xrdp_requests *requests = &logons->requests;
+    switch (says->says) {
+    case SAYS_XRDP_ASKED:
+        xrdp_requests_add(requests, host, logons->line->at_ms, says->user);
+        return 0;
+    case SAYS_XRDP_BACK:
+        xrdp_requests_drop(requests, host, says->user);
+        return 0;
+    case SAYS_XRDP_SHOWS:
+        xrdp_requests_show(requests, host, logons->line->at_ms, says->session);
+        return 0;
+    case SAYS_XRDP_RUNS:
+        return take_xrdp_runs(logons, host, says);
+    case SAYS_XRDP_STARTS:
+        return take_xrdp_starts(logons, host, says);
+    default:
+        xrdp_requests_drop(requests, host, says->user);
+        return take_begin(logons, host, TELLER_XRDP, says);
+    }
 }
 
 static void tell_unknown(struct logons *logons, enum teller teller, const struct service_line *says)
@@ -613,10 +651,13 @@ static int take_says(struct logons *logons, uint32_t host, const struct service_
         logons->hosts[host].logind_started = true;
         logons->hosts[host].started_ms = logons->line->at_ms;
         return 0;
+    case SAYS_XRDP_ASKED:
+    case SAYS_XRDP_BACK:
+    case SAYS_XRDP_SHOWS:
+    case SAYS_XRDP_RUNS:
     case SAYS_XRDP_CREATED:
-        return take_begin(logons, host, TELLER_XRDP, says);
     case SAYS_XRDP_STARTS:
-        return take_xrdp_starts(logons, host, says);
+        return take_xrdp(logons, host, says);
     case SAYS_XRDP_ENDED:
         return take_end(logons, host, TELLER_XRDP, says, false);
     case SAYS_BOOTS:

@@ -142,7 +142,7 @@ static bool read_time(const struct entry *entry, int64_t *ret_ms)
 /* What tells of sessions is PAM's, logind's or xrdp's; an array has to be read to know. */
 static bool may_tell(const char *line, size_t bytes)
 {
-    static const char *const words[] = {"pam_unix(", "logind", "xrdp-sesman"};
+    static const char *const words[] = {"pam_unix(", "logind", "xrdp-ses"};
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)
         if (memmem(line, bytes, words[i], strlen(words[i])) != NULL)
             return true;

@@ -152,7 +152,7 @@ static bool may_tell(const char *line, size_t bytes)
             return true;
         break;
     case 'x':
-        if (begins_with(tag, "xrdp-sesman"))
+        if (begins_with(tag, "xrdp-ses"))
             return true;
         break;
     default:

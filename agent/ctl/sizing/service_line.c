@@ -241,9 +241,30 @@ static struct log_span without_xrdp_level(struct log_span message)
     return trimmed(message);
 }
 
+/* xrdp 0.10, which tells users and displays apart (xrdp_requests.h). */
+static void read_xrdp_request(struct log_span message, struct service_line *ret)
+{
+    if (skip(&message, "Received request from ")) {
+        if (!skip_past(&message, " to create a session for user "))
+            return;
+        ret->user = trimmed(message);
+        ret->says = SAYS_XRDP_ASKED;
+    } else if (skip(&message, "++ reconnected session")) {
+        ret->user = between(message, ": username ", ", display ");
+        ret->says = SAYS_XRDP_BACK;
+    } else if (skip(&message, "Starting X server on ")) {
+        ret->session = display_of(message);
+        ret->says = SAYS_XRDP_SHOWS;
+    } else if (skip(&message, "Session in progress on ")) {
+        ret->session = display_of(message);
+        ret->says = SAYS_XRDP_RUNS;
+    }
+}
+
 static void read_xrdp(struct log_span message, struct service_line *ret)
 {
     message = without_xrdp_level(message);
+    (void)skip(&message, "sesman: ");
     ret->service = (struct log_span){"xrdp-sesman", strlen("xrdp-sesman")};
     if (skip(&message, "++ created session")) {
         ret->user = between(message, ": username ", ",");
@@ -269,6 +290,8 @@ static void read_xrdp(struct log_span message, struct service_line *ret)
         (void)skip(&message, ":");
         ret->session = before(before(message, " "), ".");
         ret->says = SAYS_XRDP_ENDED;
+    } else {
+        read_xrdp_request(message, ret);
     }
 }
 
@@ -291,7 +314,8 @@ void service_line_read(struct log_span name, struct log_span message, struct ser
         read_kernel(message, ret);
     } else {
         read_pam(message, ret);
-        if (ret->says == SAYS_NOTHING && log_span_is(name, "xrdp-sesman"))
+        if (ret->says == SAYS_NOTHING &&
+            (log_span_is(name, "xrdp-sesman") || log_span_is(name, "xrdp-sesexec")))
             read_xrdp(message, ret);
     }
 }

@@ -16,8 +16,12 @@ enum service_says {
     SAYS_LOGIND_LEFT,   /* session: it lingers, its user has gone */
     SAYS_LOGIND_GONE,   /* session */
     SAYS_LOGIND_STARTS, /* after a boot, or was started again */
+    SAYS_XRDP_ASKED,    /* user */
+    SAYS_XRDP_BACK,     /* user: who asked has a session already */
+    SAYS_XRDP_SHOWS,    /* session (its display's number) */
+    SAYS_XRDP_RUNS,     /* session */
     SAYS_XRDP_CREATED,  /* user */
-    SAYS_XRDP_STARTS,   /* session (its display's number), user */
+    SAYS_XRDP_STARTS,   /* session, user */
     SAYS_XRDP_ENDED,    /* session, user if it is told */
     SAYS_BOOTS,         /* the kernel's first line */
     SAYS_GOES_DOWN,     /* logind's last */

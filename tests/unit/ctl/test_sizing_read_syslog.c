@@ -382,6 +382,76 @@ static void other_versions_of_xrdp(void **state)
            "! LINE_REUSED 1\n");
 }
 
+#define ASKED(at, user)                                                                              \
+    "[2024-05-01T00:00:" at ".000+0000] [INFO ] Received request from xrdp to create a session for " \
+    "user " user "\n"
+#define SHOWS(at, display)                                                                                \
+    "[2024-05-01T00:00:" at ".000+0000] [INFO ] Starting X server on display " display ": Xorg :" display \
+    " -auth .Xauthority\n"
+#define RUNS(at, display)                                                                              \
+    "[2024-05-01T00:00:" at ".000+0000] [INFO ] Session in progress on display :" display ". Waiting " \
+    "until the window manager (pid 37458) exits to end the session\n"
+#define ENDED(at, display) \
+    "[2024-05-01T00:00:" at ".000+0000] [INFO ] Session on display " display " has finished.\n"
+
+/* No line of it has a user and a display. */
+static void xrdp_0_10_tells_users_and_displays_apart(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *expected;
+    } cases[] = {
+        {ASKED("00", "carol") SHOWS("00", "10") RUNS("02", "10") ENDED("20", "10"),
+         "+2 connect here log-1 carol rdp\n"
+         "+20 logoff here log-1\n"},
+        /* two at once: X servers are started in the order of the requests */
+        {ASKED("00", "carol") ASKED("00", "dave") SHOWS("00", "10") SHOWS("01", "11") RUNS("02", "11")
+             RUNS("03", "10") ENDED("20", "10") ENDED("30", "11"),
+         "+2 connect here log-1 dave rdp\n"
+         "+3 connect here log-2 carol rdp\n"
+         "+20 logoff here log-2\n"
+         "+30 logoff here log-1\n"},
+        /* who has a session comes back to it */
+        {ASKED("00", "carol") SHOWS("00", "10") RUNS("01", "10") ASKED(
+             "05", "carol") "[20240501-00:00:05] [INFO ] ++ reconnected session: username carol, display "
+                            ":10.0, session_pid 37443, ip h\n" ASKED("06", "dave") SHOWS("06", "11")
+                                RUNS("07", "11") ENDED("20", "10"),
+         "+1 connect here log-1 carol rdp\n"
+         "+7 connect here log-2 dave rdp\n"
+         "+20 logoff here log-1\n"},
+        /* a session that never came about, and an end that nobody told */
+        {ASKED("00", "carol") SHOWS("00", "10") ASKED("05", "dave") SHOWS("05", "10") RUNS("06", "10")
+             ASKED("09", "erin") SHOWS("09", "10") RUNS("10", "10") ENDED("20", "10"),
+         "+6 connect here log-1 dave rdp\n"
+         "+10 logoff here log-1\n"
+         "+10 connect here log-2 erin rdp\n"
+         "+20 logoff here log-2\n"
+         "! LINE_REUSED 1\n"},
+        {RUNS("00", "10") ENDED("20", "10"), "! LOGOFF_UNKNOWN 1\n"},
+        /* as in the version after it */
+        {ASKED("00", "carol") SHOWS("00", "10")
+             RUNS("02", "10") "[20240501-00:00:03] [INFO ] sesman: Session on display :10 is now running\n"
+                              "[20240501-00:00:09] [INFO ] sesman: Session on display :10 has no client "
+                              "connection\n"
+                              "[20240501-00:00:20] [INFO ] sesman: Session on display :10 has finished.\n",
+         "+2 connect here log-1 carol rdp\n"
+         "+20 logoff here log-1\n"},
+    };
+    for (size_t i = 0; i < COUNT(cases); i++)
+        expect(cases[i].text, cases[i].expected);
+    /* with PAM's word of it */
+    expect("00:00:00 xrdp-sesman[8]: [INFO ] Received request from xrdp to create a session for user carol\n"
+           "00:00:00 xrdp-sesexec[9]: pam_unix(xrdp-sesman:session): session opened for user "
+           "carol(uid=1002) by carol(uid=0)\n"
+           "00:00:00 xrdp-sesexec[9]: [INFO ] Starting X server on display 10: Xorg :10\n"
+           "00:00:02 xrdp-sesexec[9]: [INFO ] Session in progress on display :10. Waiting until\n"
+           "00:00:20 xrdp-sesexec[9]: pam_unix(xrdp-sesman:session): session closed for user carol\n"
+           "00:00:20 xrdp-sesman[8]: [INFO ] Session on display 10 has finished.\n",
+           "+0 connect srv log-1 carol rdp\n"
+           "+20 logoff srv log-1\n"
+           "! DUPLICATE 1\n");
+}
+
 static void three_records_of_one_xrdp_session(void **state)
 {
     (void)state;
@@ -633,6 +703,7 @@ int main(void)
         cmocka_unit_test(what_only_logind_tells_of_counts),
         cmocka_unit_test(xrdps_own_log),
         cmocka_unit_test(other_versions_of_xrdp),
+        cmocka_unit_test(xrdp_0_10_tells_users_and_displays_apart),
         cmocka_unit_test(three_records_of_one_xrdp_session),
         cmocka_unit_test(strangers_names_say_nothing),
         cmocka_unit_test(what_surely_ends_a_hosts_sessions),
