@@ -314,6 +314,14 @@ void farm_state_reload(struct farm_state *state)
     state->due_ms = state->steady_ms;
 }
 
+void farm_state_watch_again(struct farm_state *state)
+{
+    if (state->phase != PHASE_FOLLOWING)
+        return;
+    ask_drop(&state->ask);
+    state->due_ms = state->steady_ms;
+}
+
 bool farm_state_is_following(const struct farm_state *state)
 {
     return state->phase == PHASE_FOLLOWING;

@@ -75,6 +75,9 @@ int64_t farm_state_due_ms(const struct farm_state *state); /* steady; INT64_MAX:
 /* The history this state was loaded from is gone: load as of now, and note the gap. */
 void farm_state_reload(struct farm_state *state);
 
+/* What was written elsewhere did not come by: the watch is begun anew from where it is. */
+void farm_state_watch_again(struct farm_state *state);
+
 bool farm_state_is_following(const struct farm_state *state); /* it has begun, and is told of changes */
 /* Everything through this revision is in the core; and the highest revision of the store that was heard of.
  */

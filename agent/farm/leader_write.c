@@ -107,6 +107,28 @@ static void forget_windows(struct leader *leader, size_t count)
     memmove(leader->windows, leader->windows + count, leader->window_count * sizeof(*leader->windows));
 }
 
+/* A member that is cut off from the others keeps a watch alive, and tells nothing. */
+static void await(struct leader *leader, int64_t revision)
+{
+    if (leader->awaited_revision == 0) {
+        leader->awaited_until_ms = leader->steady_ms + LEADER_BARRIER_MS;
+        leader->awaited_times = 0;
+    }
+    leader->awaited_revision = revision;
+}
+
+static void watch_awaited(struct leader *leader)
+{
+    if (leader->awaited_revision == 0 || leader->steady_ms < leader->awaited_until_ms)
+        return;
+    if (++leader->awaited_times == LEADER_BARRIERS_MAX) {
+        leader_resign_soon(leader, ERROR_TIMEOUT, "what it writes does not come back to it");
+        return;
+    }
+    leader->awaited_until_ms = leader->steady_ms + LEADER_BARRIER_MS;
+    farm_state_watch_again(leader->farm_state);
+}
+
 static void committed(struct leader *leader, int64_t revision)
 {
     struct leader_flight *flight = &leader->flight;
@@ -116,6 +138,7 @@ static void committed(struct leader *leader, int64_t revision)
     if (is_checkpoint) {
         leader->last_revision = revision;
         leader->guard_revision = flight->revision;
+        await(leader, revision);
     }
     if (flight->window_count > 0)
         forget_windows(leader, flight->window_count);
@@ -152,6 +175,7 @@ static int on_begin(void *data, const struct farm_begin *begin)
     end_flight(leader);
     core_actions_clear(leader->gathered);
     leader->window_count = 0;
+    leader->awaited_revision = 0;
     leader->is_dirty = leader->is_urgent = leader->barrier_sent = leader->barrier_back = false;
     leader->last_revision = farm_state_checkpoint_revision(leader->farm_state);
     leader->guard_revision = farm_state_revision(leader->farm_state);
@@ -198,6 +222,8 @@ static void on_settled(void *data)
     struct leader *leader = data;
     if (leader->flight.is_on && leader->flight.committed_revision != 0)
         committed(leader, leader->flight.committed_revision);
+    if (farm_state_revision(leader->farm_state) >= leader->awaited_revision)
+        leader->awaited_revision = 0;
     if (leader->state == LEADER_REPLAYING && leader->barrier_back && !leader->resigning)
         go_live(leader);
 }
@@ -229,6 +255,7 @@ int leader_write_open(struct leader *leader)
         farm_state_create(leader->settings.farm, &leader->settings.port, &told, leader, leader->last_n);
     leader->write_due_ms = leader->compact_due_ms = INT64_MAX;
     leader->wants_turn = leader->barrier_sent = leader->barrier_back = false;
+    leader->awaited_revision = 0;
     leader->window_count = 0;
     if (leader->checkpoint != NULL && leader->gathered != NULL && leader->farm_state != NULL)
         return 0;
@@ -519,6 +546,7 @@ static bool wants_checkpoint(const struct leader *leader)
 
 void leader_write_pass(struct leader *leader)
 {
+    watch_awaited(leader);
     farm_state_pass(leader->farm_state, leader->steady_ms);
     if (leader->resigning || leader->writing != NULL)
         return;
@@ -540,6 +568,8 @@ static int64_t least(int64_t left, int64_t right)
 int64_t leader_write_due_ms(const struct leader *leader)
 {
     int64_t due_ms = farm_state_due_ms(leader->farm_state);
+    if (leader->awaited_revision != 0)
+        due_ms = least(due_ms, leader->awaited_until_ms);
     if (leader->compacting == NULL)
         due_ms = least(due_ms, leader->compact_due_ms);
     if (leader->writing != NULL)

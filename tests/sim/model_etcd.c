@@ -409,7 +409,8 @@ static void begin_watch(struct model_etcd *etcd, struct ask *ask)
     (void)snprintf(ask->prefix, sizeof ask->prefix, "%s", range.key);
     ask->from = range.revision == 0 ? etcd->store.revision + 1 : range.revision;
     ask->heard_ms = etcd->now_ms;
-    ask->ends_ms = NEVER;
+    if (ask->arrives_ms != NEVER) /* else it has been lost, and ends as any other */
+        ask->ends_ms = NEVER;
 }
 
 static void set_out(struct model_etcd *etcd, struct ask *ask)
