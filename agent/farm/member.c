@@ -395,6 +395,5 @@ struct member *member_create(const struct member_settings *settings)
 
 void member_destroy(struct member *member)
 {
-    assert(member == NULL || member->asked_id == 0);
     free(member);
 }
