@@ -74,17 +74,46 @@ static void tell_fewer(const struct page *page)
             words_span(choice.longest_ms, longest));
 }
 
-static void tell_answer(const struct page *page)
+/* A sentence, if there is anything to tell. */
+static void tell_left_out(const struct page *page)
+{
+    char number[WORDS_BYTES];
+    bool any = false;
+    for (int route = 0; route < ROUTE_MAX; route++) {
+        uint64_t sessions = page->result->sessions[route];
+        if (sessions == 0 || (page->answer->routes_counted & ROUTE_BIT(route)) != 0)
+            continue;
+        fprintf(page->file, "%s %s by %s", any ? "," : " Left out were sessions whose route does not count:",
+                words_number(sessions, number), connection_route_name((enum connection_route)route));
+        any = true;
+    }
+    fprintf(page->file, "%s", any ? "." : "");
+}
+
+/* Who reads the number alone must not take it for an answer where no session counts at all. */
+static void tell_number(const struct page *page)
 {
     char at[WORDS_BYTES], number[WORDS_BYTES];
-    words_number(page->result->peak_users, number);
+    if (page->result->peak_users == 0) {
+        fprintf(page->file, "<p><strong>Nobody was ever on with a session that consumes a licence.</strong>");
+        tell_left_out(page);
+        fprintf(page->file, "</p>\n");
+        return;
+    }
     fprintf(page->file,
-            "<section class=\"answer\">\n<p class=\"number\">%s</p>\n<div>\n<p><strong>Buy %s licence%s, and "
-            "nobody "
-            "is ever turned away.</strong> So many users were on at once at the peak, on %s.</p>\n",
-            number, number, page->result->peak_users == 1 ? "" : "s",
+            "<p><strong>Buy %s licence%s, and nobody is ever turned away.</strong> So many users were on at "
+            "once at the peak, on %s.</p>\n",
+            words_number(page->result->peak_users, number), page->result->peak_users == 1 ? "" : "s",
             words_instant(page->answer->zone, page->result->peak_at_ms, at));
     tell_fewer(page);
+}
+
+static void tell_answer(const struct page *page)
+{
+    char number[WORDS_BYTES];
+    fprintf(page->file, "<section class=\"answer\">\n<p class=\"number\">%s</p>\n<div>\n",
+            words_number(page->result->peak_users, number));
+    tell_number(page);
     fprintf(page->file, "</div>\n</section>\n");
 }
 
@@ -321,21 +350,6 @@ static void tell_figures(const struct page *page)
 }
 
 /* ---- how it was counted -------------------------------------------------------------------------------- */
-
-static void tell_left_out(const struct page *page)
-{
-    char number[WORDS_BYTES];
-    bool any = false;
-    for (int route = 0; route < ROUTE_MAX; route++) {
-        uint64_t sessions = page->result->sessions[route];
-        if (sessions == 0 || (page->answer->routes_counted & ROUTE_BIT(route)) != 0)
-            continue;
-        fprintf(page->file, "%s %s by %s", any ? "," : " Left out were sessions whose route does not count:",
-                words_number(sessions, number), connection_route_name((enum connection_route)route));
-        any = true;
-    }
-    fprintf(page->file, "%s", any ? "." : "");
-}
 
 static void tell_method(const struct page *page)
 {

@@ -63,6 +63,10 @@ static void tell_peak(const struct page *page)
 {
     char at[WORDS_BYTES], span[WORDS_BYTES], number[WORDS_BYTES];
     const struct sizing_result *result = page->result;
+    if (result->peak_users == 0) {
+        fact(page, "licences needed", "0: nobody was ever on with a session that consumes a licence");
+        return;
+    }
     words_instant(page->answer->zone, result->peak_at_ms, at);
     fact(page, "licences needed",
          "%s, and nobody is ever turned away: so many users were on at once at the peak, on %s",

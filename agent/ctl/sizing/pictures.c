@@ -243,11 +243,11 @@ void picture_peak_day(const struct answer *answer, FILE *file)
         snprintf(label, sizeof label, "%d", hour);
         draw_tick(&plot, x_of((double)hour / DAY_HOURS), label);
     }
-    double x = day_x(answer, result->peak_at_ms);
+    double x = day_x(answer, result->peak_at_ms), y = y_of(&plot, result->peak_users);
     fprintf(file,
-            "<circle class=\"peak\" cx=\"%.1f\" cy=\"%d\" r=\"3\"/>"
-            "<text class=\"peak middle\" x=\"%.1f\" y=\"%d\">%" PRIu32 "</text>\n</svg>\n",
-            x, PLOT_TOP, x, PLOT_TOP - 6, result->peak_users);
+            "<circle class=\"peak\" cx=\"%.1f\" cy=\"%.1f\" r=\"3\"/>"
+            "<text class=\"peak middle\" x=\"%.1f\" y=\"%.1f\">%" PRIu32 "</text>\n</svg>\n",
+            x, y, x, y - 6, result->peak_users);
 }
 
 /* ---- the week ------------------------------------------------------------------------------------------ */

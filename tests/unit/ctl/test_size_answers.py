@@ -226,7 +226,12 @@ def pages():
     one = Page(page_of(text=event(0, 0, "connect", "a").encode()))
     check("Buy 1 licence," in one.words and not one.wrong, "a page of an instant")
     nobody = Page(page_of(text=event(0, 0, "logoff", "a").encode()))
-    check("Buy 0 licences," in nobody.words and not nobody.wrong, "a page of nobody")
+    check("Nobody was ever on" in nobody.words and "Buy" not in nobody.words and not nobody.wrong,
+          "a page of nobody")
+    ssh = "\n".join([event(0, 0, "connect", "a", route="ssh"), event(0, 1, "logoff", "a")])
+    left_out = Page(page_of(text=ssh.encode()))
+    check("consumes a licence. Left out were sessions whose route does not count: 1 by ssh." in left_out.words,
+          "a page of whom no route counts")
     years = "\n".join(event(day, 8, what, "a") for day in range(0, 4000, 3) for what in ("connect", "logoff"))
     check("Every week" not in page_of(text=years.encode()) and "Every month" in page_of(text=years.encode()),
           "years are drawn by month")
