@@ -1,8 +1,8 @@
 /* Windows event logs as JSON lines: an object a record, as nxlog writes them (flat, all in the object
- * itself), Winlogbeat (`winlog` with `event_data` or `user_data`; before version 7 without `winlog`), and
- * converters of .evtx files (`Event` with `System` and `EventData` or `UserData`; a value may be an object
- * with its text and attributes, or a list of pairs of name and text; one has a record's data as a text that
- * is JSON itself). */
+ * itself), Winlogbeat (`winlog` with `event_data` or `user_data`; before version 7 without `winlog`; an
+ * export of Elasticsearch has it in `_source`), and converters of .evtx files (`Event` with `System` and
+ * `EventData` or `UserData`; a value may be an object with its text and attributes, or a list of pairs of
+ * name and text; one has a record's data as a text that is JSON itself). */
 #include "line_reader.h"
 #include "windows_input.h"
 
@@ -159,7 +159,7 @@ static struct level in_record(const char *name, size_t bytes)
         return level_of(CONTEXT_WINLOG);
     if (is(name, bytes, "System"))
         return level_of(CONTEXT_SYSTEM);
-    if (is(name, bytes, "Event"))
+    if (is(name, bytes, "Event") || is(name, bytes, "_source"))
         return level_of(CONTEXT_RECORD);
     if (is(name, bytes, "Payload"))
         return level_of(CONTEXT_PAYLOAD);

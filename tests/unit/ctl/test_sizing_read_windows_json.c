@@ -73,6 +73,12 @@ static void every_writer_is_read(void **state)
          "\"0x4a1b2\",\"TargetLinkedLogonId\":\"0x0\",\"ElevatedToken\":\"Yes\",\"LogonType\":\"10\","
          "\"IpAddress\":\"192.0.2.7\"}}}\n",
          LOGON_HEARD},
+        {"Winlogbeat, exported from Elasticsearch",
+         "{\"_index\":\"winlogbeat-8\",\"_id\":\"x\",\"_source\":{\"@timestamp\":\"" AT
+         "\",\"winlog\":{\"channel\":" LSM ",\"computer_name\":\"RDS1.corp.example\","
+         "\"event_id\":\"21\",\"user_data\":{\"User\":\"CORP\\\\alice\",\"SessionID\":\"3\","
+         "\"Address\":\"192.0.2.7\"}}}}\n",
+         HEARD("1709625601.250", "rdp")},
         {"Winlogbeat before version 7",
          "{\"@timestamp\":\"" AT
          "\",\"beat\":{\"name\":\"b\"},\"computer_name\":\"RDS1.corp.example\",\"event_id\":"
