@@ -1,0 +1,489 @@
+/* test_leader.c - how a leadership begins, what it leaves in the store, and how it ends. Many of them, one
+ * after the other and against an oracle: tests/sim/test_farm_leader.c. */
+#include "tests/unit/unit.h"
+
+#include "tests/sim/model_etcd.h"
+
+#include "agent/farm/leader.h"
+
+#include <inttypes.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define T0      INT64_C(1700000400000)
+#define LEASE_S 10
+
+struct house;
+
+struct host {
+    struct house *house;
+    struct leader *leader;
+    struct core *core;
+    unsigned lives, turns, saved;
+    bool asks; /* to report, at its next turn */
+    int code;  /* of that step */
+    char heard[1024];
+};
+
+struct house {
+    struct model_etcd *etcd;
+    struct record_farm farm;
+    struct host hosts[2];
+    int64_t now_ms, licence_ahead_ms;
+};
+
+static const struct core_settings core_settings = {
+    .tally = {.count_disconnected = true, .routes_counted = ROUTES_COUNTED_DEFAULT}};
+
+/* ---- an owner ------------------------------------------------------------------------------------------ */
+
+static int64_t on_licence_ms(void *data)
+{
+    const struct host *host = data;
+    return host->house->now_ms + host->house->licence_ahead_ms;
+}
+
+static const struct core_settings *on_settings(void *data)
+{
+    (void)data;
+    return &core_settings;
+}
+
+static int on_begin(void *data, const struct farm_begin *begin)
+{
+    struct host *host = data;
+    struct core_saved saved = *begin->saved;
+    saved.installation_id = "inst";
+    core_destroy(host->core);
+    host->core = core_create(&core_settings);
+    return core_restore(host->core, &saved, begin->at_ms);
+}
+
+static const struct core *on_core(void *data)
+{
+    const struct host *host = data;
+    return host->core;
+}
+
+static int on_step(void *data, const struct core_event *event, int64_t at_ms, struct core_actions *actions)
+{
+    struct host *host = data;
+    return core_step(host->core, event, at_ms, actions);
+}
+
+static void on_identity(void *data, struct store_identity *ret,
+                        char ret_entitlement[STORE_ENTITLEMENT_MAX + 1])
+{
+    (void)data;
+    *ret = (struct store_identity){.installation_id = "inst"};
+    strcpy(ret_entitlement, "fg1");
+}
+
+static void on_live(void *data)
+{
+    struct host *host = data;
+    host->lives++;
+}
+
+static void on_turn(void *data)
+{
+    struct host *host = data;
+    host->turns++;
+    if (host->asks)
+        host->code = leader_step(host->leader, &(struct core_event){.type = EVENT_REPORT_NOW});
+    host->asks = false;
+}
+
+static void on_saved(void *data, const struct core_actions *actions)
+{
+    struct host *host = data;
+    assert_non_null(actions);
+    host->saved++;
+}
+
+static void say(struct host *host, const char *one, const char *other)
+{
+    size_t used = strlen(host->heard);
+    (void)snprintf(host->heard + used, sizeof host->heard - used, "%s%s\n", one, other);
+}
+
+static void on_resigned(void *data, int error, const char *detail)
+{
+    (void)error;
+    say(data, "resigned: ", detail);
+}
+
+static void on_window(void *data, const char *farm_id, const struct window *window)
+{
+    (void)data;
+    (void)farm_id;
+    (void)window;
+}
+
+static void on_note(void *data, enum farm_note note, const char *key, const char *detail)
+{
+    (void)note;
+    (void)key;
+    say(data, "", detail);
+}
+
+static const struct leader_told told = {on_licence_ms, on_settings, on_begin,  on_core,
+                                        on_step,       on_identity, on_live,   on_turn,
+                                        on_saved,      on_resigned, on_window, on_note};
+
+/* ---- the house ----------------------------------------------------------------------------------------- */
+
+static int open_house(void **state)
+{
+    static const uint8_t secret[SEAL_SECRET_BYTES] = {5};
+    struct house *house = calloc(1, sizeof *house);
+    if (house == NULL || sodium_init() < 0)
+        return 1;
+    house->now_ms = T0;
+    house->etcd = model_etcd_create(1);
+    model_etcd_pass(house->etcd, T0);
+    *state = house;
+    return record_farm_init(&house->farm, "farm", secret);
+}
+
+static struct host *start(struct house *house, unsigned number, int64_t seen_n)
+{
+    struct host *host = &house->hosts[number];
+    struct leader_settings settings = {.farm = &house->farm,
+                                       .port = model_etcd_port(house->etcd, number),
+                                       .lease_ttl_s = LEASE_S,
+                                       .seen_n = seen_n};
+    host->house = house;
+    (void)snprintf(settings.self.host, sizeof settings.self.host, "rds%u", number);
+    (void)snprintf(settings.self.instance, sizeof settings.self.instance, "i%u", number);
+    host->leader = leader_create(&settings, &told, host);
+    assert_non_null(host->leader);
+    return host;
+}
+
+static int close_house(void **state)
+{
+    struct house *house = *state;
+    for (unsigned i = 0; i < COUNT(house->hosts); i++) {
+        leader_destroy(house->hosts[i].leader);
+        core_destroy(house->hosts[i].core);
+    }
+    model_etcd_pass(house->etcd, house->now_ms + 100000);
+    model_etcd_destroy(house->etcd);
+    free(house);
+    return 0;
+}
+
+static void pass(struct house *house, int64_t for_ms)
+{
+    int64_t until_ms = house->now_ms + for_ms;
+    while (house->now_ms < until_ms) {
+        for (unsigned i = 0; i < COUNT(house->hosts); i++) {
+            struct leader *leader = house->hosts[i].leader;
+            for (int turns = 0; leader != NULL && turns < 10 && leader_due_ms(leader) <= house->now_ms;
+                 turns++)
+                leader_pass(leader, house->now_ms);
+        }
+        house->now_ms += 10;
+        model_etcd_pass(house->etcd, house->now_ms);
+    }
+}
+
+static struct wire_kv kv_of(const struct house *house, enum record_kind kind)
+{
+    struct wire_kv kv = {.key = NULL};
+    struct record_key key = record_key(&house->farm, kind, NULL, NULL);
+    assert_true(model_etcd_get(house->etcd, key.text, 0, &kv));
+    return kv;
+}
+
+static struct checkpoint *checkpoint_of(const struct house *house)
+{
+    struct checkpoint *checkpoint = NULL;
+    struct wire_kv kv = kv_of(house, RECORD_CHECKPOINT);
+    assert_int_equal(checkpoint_read(&house->farm, &kv, &checkpoint, NULL), 0);
+    return checkpoint;
+}
+
+static int64_t n_of(const struct house *house)
+{
+    struct checkpoint *checkpoint = checkpoint_of(house);
+    int64_t n = checkpoint->n;
+    free(checkpoint);
+    return n;
+}
+
+static void count(void *data, const struct wire_kv *kv)
+{
+    size_t *counted = data;
+    (void)kv;
+    ++*counted;
+}
+
+static size_t windows_of(const struct house *house)
+{
+    size_t counted = 0;
+    struct record_key prefix = record_prefix(&house->farm, RECORD_WINDOW, NULL);
+    (void)model_etcd_each(house->etcd, prefix.text, 0, count, &counted);
+    return counted;
+}
+
+/* ---- how it begins ------------------------------------------------------------------------------------- */
+
+static void the_first_one_leads(void **state)
+{
+    struct house *house = *state;
+    struct host *host = start(house, 0, 0);
+    struct farm_verdict verdict;
+    pass(house, 2000);
+    assert_int_equal(leader_state(host->leader), LEADER_LIVE);
+    assert_string_equal(leader_state_name(LEADER_LIVE), "live");
+    assert_string_equal(leader_name(host->leader), "rds0");
+    assert_int_equal(host->lives, 1);
+    assert_true(host->saved > 0);
+    struct wire_kv kv = kv_of(house, RECORD_VERDICT);
+    assert_int_equal(farm_verdict_read(&house->farm, &kv, &verdict, NULL), 0);
+    assert_int_equal(verdict.n, n_of(house));
+    assert_int_equal(verdict.status.verdict.reason, VERDICT_NOT_ACTIVATED);
+    assert_string_equal(verdict.leader, "rds0");
+    struct checkpoint *checkpoint = checkpoint_of(house);
+    assert_string_equal(checkpoint->entitlement, "fg1");
+    assert_string_equal(checkpoint->instance, "i0");
+    free(checkpoint);
+    assert_string_equal(host->heard, "");
+}
+
+static void an_idle_farm_writes_nothing(void **state)
+{
+    struct house *house = *state;
+    (void)start(house, 0, 0);
+    pass(house, 2000);
+    int64_t revision = model_etcd_revision(house->etcd);
+    pass(house, 60000);
+    assert_int_equal(model_etcd_revision(house->etcd), revision);
+}
+
+static void the_second_one_waits_until_it_is_handed_on(void **state)
+{
+    struct house *house = *state;
+    struct host *first = start(house, 0, 0);
+    pass(house, 2000);
+    struct host *second = start(house, 1, 0);
+    pass(house, 30000);
+    assert_int_equal(leader_state(second->leader), LEADER_FOLLOWING);
+    assert_string_equal(leader_name(second->leader), "rds0");
+    assert_null(leader_farm_state(second->leader));
+    leader_stand(first->leader, false);
+    leader_resign(first->leader);
+    assert_string_equal(first->heard, "resigned: it is handed on\n");
+    pass(house, 1500); /* sooner than its lease would have run out */
+    assert_int_equal(leader_state(second->leader), LEADER_LIVE);
+    assert_int_equal(leader_state(first->leader), LEADER_FOLLOWING);
+    assert_string_equal(leader_name(first->leader), "rds1");
+}
+
+static void who_does_not_stand_is_not_elected(void **state)
+{
+    struct house *house = *state;
+    struct host *host = start(house, 0, 0);
+    leader_stand(host->leader, false);
+    pass(house, 20000);
+    assert_int_equal(leader_state(host->leader), LEADER_FOLLOWING);
+    leader_stand(host->leader, true);
+    pass(house, 2000);
+    assert_int_equal(leader_state(host->leader), LEADER_LIVE);
+}
+
+static void numbers_go_on_above_what_was_seen(void **state)
+{
+    struct house *house = *state;
+    (void)start(house, 0, 41);
+    pass(house, 2000);
+    assert_true(n_of(house) > 41);
+}
+
+/* ---- what it writes ------------------------------------------------------------------------------------ */
+
+static void the_owner_steps_at_its_turn(void **state)
+{
+    struct house *house = *state;
+    struct host *host = start(house, 0, 0);
+    pass(house, 2000);
+    unsigned turns = host->turns;
+    host->asks = true;
+    leader_wants_turn(host->leader);
+    pass(house, 100);
+    assert_true(host->turns > turns);
+    assert_int_equal(host->code, CORE_NOT_ACTIVE);
+}
+
+static void more_windows_than_fit_go_ahead_of_the_checkpoint(void **state)
+{
+    struct house *house = *state;
+    struct host *host = start(house, 0, 0);
+    pass(house, 2000);
+    house->licence_ahead_ms = (2 * LEADER_WINDOWS_MAX + 5) * WINDOW_MS;
+    pass(house, 2000);
+    assert_int_equal(windows_of(house), 2 * LEADER_WINDOWS_MAX + 5);
+    struct checkpoint *checkpoint = checkpoint_of(house);
+    assert_true(checkpoint->running.start_ms > T0 + 2 * LEADER_WINDOWS_MAX * WINDOW_MS);
+    free(checkpoint);
+    assert_int_equal(leader_state(host->leader), LEADER_LIVE);
+}
+
+static void a_strangers_checkpoint_is_written_over(void **state)
+{
+    struct house *house = *state;
+    struct host *host = start(house, 0, 0);
+    pass(house, 2000);
+    struct record_key key = record_key(&house->farm, RECORD_CHECKPOINT, NULL, NULL);
+    model_etcd_put(house->etcd, key.text, "x", 1);
+    leader_wants_turn(host->leader);
+    pass(house, 3000);
+    struct checkpoint *checkpoint = checkpoint_of(house);
+    free(checkpoint);
+    model_etcd_delete(house->etcd, key.text);
+    leader_wants_turn(host->leader);
+    pass(house, 3000);
+    checkpoint = checkpoint_of(house);
+    free(checkpoint);
+    assert_int_equal(host->lives, 1);
+    assert_string_equal(host->heard, "not written with this farm's secret, or for another key\n");
+}
+
+/* ---- history ------------------------------------------------------------------------------------------- */
+
+static void write_often(struct house *house, struct host *host)
+{
+    for (int i = 0; i < 40; i++) {
+        leader_wants_turn(host->leader);
+        pass(house, 10000);
+    }
+}
+
+static void history_is_compacted_behind_its_own_checkpoint(void **state)
+{
+    struct house *house = *state;
+    struct host *host = start(house, 0, 0);
+    write_often(house, host);
+    struct checkpoint *checkpoint = checkpoint_of(house);
+    assert_true(model_etcd_compacted(house->etcd) > 0);
+    assert_true(model_etcd_compacted(house->etcd) <= checkpoint->revision);
+    assert_int_equal(checkpoint->gaps_ever, 0);
+    free(checkpoint);
+}
+
+static void other_farms_floors_hold_history(void **state)
+{
+    static const struct {
+        const char *floor;
+        int64_t compacted;
+    } rows[] = {{"3", 3}, {"0", 0}, {"nonsense", 0}, {"-7", 0}};
+    struct house *house = *state;
+    struct host *host = start(house, 0, 0);
+    for (size_t i = COUNT(rows); i-- > 0;) {
+        model_etcd_put(house->etcd, RECORD_FLOORS "other", rows[i].floor, strlen(rows[i].floor));
+        write_often(house, host);
+        assert_int_equal(model_etcd_compacted(house->etcd), rows[i].compacted);
+    }
+}
+
+static void what_is_compacted_behind_its_back_is_a_gap(void **state)
+{
+    struct house *house = *state;
+    struct host *host = start(house, 0, 0);
+    pass(house, 2000);
+    model_etcd_put(house->etcd, "/elsewhere", "x", 1);
+    model_etcd_compact(house->etcd, model_etcd_revision(house->etcd));
+    leader_wants_turn(host->leader);
+    pass(house, 3000);
+    assert_string_equal(host->heard, "history was compacted before it was read\n");
+    assert_int_equal(leader_gaps(host->leader), 1);
+    assert_int_equal(leader_state(host->leader), LEADER_LIVE);
+    assert_int_equal(host->lives, 2); /* the core was made anew */
+    struct checkpoint *checkpoint = checkpoint_of(house);
+    assert_int_equal(checkpoint->gaps_ever, 1);
+    free(checkpoint);
+}
+
+/* The deletion of a key right behind the checkpoint, and the history compacted there: a watch is not told of
+ * it, and does not say so. */
+static void a_deletion_that_no_watch_tells_is_a_gap(void **state)
+{
+    struct house *house = *state;
+    struct record_host self = {.host = "h1", .instance = "w"};
+    struct record_key key = record_key(&house->farm, RECORD_HOST, "h1", NULL);
+    struct record_value value = record_host_value(&house->farm, key.text, &self);
+    model_etcd_put(house->etcd, key.text, value.bytes, value.count);
+    free(value.bytes);
+    struct host *first = start(house, 0, 0);
+    write_often(house, first);
+    struct checkpoint *checkpoint = checkpoint_of(house);
+    int64_t revision = checkpoint->revision;
+    free(checkpoint);
+    leader_destroy(first->leader);
+    first->leader = NULL;
+    model_etcd_delete(house->etcd, key.text);
+    model_etcd_compact(house->etcd, revision + 1);
+    struct host *second = start(house, 1, 0);
+    pass(house, 20000);
+    assert_int_equal(leader_state(second->leader), LEADER_LIVE);
+    assert_int_equal(leader_gaps(second->leader), 1);
+    assert_false(farm_state_host_is_up(leader_farm_state(second->leader), "h1"));
+}
+
+/* ---- how it ends --------------------------------------------------------------------------------------- */
+
+static void who_has_lost_the_key_is_fenced_off(void **state)
+{
+    struct house *house = *state;
+    struct host *host = start(house, 0, 0);
+    pass(house, 2000);
+    int64_t n = n_of(house);
+    leader_stand(host->leader, false);
+    struct record_key key = record_key(&house->farm, RECORD_LEADER, NULL, NULL);
+    model_etcd_delete(house->etcd, key.text);
+    leader_wants_turn(host->leader);
+    pass(house, 1000);
+    assert_string_equal(host->heard, "resigned: another one leads now\n");
+    assert_int_equal(n_of(house), n);
+}
+
+static void who_cannot_renew_its_lease_resigns_in_time(void **state)
+{
+    struct house *house = *state;
+    struct host *host = start(house, 0, 0);
+    pass(house, 2000);
+    model_etcd_weather(house->etcd, 0, &(struct model_weather){.cut_off = true});
+    pass(house, (LEASE_S + 1) * 1000);
+    assert_string_equal(host->heard, "resigned: the lease could not be renewed\n");
+    assert_int_equal(leader_state(host->leader), LEADER_FOLLOWING);
+    model_etcd_weather(house->etcd, 0, &(struct model_weather){.way_ms_max = 5});
+    pass(house, 30000);
+    assert_int_equal(leader_state(host->leader), LEADER_LIVE);
+}
+
+#define HOUSED(test) cmocka_unit_test_setup_teardown(test, open_house, close_house)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        HOUSED(the_first_one_leads),
+        HOUSED(an_idle_farm_writes_nothing),
+        HOUSED(the_second_one_waits_until_it_is_handed_on),
+        HOUSED(who_does_not_stand_is_not_elected),
+        HOUSED(numbers_go_on_above_what_was_seen),
+        HOUSED(the_owner_steps_at_its_turn),
+        HOUSED(more_windows_than_fit_go_ahead_of_the_checkpoint),
+        HOUSED(a_strangers_checkpoint_is_written_over),
+        HOUSED(history_is_compacted_behind_its_own_checkpoint),
+        HOUSED(other_farms_floors_hold_history),
+        HOUSED(what_is_compacted_behind_its_back_is_a_gap),
+        HOUSED(a_deletion_that_no_watch_tells_is_a_gap),
+        HOUSED(who_has_lost_the_key_is_fenced_off),
+        HOUSED(who_cannot_renew_its_lease_resigns_in_time),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
