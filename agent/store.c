@@ -294,6 +294,16 @@ static struct store_job *copy_batch(const struct store_batch *batch, size_t reco
     return NULL;
 }
 
+/* What every commit carries of the store as it is now. */
+static void stamp(const struct store *store, struct store_commit_job *commit, store_done_fn *done, void *data)
+{
+    memcpy(commit->farm_id, store->farm_id, sizeof(commit->farm_id));
+    commit->last_event_id = store->next_event_id - 1;
+    commit->history_now_ms = store->history_now_ms;
+    commit->done = done;
+    commit->data = data;
+}
+
 int store_commit(struct store *store, const struct store_batch *batch, store_done_fn *done, void *data)
 {
     assert(!store->closing);
@@ -312,12 +322,26 @@ int store_commit(struct store *store, const struct store_batch *batch, store_don
         memcpy(store->farm_id, batch->identity->farm_id, sizeof(store->farm_id));
     if (batch->licence)
         store->history_now_ms = store_history_now(batch->licence);
-    memcpy(job->commit.farm_id, store->farm_id, sizeof(job->commit.farm_id));
-    job->commit.last_event_id = store->next_event_id - 1;
-    job->commit.history_now_ms = store->history_now_ms;
-    job->commit.done = done;
-    job->commit.data = data;
+    stamp(store, &job->commit, done, data);
     note_sequences(store, &job->commit);
+    enqueue(store, job);
+    return 0;
+}
+
+int store_journal_write(void *opaque, const struct farm_journal_write *write, farm_journal_done_fn *done,
+                        void *data)
+{
+    struct store *store = opaque;
+    assert(!store->closing);
+    struct store_job *job = job_create(STORE_JOB_COMMIT);
+    if (!job)
+        return ERROR_NO_MEMORY;
+    job->commit.journal = store_journal_copy(&job->arena, write);
+    if (!job->commit.journal) {
+        job_destroy(job);
+        return ERROR_NO_MEMORY;
+    }
+    stamp(store, &job->commit, done, data);
     enqueue(store, job);
     return 0;
 }

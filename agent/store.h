@@ -13,12 +13,13 @@
 
 #include "agent/clock.h"
 #include "agent/core/core.h"
+#include "agent/farm/journal.h"
 #include "agent/licence_json.h"
 #include "common/error.h"
 
 #include <uv.h>
 
-#define STORE_SCHEMA_VERSION  2
+#define STORE_SCHEMA_VERSION  3
 #define STORE_EVENTS_KEPT_MS  (400 * DAY_MS)
 #define STORE_HISTORY_KEPT_MS (400 * DAY_MS)
 #define STORE_PATH_BYTES_MAX  512
@@ -39,6 +40,7 @@ struct store_loaded {
     struct store_identity identity;
     struct store_licence licence;
     uint64_t last_event_id;
+    struct farm_journal_kept journal; /* of a farm of many hosts; else empty */
     /* What was damaged and set aside, to be said; the names are where it went, "" if it could not be moved
      * (it is then overwritten by the next commit). */
     bool database_was_damaged, identity_was_damaged, licence_was_damaged;
@@ -87,6 +89,11 @@ struct store_batch {
 };
 typedef void store_done_fn(void *data, int error, const char *detail);
 int store_commit(struct store *store, const struct store_batch *batch, store_done_fn *done, void *data);
+
+/* The farm's journal, for struct farm_journal: `store` is the struct store. A commit like any other, in their
+ * order, and sharing their transactions. */
+int store_journal_write(void *store, const struct farm_journal_write *write, farm_journal_done_fn *done,
+                        void *data);
 
 /* The id the next log event will get; ids rise by one in the order of commits, also over restarts. While the
  * database cannot be opened they rise from the wall clock at start: past every one that was given before. */

@@ -140,6 +140,8 @@ static int put_commit(struct store_database *database, const struct store_commit
                                    INT64_C(1));
     for (size_t i = 0; i < commit->record_count && error == 0; i++)
         error = put_record(database, &commit->records[i], commit->farm_id, ret_detail);
+    if (error == 0 && commit->journal)
+        error = store_journal_put(database, commit->journal, ret_detail);
     if (error == 0)
         error = store_database_run(database, STATEMENT_COUNTER_PUT, ret_detail, "ti", COUNTER_EVENTS,
                                    (int64_t)commit->last_event_id);

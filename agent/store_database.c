@@ -46,6 +46,10 @@ static const struct db_migration migrations[] = {
      " json TEXT NOT NULL) STRICT;"
      "CREATE TABLE counters (name TEXT NOT NULL PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID;"},
     {2, "ALTER TABLE connections ADD COLUMN disconnected_at_ms INTEGER NOT NULL DEFAULT 0;"},
+    {3, "CREATE TABLE farm_journal (number INTEGER PRIMARY KEY, text TEXT NOT NULL) STRICT;"
+        "CREATE TABLE farm_told (key TEXT NOT NULL PRIMARY KEY, text TEXT NOT NULL) STRICT, WITHOUT ROWID;"
+        "CREATE TABLE farm_line (one INTEGER PRIMARY KEY CHECK (one = 1), line TEXT NOT NULL,"
+        " through INTEGER NOT NULL, sure_through INTEGER NOT NULL) STRICT;"},
 };
 static_assert(sizeof(migrations) / sizeof(migrations[0]) == STORE_SCHEMA_VERSION, "one migration a version");
 
@@ -281,6 +285,45 @@ static int read_farm(struct reading *reading, sqlite3_stmt *row)
     return row_number(row, 1, &farm->next_sequence);
 }
 
+static int read_text(struct reading *reading, sqlite3_stmt *row, const char ***texts, size_t *count)
+{
+    void *array = *texts;
+    if (!grow(&array, &reading->room, *count, sizeof(const char *)))
+        return ERROR_NO_MEMORY;
+    *texts = array;
+    (*texts)[*count] = keep_text(reading, row, 0);
+    if (!(*texts)[*count])
+        return ERROR_NO_MEMORY;
+    (*count)++;
+    return 0;
+}
+
+static int read_told(struct reading *reading, sqlite3_stmt *row)
+{
+    struct store_loaded *loaded = reading->loaded;
+    int error = read_text(reading, row, &loaded->memory->told, &loaded->journal.told_count);
+    loaded->journal.told = loaded->memory->told;
+    return error;
+}
+
+static int read_change(struct reading *reading, sqlite3_stmt *row)
+{
+    struct store_loaded *loaded = reading->loaded;
+    int error = read_text(reading, row, &loaded->memory->changes, &loaded->journal.change_count);
+    loaded->journal.changes = loaded->memory->changes;
+    return error;
+}
+
+static int read_line(struct reading *reading, sqlite3_stmt *row)
+{
+    struct farm_journal_kept *journal = &reading->loaded->journal;
+    journal->line = keep_text(reading, row, 0);
+    if (!journal->line)
+        return ERROR_NO_MEMORY;
+    int error = row_number(row, 1, &journal->through);
+    return error == 0 ? row_number(row, 2, &journal->sure_through) : error;
+}
+
 static int read_event_id(struct reading *reading, sqlite3_stmt *row)
 {
     return row_number(row, 0, &reading->loaded->last_event_id);
@@ -301,6 +344,9 @@ int store_database_load(struct store_database *database, struct store_loaded *lo
         {"SELECT * FROM running", NULL, read_running},
         {"SELECT * FROM farms", NULL, read_farm},
         {"SELECT value FROM counters WHERE name='last_event_id'", NULL, read_event_id},
+        {"SELECT text FROM farm_told", NULL, read_told},
+        {"SELECT text FROM farm_journal ORDER BY number", NULL, read_change},
+        {"SELECT line, through, sure_through FROM farm_line", NULL, read_line},
     };
     int error = 0;
     for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]) && error == 0; i++)

@@ -21,8 +21,11 @@ static void forget_rows(struct store_loaded *loaded)
     free(memory->hosts);
     free(memory->unsent);
     free(memory->farms);
+    free(memory->told);
+    free(memory->changes);
     *memory = (struct store_memory){0};
     loaded->core = (struct core_saved){0};
+    loaded->journal = (struct farm_journal_kept){.line = ""};
     loaded->last_event_id = 0;
 }
 
@@ -42,6 +45,8 @@ static struct store_loaded *loaded_create(void)
         free(loaded);
         return NULL;
     }
+    if (loaded)
+        loaded->journal.line = "";
     return loaded;
 }
 

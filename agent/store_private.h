@@ -3,6 +3,7 @@
  *     store.c         the queue of jobs, on the loop
  *     store_open.c    opening and loading, at start
  *     store_commit.c  a group of commits, on the pool
+ *     store_journal.c the farm's journal in it
  *     store_query.c   history, on the pool
  *     store_database.c  schema and statements
  *     store_files.c   identity and licence */
@@ -48,6 +49,15 @@ void store_arena_free(struct store_arena *arena);
     X(EVENTS_PRUNE, "DELETE FROM events WHERE id IN (SELECT id FROM events ORDER BY id LIMIT ?2) "           \
                     "AND (at_ms<?1 OR (at_ms>?3 AND id<(SELECT max(id) FROM (SELECT id, at_ms FROM events "  \
                     "WHERE at_ms<=?3 ORDER BY id LIMIT ?2) WHERE at_ms<?1)))")                               \
+    X(JOURNAL_PUT, "INSERT OR REPLACE INTO farm_journal VALUES (?,?)")                                       \
+    X(JOURNAL_DROP, "DELETE FROM farm_journal WHERE number<=?")                                              \
+    X(JOURNAL_CLEAR, "DELETE FROM farm_journal")                                                             \
+    X(TOLD_PUT, "INSERT OR REPLACE INTO farm_told VALUES (?,?)")                                             \
+    X(TOLD_END, "DELETE FROM farm_told WHERE key=?")                                                         \
+    X(TOLD_SWEEP, "DELETE FROM farm_told WHERE substr(key,1,length(?1))=?1")                                 \
+    X(TOLD_CLEAR, "DELETE FROM farm_told")                                                                   \
+    X(LINE_PUT, "INSERT OR REPLACE INTO farm_line VALUES (1,?,0,0)")                                         \
+    X(LINE_THROUGH, "UPDATE farm_line SET through=?, sure_through=?")                                        \
     X(WINDOWS_QUERY, "SELECT * FROM windows WHERE start_ms<?2 AND end_ms>?1 ORDER BY start_ms LIMIT ?3")     \
     X(DAYS_QUERY, "SELECT * FROM days WHERE start_ms<?2 AND start_ms>?1 ORDER BY start_ms LIMIT ?3")         \
     X(EVENTS_QUERY, "SELECT * FROM events WHERE id>?1 ORDER BY id LIMIT ?3")
@@ -94,6 +104,7 @@ struct store_memory {
     struct window *unsent;
     struct store_farm *farms;
     size_t farm_count;
+    const char **told, **changes; /* the journal's */
 };
 int store_database_load(struct store_database *database, struct store_loaded *loaded,
                         struct error_detail *ret_detail);
@@ -135,6 +146,7 @@ struct store_commit_job {
     size_t record_count;
     struct store_identity *identity; /* NULL: unchanged */
     struct store_licence *licence;
+    const struct farm_journal_write *journal;
     char farm_id[GRANT_ID_BYTES_MAX + 1]; /* whose windows these are */
     uint64_t last_event_id;
     int64_t history_now_ms; /* what is older than its allowance then may go; 0: nothing */
@@ -194,7 +206,13 @@ struct store {
 /* Notes a farm unless it is known; false without memory. */
 bool store_know_farm(struct store *store, const char *farm_id, uint64_t next_sequence);
 
+/* NULL without memory. */
+struct farm_journal_write *store_journal_copy(struct store_arena *arena,
+                                              const struct farm_journal_write *write);
+
 /* On the pool. */
+int store_journal_put(struct store_database *database, const struct farm_journal_write *write,
+                      struct error_detail *ret_detail);
 void store_commit_run(struct store *store, struct store_job *group);
 void store_query_run(struct store *store, struct store_job *job);
 

@@ -897,6 +897,103 @@ static void test_a_revoked_farm_does_not_revoke_the_next_one(void **state)
     assert_string_equal(fixture->loaded->core.farm_id, "farm-2");
 }
 
+/* --- the farm's journal */
+
+static void on_nothing(void *data, int error, const char *detail)
+{
+    (void)data;
+    (void)detail;
+    assert_int_equal(error, 0);
+}
+
+static int write_journal(struct fixture *fixture, const struct farm_journal_write *write)
+{
+    fixture->answered = false;
+    assert_int_equal(store_journal_write(fixture->store, write, on_done, fixture), 0);
+    (void)uv_run(&fixture->loop, UV_RUN_DEFAULT);
+    assert_true(fixture->answered);
+    return fixture->error;
+}
+
+/* What is kept, as "line through sure | told … | changes …". */
+static void expect_journal(struct fixture *fixture, const char *expected)
+{
+    char text[512];
+    reopen(fixture);
+    const struct farm_journal_kept *kept = &fixture->loaded->journal;
+    size_t used = (size_t)snprintf(text, sizeof(text), "%s %d %d |", kept->line, (int)kept->through,
+                                   (int)kept->sure_through);
+    for (size_t i = 0; i < kept->told_count; i++)
+        used += (size_t)snprintf(text + used, sizeof(text) - used, " %s", kept->told[i]);
+    used += (size_t)snprintf(text + used, sizeof(text) - used, " |");
+    for (size_t i = 0; i < kept->change_count; i++)
+        used += (size_t)snprintf(text + used, sizeof(text) - used, " %s", kept->changes[i]);
+    assert_string_equal(text, expected);
+}
+
+static void test_the_journal_keeps_changes_and_what_they_come_to(void **state)
+{
+    struct fixture *fixture = *state;
+    static const struct {
+        const char *name;
+        struct farm_journal_entry entries[3];
+        struct farm_journal_write write;
+        const char *kept;
+    } steps[] = {
+        {"a line begins",
+         {{.number = 1, .text = "boot-1", .key = "/boot/H"}, {.number = 2, .text = "a", .key = "/s/H/1"}},
+         {.line = "p1", .forget = true, .count = 2},
+         "p1 0 0 | boot-1 a | boot-1 a"},
+        {"the last of a key stands",
+         {{.number = 3, .text = "b", .key = "/s/H/1"}, {.number = 4, .text = "c", .key = "/b/H/1"}},
+         {.drop_through = 2, .sure_through = 4, .count = 2},
+         "p1 2 4 | c boot-1 b | b c"},
+        {"an end leaves nothing there",
+         {{.number = 5, .text = "end", .key = "/s/H/1", .ended = true}},
+         {.drop_through = 3, .sure_through = 5, .count = 1},
+         "p1 3 5 | c boot-1 | c end"},
+        {"a boot sweeps",
+         {{.number = 6, .text = "d", .key = "/s/H/2"},
+          {.number = 7, .text = "boot-2", .key = "/boot/H", .swept = {"/s/H/", "/b/H/"}}},
+         {.drop_through = 6, .sure_through = 7, .count = 2},
+         "p1 6 7 | boot-2 | boot-2"},
+        {"what stands, without a change; a change whose key is known",
+         {{.text = "e", .key = "/s/H/3"}, {.number = 8, .text = "f"}},
+         {.drop_through = 6, .sure_through = 8, .count = 2},
+         "p1 6 8 | boot-2 e | boot-2 f"},
+        {"another line forgets the changes",
+         {{.number = 9, .text = "g", .key = "/s/H/4"}},
+         {.line = "p2", .drop_through = 8, .sure_through = 8, .count = 1},
+         "p2 8 8 | boot-2 e g | g"},
+        {"nothing but a drop", {{0}}, {.drop_through = 9, .sure_through = 9}, "p2 9 9 | boot-2 e g |"},
+        {"everything is forgotten", {{0}}, {.line = "p3", .forget = true}, "p3 0 0 | |"},
+    };
+    open_store(fixture);
+    assert_string_equal(fixture->loaded->journal.line, "");
+    for (size_t i = 0; i < COUNT(steps); i++) {
+        struct farm_journal_write write = steps[i].write;
+        write.entries = steps[i].entries;
+        assert_int_equal(write_journal(fixture, &write), 0);
+        expect_journal(fixture, steps[i].kept);
+    }
+}
+
+static void test_the_journal_shares_the_order_of_commits(void **state)
+{
+    struct fixture *fixture = *state;
+    const struct farm_journal_entry entry = {.number = 1, .text = "a", .key = "/s/H/1"};
+    const struct farm_journal_write first = {.line = "p1", .entries = &entry, .count = 1};
+    const struct farm_journal_write second = {.drop_through = 1, .sure_through = 1};
+    open_store(fixture);
+    add(fixture, &(struct persist){.type = PERSIST_HOST, .host = {.host = "ts1", .boot_id = "boot-1"}});
+    fixture->answered = false;
+    assert_int_equal(store_journal_write(fixture->store, &first, on_nothing, NULL), 0);
+    assert_int_equal(store_journal_write(fixture->store, &second, on_nothing, NULL), 0);
+    assert_int_equal(commit(fixture), 0);
+    expect_journal(fixture, "p1 1 1 | a |");
+    assert_int_equal(fixture->loaded->core.host_count, 1);
+}
+
 /* --- older, newer, owned by another, not to be written */
 
 /* farmgate.db as version 1 made it, with what it stored. Never to be changed. */
@@ -1001,7 +1098,7 @@ static void test_a_newer_version_is_refused_untouched(void **state)
     assert_int_equal(
         file_read(in_directory(fixture, "farmgate.db"), 1 << 20, &before, &before_bytes, &detail), 0);
     assert_int_equal(open_error(fixture), ERROR_NEWER);
-    assert_non_null(strstr(fixture->detail, "has version 3, this program knows versions up to 2"));
+    assert_non_null(strstr(fixture->detail, "has version 4, this program knows versions up to 3"));
     assert_int_equal(file_read(in_directory(fixture, "farmgate.db"), 1 << 20, &after, &after_bytes, &detail),
                      0);
     assert_int_equal(after_bytes, before_bytes);
@@ -1179,6 +1276,8 @@ int main(void)
         ON_DIRECTORY(test_a_crash_between_identity_and_licence_is_mended),
         ON_DIRECTORY(test_a_revoked_farm_does_not_revoke_the_next_one),
 
+        ON_DIRECTORY(test_the_journal_keeps_changes_and_what_they_come_to),
+        ON_DIRECTORY(test_the_journal_shares_the_order_of_commits),
         ON_DIRECTORY(test_what_version_1_stored_is_taken_over),
         ON_DIRECTORY(test_a_newer_version_is_refused_untouched),
         ON_DIRECTORY(test_a_second_owner_is_refused),
