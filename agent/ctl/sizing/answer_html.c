@@ -66,12 +66,18 @@ static void tell_fewer(const struct page *page)
     char number[WORDS_BYTES], above[WORDS_BYTES], longest[WORDS_BYTES], times[WORDS_BYTES];
     if (choice.limit == page->result->peak_users)
         return;
+    words_number(choice.limit, number);
+    if (choice.above_ms > 0)
+        fprintf(
+            page->file,
+            "<p>With %s, more users would have been on for %s in all, on %s occasion%s, the longest of %s.",
+            number, words_span(choice.above_ms, above), words_number(choice.excesses, times),
+            choice.excesses == 1 ? "" : "s", words_span(choice.longest_ms, longest));
+    else
+        fprintf(page->file, "<p>With %s, more users would have been on for no longer than an instant.",
+                number);
     fprintf(page->file,
-            "<p>With %s, more users would have been on for %s in all, on %s occasion%s, the longest of %s. "
-            "A farm may pass its limit for 7 days; what each number would have meant is below.</p>\n",
-            words_number(choice.limit, number), words_span(choice.above_ms, above),
-            words_number(choice.excesses, times), choice.excesses == 1 ? "" : "s",
-            words_span(choice.longest_ms, longest));
+            " A farm may pass its limit for 7 days; what each number would have meant is below.</p>\n");
 }
 
 /* A sentence, if there is anything to tell. */
@@ -293,7 +299,8 @@ static void tell_savings(const struct page *page)
     for (int i = 0; i < SIZING_SAVINGS && result->disconnects > 0; i++) {
         snprintf(what, sizeof what, "sessions were ended when disconnected for %d hour%s",
                  sizing_saving_hours[i], sizing_saving_hours[i] == 1 ? "" : "s");
-        snprintf(note, sizeof note, "%s sessions", words_number(result->sessions_ended_after[i], number));
+        snprintf(note, sizeof note, "%s session%s", words_number(result->sessions_ended_after[i], number),
+                 result->sessions_ended_after[i] == 1 ? "" : "s");
         row_of_saving(page, what, result->peak_ended_after[i], note);
     }
     if (exempts)
@@ -305,12 +312,13 @@ static void tell_savings(const struct page *page)
         fprintf(page->file,
                 "<p class=\"sub\">The log knows of no disconnected sessions, so that it does not tell what "
                 "ending them would save.</p>\n");
+    bool is_one = result->administrators_unknown == 1;
     if (result->administrators_unknown > 0)
         fprintf(page->file,
-                "<p class=\"sub\">Of %s desktops the log does not tell whether their user is an "
-                "administrator; they "
-                "count. Two administrators\u2019 desktops of each host would not.</p>\n",
-                words_number(result->administrators_unknown, number));
+                "<p class=\"sub\">Of %s desktop%s the log does not tell whether %s user is an "
+                "administrator; %s. Two administrators\u2019 desktops of each host would not count.</p>\n",
+                words_number(result->administrators_unknown, number), is_one ? "" : "s",
+                is_one ? "its" : "their", is_one ? "it counts" : "they count");
 }
 
 /* ---- names and figures --------------------------------------------------------------------------------- */

@@ -75,10 +75,15 @@ static void tell_peak(const struct page *page)
     if (choice.limit == result->peak_users)
         return;
     char longest[WORDS_BYTES];
-    fact(page, "or fewer",
-         "%s would have been too few for %s in all, at most %s at a time; more numbers are below",
-         words_number(choice.limit, number), words_span(choice.above_ms, span),
-         words_span(choice.longest_ms, longest));
+    words_number(choice.limit, number);
+    if (choice.above_ms > 0)
+        fact(page, "or fewer",
+             "%s would have been too few for %s in all, at most %s at a time; more numbers are below", number,
+             words_span(choice.above_ms, span), words_span(choice.longest_ms, longest));
+    else
+        fact(page, "or fewer",
+             "%s would have been too few for no longer than an instant%s; more numbers are below", number,
+             result->peak_at_ms == result->last_at_ms ? ", the log's last" : "");
 }
 
 static void tell_administrators(const struct page *page)
@@ -90,11 +95,13 @@ static void tell_administrators(const struct page *page)
              "their exempt desktops save %s: the peak would be %" PRIu32 " if they counted as everybody's",
              words_number(result->peak_without_exemptions - result->peak_users, number),
              result->peak_without_exemptions);
+    bool is_one = result->administrators_unknown == 1;
     if (result->administrators_unknown > 0)
         fact(page, "administrators",
-             "of %s desktops the log does not tell whether their user is one; they count. Where their names "
+             "of %s desktop%s the log does not tell whether %s user is one; %s. Where administrators' names "
              "are given, two desktops of each host are exempt",
-             words_number(result->administrators_unknown, number));
+             words_number(result->administrators_unknown, number), is_one ? "" : "s",
+             is_one ? "its" : "their", is_one ? "it counts" : "they count");
 }
 
 static void tell_disconnected(const struct page *page)
@@ -114,9 +121,10 @@ static void tell_disconnected(const struct page *page)
         if (fewer > 0)
             snprintf(less, sizeof less, "%" PRIu32 " fewer", fewer);
         used += snprintf(text + used, sizeof text - (size_t)used,
-                         "%s%d h a peak of %" PRIu32 ", %s (%s sessions)", i > 0 ? "; " : "",
+                         "%s%d h a peak of %" PRIu32 ", %s (%s session%s)", i > 0 ? "; " : "",
                          sizing_saving_hours[i], result->peak_ended_after[i], less,
-                         words_number(result->sessions_ended_after[i], number));
+                         words_number(result->sessions_ended_after[i], number),
+                         result->sessions_ended_after[i] == 1 ? "" : "s");
     }
     fact(page, "disconnected", "ending sessions that are disconnected for so long gives: %s", text);
 }
@@ -140,7 +148,11 @@ static void tell_choice(const struct page *page, const struct choice *choice)
     char text[SENTENCE_BYTES] = "never too few", number[WORDS_BYTES], times[WORDS_BYTES], above[WORDS_BYTES],
          year[WORDS_BYTES], longest[WORDS_BYTES];
     bool yearly = choice->a_year_ms >= 0;
-    if (choice->excesses > 0)
+    if (choice->excesses > 0 && choice->above_ms == 0)
+        snprintf(text, sizeof text, "too few %s%s, for an instant%s",
+                 choice->excesses == 1 ? "once" : words_number(choice->excesses, times),
+                 choice->excesses == 1 ? "" : " times", choice->excesses == 1 ? "" : " each");
+    else if (choice->excesses > 0)
         snprintf(text, sizeof text, "too few %s%s, for %s in all%s%s%s, at most %s at a time",
                  choice->excesses == 1 ? "once" : words_number(choice->excesses, times),
                  choice->excesses == 1 ? "" : " times", words_span(choice->above_ms, above),

@@ -114,6 +114,26 @@ def limits():
     check("the number that was asked for" in page.words and not page.wrong, "a page with a limit above the peak")
 
 
+def small_numbers():
+    """One desktop, a peak that the log ends with, one that is over at once."""
+    def told(*rows):
+        text = "ts,event,user\n" + "".join("%d,%s,%s\n" % (MONDAY_MS + at, what, user) for at, what, user in rows)
+        return " ".join(size("-", text=text.encode())[1].split()), Page(page_of(text=text.encode())).words
+
+    out, page = told((0, "connect", "ann"), (HOUR_MS, "logoff", "ann"))
+    check("of 1 desktop the log does not tell whether its user is one; it counts." in out, "one desktop", out)
+    check("Of 1 desktop the log does not tell whether its user is an administrator; it counts." in page, "and on a page")
+    out, page = told((0, "connect", "ann"), (HOUR_MS, "connect", "bob"))
+    check("of 2 desktops the log does not tell whether their user is one; they count." in out, "two desktops", out)
+    check("1 would have been too few for no longer than an instant, the log's last;" in out, "a peak at the end", out)
+    check("too few once, for an instant" in out, "too few at the end", out)
+    check("With 1, more users would have been on for no longer than an instant." in page, "a peak at the end of a page")
+    moments = [(at, what, "bob") for at in (0, HOUR_MS) for what in ("connect", "logoff")]
+    out, _ = told((0, "connect", "ann"), *moments, (2 * HOUR_MS, "logoff", "ann"))
+    check("1 would have been too few for no longer than an instant;" in out, "peaks that are over at once", out)
+    check("too few 2 times, for an instant each" in out, "each of them", out)
+
+
 def forms():
     for arguments in (["--json", "--csv"], ["--json", "--json=full"], ["--html", "-", "--json"], ["--csv", "--html", "-"]):
         code, out, err = size(*arguments, "-", text=office())
@@ -261,6 +281,7 @@ def files():
 goldens()
 terminals()
 limits()
+small_numbers()
 forms()
 zones()
 pages()
