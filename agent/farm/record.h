@@ -112,7 +112,7 @@ bool change_set_connection(struct change *change, const struct connection *conne
 
 /* seq/H */
 struct record_seq {
-    char instance[RECORD_INSTANCE_BYTES_MAX + 1]; /* of the process that wrote it */
+    char instance[RECORD_INSTANCE_BYTES_MAX + 1]; /* of the process that began its numbers: see writer.h */
     uint64_t through;                             /* the number of its last change, also of one before */
     size_t count;
     struct change changes[RECORD_CHANGES_MAX];
