@@ -55,6 +55,7 @@ struct order_stream {
     bool strict;
     bool ended;
     int64_t latest_ms;
+    int64_t floor_ms; /* where the clock stood when it was set back last */
     char prefix[ORDER_PREFIX_BYTES_MAX + 1];
     size_t prefix_bytes;
     uint64_t sequence;
@@ -343,13 +344,20 @@ static bool is_stamped_ahead(struct order_stream *stream, int64_t *ret_goes_on_m
     return true;
 }
 
-/* What was set back counts as of the bound. */
+/* From where a clock was set back until it stands there again the log's own order is all that is known. */
+static bool is_set_back(const struct order_stream *stream, int64_t at_ms)
+{
+    return at_ms < order_bound_ms(stream) || at_ms < stream->floor_ms;
+}
+
+/* What was set back counts as of where the clock stood. */
 static int hold_believed(struct order_stream *stream, struct entry *entry, const struct log_place *place)
 {
-    int64_t bound_ms = order_bound_ms(stream);
-    if (entry->at_ms < bound_ms) {
+    if (entry->at_ms < order_bound_ms(stream))
+        stream->floor_ms = stream->latest_ms;
+    if (entry->at_ms < stream->floor_ms) {
         repair_at(stream->order->settings.repairs, REPAIR_CLOCK_BACK, place, NULL);
-        entry->at_ms = bound_ms;
+        entry->at_ms = stream->floor_ms;
     }
     return hold(stream, entry);
 }
@@ -391,7 +399,7 @@ int order_put(struct order_stream *stream, const struct sizing_event *event, con
 {
     struct entry entry;
     bool is_believed = stream->strict || stream->order->settings.all,
-         is_late = event->at_ms < order_bound_ms(stream);
+         is_late = is_set_back(stream, event->at_ms);
     if (is_late && stream->strict && !stream->order->settings.all)
         return ERROR_INVALID;
     bool has_followed = stream->follower_count > 0 || has_to_wait(stream, event->at_ms);
@@ -430,6 +438,7 @@ struct order_stream *order_add(struct order *order, uint32_t number, bool strict
     stream->number = number;
     stream->strict = strict;
     stream->latest_ms = first_ms;
+    stream->floor_ms = ORDER_UNKNOWN_MS;
     order->streams[order->stream_count++] = stream;
     return stream;
 }

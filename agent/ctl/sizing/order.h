@@ -4,10 +4,11 @@
  * them. What is held is the last hour of each. Events of one instant stay as their stream gave them, and
  * those of several streams in the order of their numbers.
  *
- * A later event is an error where the stream is strict. Else its clock was set back: it counts as of the
- * instant up to which the stream was given on (REPAIR_CLOCK_BACK); and a few stamps that are more than
- * ORDER_AHEAD_MS ahead of most of what follows them move nothing: they count as of what comes next
- * (REPAIR_CLOCK_AHEAD). With `all` everything is held and sorted by its stamp, and nothing is repaired. */
+ * A later event is an error where the stream is strict. Else its clock was set back: until it stands again
+ * where it stood, all counts as of that instant, in the log's own order (REPAIR_CLOCK_BACK). A few stamps
+ * that are more than ORDER_AHEAD_MS ahead of most of what follows them move nothing: they count as of what
+ * comes next (REPAIR_CLOCK_AHEAD). With `all` everything is held and sorted by its stamp, and nothing is
+ * repaired. */
 #ifndef FARMGATE_CTL_ORDER_H
 #define FARMGATE_CTL_ORDER_H
 

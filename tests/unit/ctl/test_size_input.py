@@ -243,6 +243,14 @@ def unreadable(place):
     code, out, err = size("--json", "--routes", "all", put(place, "clock", b"".join(years)))
     check(code == 0 and json.loads(out)["peak_users"] == 4 and len(json.loads(out)["windows"]) <= 4 and
           "clock: at byte 384" in err and "set back" in err, "a clock that runs backwards by years", out[:300] + err)
+    line = "2024-05-01T%s:00Z h xrdp-sesman[%d]: pam_unix(xrdp-sesman:session): session %s for user %s\n"
+    steps = [("09:00", 1, "opened", "a"), ("10:10", 2, "opened", "d"),
+             ("08:10", 3, "opened", "b"), ("08:20", 4, "opened", "c"), ("08:30", 3, "closed", "b"),
+             ("09:30", 1, "closed", "a"), ("09:40", 4, "closed", "c"), ("11:00", 2, "closed", "d")]
+    code, out, err = size("--json=full", put(place, "stepped", "".join(line % step for step in steps).encode()))
+    answer = json.loads(out)
+    check(code == 0 and answer["peak_names"] == ["a", "b", "c", "d"] and "stepped:3" in err and
+          answer["peak_at"] == "2024-05-01T10:10:00.000Z", "who was on when a clock was set back", out[:300] + err)
 
 
 def endless(place):
