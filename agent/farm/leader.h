@@ -24,9 +24,10 @@
 #define LEADER_COMPACT_MS    300000 /* between two compactions */
 #define LEADER_BARRIER_MS \
     8000 /* a checkpoint that was committed comes back sooner, or the watch is begun anew */
-#define LEADER_BARRIERS_MAX 3   /* so often; then another host may see more */
-#define LEADER_WINDOWS_MAX  64  /* windows in one transaction */
-#define LEADER_FLOORS_MAX   256 /* farms in one etcd that are looked at */
+#define LEADER_BARRIERS_MAX    3              /* so often; then another host may see more */
+#define LEADER_WINDOWS_MAX     64             /* windows in one transaction */
+#define LEADER_WINDOWS_KEPT_MS (400 * DAY_MS) /* in the store; unsent ones longer */
+#define LEADER_FLOORS_MAX      256            /* farms in one etcd that are looked at */
 
 struct leader;
 

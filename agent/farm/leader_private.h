@@ -66,6 +66,8 @@ struct leader {
     int64_t first_n;               /* of this leadership's checkpoints */
     int64_t last_n, last_revision; /* of the key `checkpoint`; the revision to which history must be whole */
     int64_t guard_revision;
+    struct record_key old_keys[LEADER_WINDOWS_MAX]; /* windows that are kept no longer */
+    size_t old_count;
     int64_t floor;            /* of all farms, as far as was read; 0: none */
     int64_t awaited_revision; /* of a committed checkpoint that did not come by yet; 0: none */
     int64_t awaited_until_ms;

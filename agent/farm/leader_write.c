@@ -498,23 +498,84 @@ static int on_compacting_message(void *data, const struct wire_message *message)
     return 0;
 }
 
-static void on_compacted(void *data, int error, const char *detail)
+/* Signed where there is an entitlement, since licence time may be far ahead before the next contact. */
+static int64_t history_now_ms(const struct leader *leader)
+{
+    struct core_status status;
+    core_status(leader->told.core(leader->data), &status);
+    return status.standing.activation != ACTIVATION_NONE ? status.standing.grant.issued_at_ms
+                                                         : leader->told.licence_ms(leader->data);
+}
+
+/* Keys of windows come in the order of their starts. */
+static int on_old_kv(void *data, const struct wire_kv *kv)
+{
+    struct leader *leader = data;
+    const struct checkpoint *checkpoint = leader->checkpoint;
+    int64_t start_ms = strtoll(strrchr(kv->key, '/') + 1, NULL, 10);
+    bool is_unsent = checkpoint->unsent_count > 0 && start_ms >= checkpoint->unsent_from_ms;
+    if (is_unsent || start_ms >= history_now_ms(leader) - LEADER_WINDOWS_KEPT_MS ||
+        leader->old_count == LEADER_WINDOWS_MAX)
+        return 0;
+    memcpy(leader->old_keys[leader->old_count++].text, kv->key, strlen(kv->key) + 1);
+    return 0;
+}
+
+static void on_ignored(void *data, int error, const char *detail)
 {
     (void)data;
+    (void)error; /* done already, or tried again later */
+    (void)detail;
+}
+
+static void on_old_windows(void *data, int error, const char *detail)
+{
+    static const struct etcd_told told = {NULL, NULL, on_ignored};
+    struct leader *leader = data;
+    struct wire_op deletes[LEADER_WINDOWS_MAX];
+    const struct record_key key = farm_key(leader, RECORD_LEADER);
+    const struct wire_compare compare = {WIRE_CREATE, key.text, leader->create_revision};
+    (void)detail;
+    if (error != 0 || leader->old_count == 0 || leader->state != LEADER_LIVE)
+        return;
+    for (size_t i = 0; i < leader->old_count; i++)
+        deletes[i] = (struct wire_op){.type = WIRE_DELETE, .key = leader->old_keys[i].text};
+    const struct wire_txn txn = {&compare, 1, deletes, NULL, leader->old_count, 0};
+    (void)ask_send(&leader->compacting, &leader->settings.port, WIRE_PATH_TXN, wire_txn_text(&txn), &told,
+                   leader);
+}
+
+/* A few at a time: two windows grow old while one page is looked at. */
+static void prune(struct leader *leader)
+{
+    static const struct etcd_told told = {on_old_kv, NULL, on_old_windows};
+    const struct record_key prefix = record_prefix(leader->settings.farm, RECORD_WINDOW, NULL);
+    const struct wire_op range = {
+        .type = WIRE_RANGE, .key = prefix.text, .prefix = true, .limit = LEADER_WINDOWS_MAX};
+    leader->old_count = 0;
+    (void)ask_send(&leader->compacting, &leader->settings.port, WIRE_PATH_RANGE, wire_range_text(&range),
+                   &told, leader);
+}
+
+static void on_compacted(void *data, int error, const char *detail)
+{
+    struct leader *leader = data;
     (void)error; /* done already by another, or tried again later */
     (void)detail;
+    if (leader->state == LEADER_LIVE)
+        prune(leader);
 }
 
 static void on_floors(void *data, int error, const char *detail)
 {
     static const struct etcd_told told = {NULL, NULL, on_compacted};
     struct leader *leader = data;
-    (void)detail;
-    if (error != 0 || leader->compacting_answer.failed || leader->compacting_answer.more ||
-        leader->floor <= 0)
-        return;
-    (void)ask_send(&leader->compacting, &leader->settings.port, WIRE_PATH_COMPACT,
-                   wire_compact_text(leader->floor), &told, leader);
+    const struct leader_answer *answer = &leader->compacting_answer;
+    if (error != 0 || answer->failed || answer->more || leader->floor <= 0)
+        on_compacted(leader, error, detail);
+    else
+        (void)ask_send(&leader->compacting, &leader->settings.port, WIRE_PATH_COMPACT,
+                       wire_compact_text(leader->floor), &told, leader);
 }
 
 /* History is every farm's of this etcd: it goes up to where the least of them may need it. */

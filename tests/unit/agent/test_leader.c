@@ -230,6 +230,14 @@ static size_t windows_of(const struct house *house)
     return counted;
 }
 
+static void write_often(struct house *house, struct host *host)
+{
+    for (int i = 0; i < 40; i++) {
+        leader_wants_turn(host->leader);
+        pass(house, 10000);
+    }
+}
+
 /* ---- how it begins ------------------------------------------------------------------------------------- */
 
 static void the_first_one_leads(void **state)
@@ -333,6 +341,22 @@ static void more_windows_than_fit_go_ahead_of_the_checkpoint(void **state)
     assert_int_equal(leader_state(host->leader), LEADER_LIVE);
 }
 
+static void windows_are_kept_for_400_days(void **state)
+{
+    static const int64_t days_old[] = {-1, 1, 399, 401, 500};
+    struct house *house = *state;
+    struct host *host = start(house, 0, 0);
+    for (size_t i = 0; i < COUNT(days_old); i++) {
+        const struct window window = {.start_ms = T0 - days_old[i] * DAY_MS};
+        struct record_key key = record_window_key(&house->farm, window.start_ms);
+        struct record_value value = checkpoint_window_value(&house->farm, "f1", &window);
+        model_etcd_put(house->etcd, key.text, value.bytes, value.count);
+        free(value.bytes);
+    }
+    write_often(house, host);
+    assert_int_equal(windows_of(house), 3);
+}
+
 static void a_strangers_checkpoint_is_written_over(void **state)
 {
     struct house *house = *state;
@@ -354,14 +378,6 @@ static void a_strangers_checkpoint_is_written_over(void **state)
 }
 
 /* ---- history ------------------------------------------------------------------------------------------- */
-
-static void write_often(struct house *house, struct host *host)
-{
-    for (int i = 0; i < 40; i++) {
-        leader_wants_turn(host->leader);
-        pass(house, 10000);
-    }
-}
 
 static void history_is_compacted_behind_its_own_checkpoint(void **state)
 {
@@ -477,6 +493,7 @@ int main(void)
         HOUSED(numbers_go_on_above_what_was_seen),
         HOUSED(the_owner_steps_at_its_turn),
         HOUSED(more_windows_than_fit_go_ahead_of_the_checkpoint),
+        HOUSED(windows_are_kept_for_400_days),
         HOUSED(a_strangers_checkpoint_is_written_over),
         HOUSED(history_is_compacted_behind_its_own_checkpoint),
         HOUSED(other_farms_floors_hold_history),
