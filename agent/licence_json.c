@@ -1,32 +1,13 @@
 #include "licence_json.h"
 
-#include "clock.h"
-#include "common/json.h"
+#include "stored_fields.h"
 
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define SAID_DAYS_MAX 999
-#define FIELDS(array) (sizeof(array) / sizeof((array)[0]))
 
-#define TEXT(struct_name, member, json_name, least)                                               \
-    {                                                                                             \
-        .name = json_name, .type = JSON_TEXT, .offset = offsetof(struct struct_name, member),     \
-        .min = (least), .max = sizeof(((struct struct_name *)NULL)->member) - 1, .required = true \
-    }
-#define INTEGER(struct_name, member, json_name, least, most)                                     \
-    {                                                                                            \
-        .name = json_name, .type = JSON_INTEGER, .offset = offsetof(struct struct_name, member), \
-        .min = (least), .max = (most), .required = true                                          \
-    }
-#define INSTANT(struct_name, member, json_name) \
-    INTEGER(struct_name, member, json_name, -CLOCK_MS_MAX, CLOCK_MS_MAX)
-#define BOOLEAN(struct_name, member, json_name)                                                  \
-    {                                                                                            \
-        .name = json_name, .type = JSON_BOOLEAN, .offset = offsetof(struct struct_name, member), \
-        .required = true                                                                         \
-    }
 #define OPTIONAL_DAYS(struct_name, member, json_name)                                            \
     {                                                                                            \
         .name = json_name, .type = JSON_INTEGER, .offset = offsetof(struct struct_name, member), \
@@ -44,10 +25,10 @@ int identity_json_read(const char *text, size_t bytes, struct store_identity *re
                        struct error_detail *ret_detail)
 {
     static const struct json_field fields[] = {
-        TEXT(store_identity, installation_id, "installation_id", 1),
-        TEXT(store_identity, machine_id, "machine_id", 0),
-        TEXT(store_identity, farm_id, "farm_id", 0),
-        TEXT(store_identity, farm_token, "farm_token", 0),
+        STORED_TEXT(store_identity, installation_id, "installation_id", 1),
+        STORED_TEXT(store_identity, machine_id, "machine_id", 0),
+        STORED_TEXT(store_identity, farm_id, "farm_id", 0),
+        STORED_TEXT(store_identity, farm_token, "farm_token", 0),
         {.name = "keys",
          .type = JSON_TEXTS,
          .offset = offsetof(struct store_identity, keys),
@@ -58,7 +39,7 @@ int identity_json_read(const char *text, size_t bytes, struct store_identity *re
          .count_max = STORE_KEYS_MAX,
          .element_bytes = STORE_KEY_BYTES_MAX},
     };
-    static const struct json_shape shape = {fields, FIELDS(fields)};
+    static const struct json_shape shape = {fields, STORED_FIELDS(fields)};
     struct store_identity *read = calloc(1, sizeof(*read));
     if (!read)
         return ERROR_NO_MEMORY;
@@ -135,13 +116,13 @@ static const char *const STATUS_WORDS[] = {"active", "deactivated", NULL};
 static_assert(GRANT_STATUS_MAX == 2, "a new grant status needs its word");
 
 static const struct json_field overuse_fields[] = {
-    INSTANT(usage_file, exceeding_since_ms, "exceeding_since_ms"),
-    INTEGER(usage_file, settle_ms, "settle_ms", 0, CLOCK_MS_MAX),
-    INSTANT(usage_file, grace_started_ms, "grace_started_ms"),
-    BOOLEAN(usage_file, grace_end_said, "grace_end_said"),
-    INTEGER(usage_file, warned_percent, "warned_percent", 0, 100),
+    STORED_INSTANT(usage_file, exceeding_since_ms, "exceeding_since_ms"),
+    STORED_INTEGER(usage_file, settle_ms, "settle_ms", 0, CLOCK_MS_MAX),
+    STORED_INSTANT(usage_file, grace_started_ms, "grace_started_ms"),
+    STORED_BOOLEAN(usage_file, grace_end_said, "grace_end_said"),
+    STORED_INTEGER(usage_file, warned_percent, "warned_percent", 0, 100),
 };
-static const struct json_shape overuse_shape = {overuse_fields, FIELDS(overuse_fields)};
+static const struct json_shape overuse_shape = {overuse_fields, STORED_FIELDS(overuse_fields)};
 
 static int read_standing(const char *text, size_t bytes, struct standing_file *ret,
                          struct error_detail *ret_detail)
@@ -149,8 +130,8 @@ static int read_standing(const char *text, size_t bytes, struct standing_file *r
     struct standing_words words;
     standing_words(&words);
     const struct json_field former_fields[] = {
-        TEXT(former_file, farm_id, "farm_id", 1),
-        INTEGER(former_file, purchases, "purchases", 0, INT64_MAX),
+        STORED_TEXT(former_file, farm_id, "farm_id", 1),
+        STORED_INTEGER(former_file, purchases, "purchases", 0, INT64_MAX),
         CHOICE(former_file, usage, "usage", words.usage),
         {.name = "overuse",
          .type = JSON_OBJECT,
@@ -158,16 +139,16 @@ static int read_standing(const char *text, size_t bytes, struct standing_file *r
          .shape = &overuse_shape,
          .required = true},
     };
-    const struct json_shape former_shape = {former_fields, FIELDS(former_fields)};
+    const struct json_shape former_shape = {former_fields, STORED_FIELDS(former_fields)};
     const struct json_field fields[] = {
         CHOICE(standing_file, activation, "activation", words.activation),
         CHOICE(standing_file, term, "term", words.term),
         CHOICE(standing_file, contact, "contact", words.contact),
         CHOICE(standing_file, usage, "usage", words.usage),
-        BOOLEAN(standing_file, copied, "copied"),
-        INSTANT(standing_file, last_contact_ms, "last_contact_ms"),
-        TEXT(standing_file, farm_id, "farm_id", 0),
-        TEXT(standing_file, installation_id, "installation_id", 0),
+        STORED_BOOLEAN(standing_file, copied, "copied"),
+        STORED_INSTANT(standing_file, last_contact_ms, "last_contact_ms"),
+        STORED_TEXT(standing_file, farm_id, "farm_id", 0),
+        STORED_TEXT(standing_file, installation_id, "installation_id", 0),
         {.name = "overuse",
          .type = JSON_OBJECT,
          .offset = offsetof(struct standing_file, overuse),
@@ -182,17 +163,17 @@ static int read_standing(const char *text, size_t bytes, struct standing_file *r
          .count_offset = offsetof(struct standing_file, former_count),
          .count_max = STANDING_FORMER_MAX,
          .element_bytes = sizeof(struct former_file)},
-        INTEGER(standing_file, serial, "serial", 0, INT64_MAX),
+        STORED_INTEGER(standing_file, serial, "serial", 0, INT64_MAX),
         CHOICE(standing_file, status, "status", STATUS_WORDS),
-        TEXT(standing_file, reason, "reason", 0),
-        INTEGER(standing_file, limit, "limit", 0, UINT32_MAX),
-        INTEGER(standing_file, purchases, "purchases", 0, INT64_MAX),
-        BOOLEAN(standing_file, trial, "trial"),
-        INSTANT(standing_file, expires_at_ms, "expires_at_ms"),
-        INSTANT(standing_file, issued_at_ms, "issued_at_ms"),
-        INSTANT(standing_file, refresh_by_ms, "refresh_by_ms"),
+        STORED_TEXT(standing_file, reason, "reason", 0),
+        STORED_INTEGER(standing_file, limit, "limit", 0, UINT32_MAX),
+        STORED_INTEGER(standing_file, purchases, "purchases", 0, INT64_MAX),
+        STORED_BOOLEAN(standing_file, trial, "trial"),
+        STORED_INSTANT(standing_file, expires_at_ms, "expires_at_ms"),
+        STORED_INSTANT(standing_file, issued_at_ms, "issued_at_ms"),
+        STORED_INSTANT(standing_file, refresh_by_ms, "refresh_by_ms"),
     };
-    const struct json_shape shape = {fields, FIELDS(fields)};
+    const struct json_shape shape = {fields, STORED_FIELDS(fields)};
     return json_read(&shape, text, bytes, ret, ret_detail, NULL);
 }
 

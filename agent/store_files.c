@@ -1,9 +1,9 @@
 /* store_files.c - identity and licence: one line of JSON, and one with its BLAKE2b hash, so that a flipped
  * bit is seen and not believed. */
 #include "store_private.h"
+#include "stored_fields.h"
 
 #include "common/file.h"
-#include "common/json.h"
 
 #include <inttypes.h>
 #include <sodium.h>
@@ -16,25 +16,6 @@
 #define FILE_MODE       0600
 #define HASH_BYTES      32
 #define HASH_LINE_BYTES (sizeof("\"blake2b:\"\n") + 2 * HASH_BYTES)
-#define FIELDS(array)   (sizeof(array) / sizeof((array)[0]))
-
-#define TEXT(struct_name, member, json_name, least)                                               \
-    {                                                                                             \
-        .name = json_name, .type = JSON_TEXT, .offset = offsetof(struct struct_name, member),     \
-        .min = (least), .max = sizeof(((struct struct_name *)NULL)->member) - 1, .required = true \
-    }
-#define INTEGER(struct_name, member, json_name, least, most)                                     \
-    {                                                                                            \
-        .name = json_name, .type = JSON_INTEGER, .offset = offsetof(struct struct_name, member), \
-        .min = (least), .max = (most), .required = true                                          \
-    }
-#define INSTANT(struct_name, member, json_name) \
-    INTEGER(struct_name, member, json_name, -CLOCK_MS_MAX, CLOCK_MS_MAX)
-#define BOOLEAN(struct_name, member, json_name)                                                  \
-    {                                                                                            \
-        .name = json_name, .type = JSON_BOOLEAN, .offset = offsetof(struct struct_name, member), \
-        .required = true                                                                         \
-    }
 
 /* --- the frame of both files */
 
@@ -60,8 +41,9 @@ struct version_only {
 /* The version comes before the hash: a newer one may well end otherwise. */
 static int check_version(const char *path, const char *line, size_t bytes, struct error_detail *ret_detail)
 {
-    static const struct json_field fields[] = {INTEGER(version_only, version, "version", 1, INT64_MAX)};
-    static const struct json_shape shape = {fields, FIELDS(fields)};
+    static const struct json_field fields[] = {
+        STORED_INTEGER(version_only, version, "version", 1, INT64_MAX)};
+    static const struct json_shape shape = {fields, STORED_FIELDS(fields)};
     struct version_only found = {0};
     struct error_detail why;
     if (json_read(&shape, line, bytes, &found, &why, NULL) != 0)
@@ -174,11 +156,14 @@ struct licence_rest {
 static int read_rest(const char *line, size_t bytes, struct store_licence *ret, struct error_detail *ret_why)
 {
     static const struct json_field fields[] = {
-        TEXT(licence_rest, entitlement, "entitlement", 0), INSTANT(licence_rest, licence_ms, "licence_ms"),
-        INSTANT(licence_rest, boot_ms, "boot_ms"),         INSTANT(licence_rest, offset_ms, "offset_ms"),
-        TEXT(licence_rest, boot_id, "boot_id", 0),         BOOLEAN(licence_rest, anchored, "anchored"),
+        STORED_TEXT(licence_rest, entitlement, "entitlement", 0),
+        STORED_INSTANT(licence_rest, licence_ms, "licence_ms"),
+        STORED_INSTANT(licence_rest, boot_ms, "boot_ms"),
+        STORED_INSTANT(licence_rest, offset_ms, "offset_ms"),
+        STORED_TEXT(licence_rest, boot_id, "boot_id", 0),
+        STORED_BOOLEAN(licence_rest, anchored, "anchored"),
     };
-    static const struct json_shape shape = {fields, FIELDS(fields)};
+    static const struct json_shape shape = {fields, STORED_FIELDS(fields)};
     struct licence_rest rest = {.entitlement = ""};
     int error = json_read(&shape, line, bytes, &rest, ret_why, NULL);
     if (error != 0)

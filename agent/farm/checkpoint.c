@@ -1,7 +1,6 @@
 #include "checkpoint.h"
 
-#include "agent/clock.h"
-#include "common/json.h"
+#include "agent/stored_fields.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -9,17 +8,11 @@
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
-#define INTEGER(struct_name, member, least, most)                                              \
-    {                                                                                          \
-        .name = #member, .type = JSON_INTEGER, .offset = offsetof(struct struct_name, member), \
-        .min = (least), .max = (most), .required = true                                        \
-    }
-#define INSTANT(struct_name, member) INTEGER(struct_name, member, -CLOCK_MS_MAX, CLOCK_MS_MAX)
-#define TEXT(struct_name, member, least)                                                                    \
-    {                                                                                                       \
-        .name = #member, .type = JSON_TEXT, .offset = offsetof(struct struct_name, member), .min = (least), \
-        .max = sizeof(((struct struct_name *)NULL)->member) - 1, .required = true                           \
-    }
+/* Members are called in JSON as they are here. */
+#define INTEGER(struct_name, member, least, most) STORED_INTEGER(struct_name, member, #member, least, most)
+#define INSTANT(struct_name, member)              STORED_INSTANT(struct_name, member, #member)
+#define TEXT(struct_name, member, least)          STORED_TEXT(struct_name, member, #member, least)
+
 /* ---- the core ------------------------------------------------------------------------------------------ */
 
 /* Sequences rise; a refused one is missing among them. */
