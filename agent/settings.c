@@ -20,7 +20,7 @@
 
 /* ---- the words of choices ---- */
 
-static const char *const farm_modes[] = {[FARM_MODE_ALONE] = "alone", NULL};
+static const char *const farm_modes[] = {[FARM_MODE_ALONE] = "alone", [FARM_MODE_ETCD] = "etcd", NULL};
 static const char *const log_formats[] = {
     [SETTINGS_LOG_AUTO] = "auto", [SETTINGS_LOG_HUMAN] = "human", [SETTINGS_LOG_JSON] = "json", NULL};
 static const char *const severities[] = {"error", "warning", "notice", "info", "debug", NULL};
@@ -58,6 +58,19 @@ static int check_host(const char *text, struct error_detail *ret_detail)
     if (consists_of(text, ".-_") && text[0] != '-' && text[0] != '.')
         return 0;
     error_detail_set(ret_detail, "\"%s\" is not a host name; allowed: letters, digits, '.', '-' and '_'",
+                     text);
+    return ERROR_INVALID;
+}
+
+/* One member of an etcd cluster: what is asked stands behind it. */
+static int check_endpoint(const char *text, struct error_detail *ret_detail)
+{
+    const char *host = strstr(text, "://");
+    size_t bytes = host ? strcspn(host + 3, "/?#") : 0;
+    int error = http_client_url_check(text, ret_detail);
+    if (error != 0 || !host || host[3 + bytes] == '\0' || strcmp(host + 3 + bytes, "/") == 0)
+        return error;
+    error_detail_set(ret_detail, "\"%s\" goes on behind the port; allowed: like \"https://etcd1:2379\"",
                      text);
     return ERROR_INVALID;
 }
@@ -213,17 +226,81 @@ static const struct config_setting all_settings[] = {
      CHOICE(farm_mode, farm_modes),
      .default_text = "\"alone\"",
      .needs_restart = true,
-     .what = "\"alone\": this host is the farm"},
+     .what = "\"alone\": this host is the farm; \"etcd\": hosts that share an etcd cluster are, see "
+             "`farmgate farm`"},
     {.path = "farm.name",
      TEXT(farm_name),
      .default_text = "\"\"",
-     .what = "how the farm is called at the authority; \"\": this host's name"},
+     .needs_restart = true,
+     .what =
+         "how the farm is called at the authority; \"\": this host's name; a farm of many hosts must have "
+         "one, also as its name in etcd: up to 63 of a to z, 0 to 9 and -"},
     {.path = "farm.host",
      TEXT(host),
      .default_text = "\"\"",
      .check = check_host,
      .needs_restart = true,
      .what = "how this host is called; \"\": as the system calls it"},
+    {.path = "farm.endpoints",
+     TEXTS(farm_endpoints, farm_endpoint_count),
+     .default_text = "()",
+     .check = check_endpoint,
+     .needs_restart = true,
+     .what = "the members of the etcd cluster, like \"https://etcd1:2379\"; http only to loopback"},
+    {.path = "farm.ca",
+     TEXT(farm_ca),
+     .default_text = "\"\"",
+     .check = check_path,
+     .needs_restart = true,
+     .what = "certificates that may have signed the cluster's; \"\": the system's"},
+    {.path = "farm.certificate",
+     TEXT(farm_certificate),
+     .default_text = "\"\"",
+     .check = check_path,
+     .needs_restart = true,
+     .what = "the certificate that this host shows to etcd; \"\": none"},
+    {.path = "farm.key",
+     TEXT(farm_key),
+     .default_text = "\"\"",
+     .check = check_path,
+     .needs_restart = true,
+     .what = "the private key of the certificate"},
+    {.path = "farm.user",
+     TEXT(farm_user),
+     .default_text = "\"\"",
+     .needs_restart = true,
+     .what = "the user at an etcd with authentication; \"\": without"},
+    {.path = "farm.password_file",
+     TEXT(farm_password_file),
+     .default_text = "\"\"",
+     .check = check_path,
+     .needs_restart = true,
+     .what = "the file with that user's password, which nobody else may read"},
+    {.path = "farm.secret_file",
+     TEXT(farm_secret_file),
+     .min = 1,
+     .default_text = "\"/etc/farmgate/farm.secret\"",
+     .check = check_path,
+     .needs_restart = true,
+     .what = "the file with the secret that the hosts of a farm share, which nobody else may read; `farmgate "
+             "farm init` makes it, `farmgate farm join` brings it"},
+    {.path = "farm.lease_ttl",
+     .type = CONFIG_DURATION,
+     .offset = AT(farm_lease_ttl_ms),
+     .min = 2000,
+     .max = 300000,
+     .default_text = "\"15s\"",
+     .needs_restart = true,
+     .what = "a host that etcd has not heard of for so long, in whole seconds, is suspected to be lost"},
+    {.path = "farm.host_lost_after",
+     .type = CONFIG_DURATION,
+     .offset = AT(host_lost_after_ms),
+     .min = 1000,
+     .max = 24 * HOUR_MS,
+     .or_zero = true,
+     .default_text = "\"5min\"",
+     .farm_wide = true,
+     .what = "the connections of a host that is suspected to be lost end after this time; 0: never"},
 
     {.path = "authority.url",
      TEXT(authority_url),
@@ -272,27 +349,32 @@ static const struct config_setting all_settings[] = {
      .element_bytes = sizeof(struct settings_rule),
      .elements = &rule_table,
      .default_text = "()",
+     .farm_wide = true,
      .what = "which sessions count, and as what; the first that fits decides; (): the built-in "
              "ones"},
     {.path = "sessions.administrators",
      TEXTS(administrator_groups, administrator_group_count),
      .default_text = "(\"sudo\", \"wheel\", \"Administrators\")",
+     .farm_wide = true,
      .what = "groups whose members are administrators; uid 0 always is"},
     {.path = "sessions.count_routes",
      TEXTS(routes, route_count),
      .default_text = "(\"broker\", \"rdp\", \"rdp-tunnel\")",
      .check = check_route,
+     .farm_wide = true,
      .what = "routes that count; there are also \"console\" and \"ssh\""},
     {.path = "sessions.count_disconnected",
      .type = CONFIG_BOOLEAN,
      .offset = AT(count_disconnected),
      .default_text = "true",
+     .farm_wide = true,
      .what = "whether a session whose client is gone still holds its licence"},
     {.path = "sessions.api_lease",
      .type = CONFIG_DURATION,
      .offset = AT(api_lease_ms),
      .max = 365 * 24 * HOUR_MS,
      .default_text = "\"24h\"",
+     .farm_wide = true,
      .what =
          "a broker's connection that no source sees ends unless it is put again within this time; 0: never"},
     {.path = "sessions.aliases",
@@ -303,6 +385,7 @@ static const struct config_setting all_settings[] = {
      .element_bytes = sizeof(struct settings_alias),
      .elements = &alias_table,
      .default_text = "()",
+     .farm_wide = true,
      .what = "domains whose users are the same: CORP\\user and user@corp.example"},
 
     {.path = "api.socket",
@@ -361,6 +444,7 @@ static const struct config_setting all_settings[] = {
      .type = CONFIG_BOOLEAN,
      .offset = AT(strict),
      .default_text = "false",
+     .farm_wide = true,
      .what =
          "whether a closed gate is closed to everybody: without it administrators' desktops pass, and users "
          "come back to the sessions they have; once licences have run out, an administrator's desktop then "
@@ -369,6 +453,7 @@ static const struct config_setting all_settings[] = {
      .type = CONFIG_BOOLEAN,
      .offset = AT(spare_grace),
      .default_text = "false",
+     .farm_wide = true,
      .what =
          "whether users are refused at the limit already while the overuse grace has not begun: it is kept "
          "for later"},
@@ -377,6 +462,7 @@ static const struct config_setting all_settings[] = {
      .offset = AT(overuse_settle_ms),
      .max = HOUR_MS,
      .default_text = "\"60s\"",
+     .farm_wide = true,
      .what =
          "how long users must exceed the limit without interruption before the overuse grace begins; 0: it "
          "begins at once"},
@@ -388,6 +474,7 @@ static const struct config_setting all_settings[] = {
      .min = 1,
      .max = 100,
      .default_text = "(80, 90, 100)",
+     .farm_wide = true,
      .what = "at which percents of the limit a warning is logged; rising"},
 
     {.path = "reclaim.disconnected_for",
@@ -397,6 +484,7 @@ static const struct config_setting all_settings[] = {
      .max = 30 * 24 * HOUR_MS,
      .or_zero = true,
      .default_text = "0",
+     .farm_wide = true,
      .what =
          "a session, other than an administrator's, that has been disconnected for so long is named in an "
          "event, which a hook may turn into a log-off; 0: never"},
@@ -573,6 +661,70 @@ static int check_warnings(const struct settings *settings, char ret_path[CONFIG_
     return 0;
 }
 
+bool settings_farm_name_valid(const char *name)
+{
+    size_t bytes = strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789-");
+    return bytes >= 1 && bytes <= SETTINGS_FARM_NAME_MAX && name[bytes] == '\0';
+}
+
+static int check_farm_name(const struct settings *settings, char ret_path[CONFIG_PATH_BYTES],
+                           struct error_detail *ret_detail)
+{
+    if (settings_farm_name_valid(settings->farm_name))
+        return 0;
+    return blame(ret_path, "farm.name", ret_detail,
+                 settings->farm_name[0]
+                     ? "not a name for a farm of many hosts; allowed: up to 63 of a to z, 0 to 9 and '-'"
+                     : "missing: a farm of many hosts needs a name, the same on each, like \"office\"");
+}
+
+static int check_endpoints(const struct settings *settings, char ret_path[CONFIG_PATH_BYTES],
+                           struct error_detail *ret_detail)
+{
+    if (settings->farm_endpoint_count == 0)
+        return blame(ret_path, "farm.endpoints", ret_detail,
+                     "missing: mode \"etcd\" needs the members of the cluster, like "
+                     "(\"https://etcd1:2379\", \"https://etcd2:2379\")");
+    for (size_t i = 0; i < settings->farm_endpoint_count; i++) {
+        if (!settings->farm_endpoints[i][0])
+            return blame_element(ret_path, "farm.endpoints", i, "", ret_detail, "empty");
+        for (size_t j = 0; j < i; j++)
+            if (strcmp(settings->farm_endpoints[i], settings->farm_endpoints[j]) == 0)
+                return blame_element(ret_path, "farm.endpoints", i, "", ret_detail,
+                                     "\"%s\" stands here twice", settings->farm_endpoints[i]);
+    }
+    return 0;
+}
+
+/* Of a farm of many hosts; alone, its settings may stand there and wait. */
+static int check_farm(const struct settings *settings, char ret_path[CONFIG_PATH_BYTES],
+                      struct error_detail *ret_detail)
+{
+    const struct {
+        const char *has, *path, *lacks, *what;
+    } pairs[] = {
+        {settings->farm_certificate, "farm.key", settings->farm_key,
+         "missing: farm.certificate is of no use without its private key"},
+        {settings->farm_key, "farm.certificate", settings->farm_certificate,
+         "missing: farm.key belongs to a certificate"},
+        {settings->farm_user, "farm.password_file", settings->farm_password_file,
+         "missing: farm.user needs a password, alone in a file that nobody else may read"},
+        {settings->farm_password_file, "farm.user", settings->farm_user,
+         "missing: farm.password_file belongs to a user"},
+    };
+    if (settings->farm_mode != FARM_MODE_ETCD)
+        return 0;
+    int error = check_farm_name(settings, ret_path, ret_detail);
+    if (error == 0)
+        error = check_endpoints(settings, ret_path, ret_detail);
+    for (size_t i = 0; i < COUNT(pairs) && error == 0; i++)
+        if (pairs[i].has[0] && !pairs[i].lacks[0])
+            error = blame(ret_path, pairs[i].path, ret_detail, pairs[i].what);
+    if (error == 0 && settings->farm_lease_ttl_ms % 1000 != 0)
+        error = blame(ret_path, "farm.lease_ttl", ret_detail, "etcd knows only whole seconds");
+    return error;
+}
+
 static int check_settings(const void *values, char ret_path[CONFIG_PATH_BYTES],
                           struct error_detail *ret_detail)
 {
@@ -582,6 +734,8 @@ static int check_settings(const void *values, char ret_path[CONFIG_PATH_BYTES],
         error = check_aliases(settings, ret_path, ret_detail);
     if (error == 0)
         error = check_warnings(settings, ret_path, ret_detail);
+    if (error == 0)
+        error = check_farm(settings, ret_path, ret_detail);
     if (error == 0 && settings->authority_url[0] && !settings->authority_key[0])
         error =
             blame(ret_path, "authority.key", ret_detail,
@@ -677,6 +831,7 @@ static void fill_core(const struct settings *settings, struct settings_core *wor
     randombytes_buf(words->core.tally.seed, sizeof(words->core.tally.seed));
     randombytes_buf(&words->core.seed, sizeof(words->core.seed));
     words->core.api_lease_ms = settings->api_lease_ms;
+    words->core.host_lost_after_ms = settings->farm_mode == FARM_MODE_ETCD ? settings->host_lost_after_ms : 0;
     words->core.overuse_settle_ms = settings->overuse_settle_ms;
     words->core.spare_grace = settings->spare_grace;
     words->core.strict = settings->strict;

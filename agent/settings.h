@@ -13,8 +13,10 @@
 #define SETTINGS_SOURCES_MAX      4
 #define SETTINGS_SOCKET_BYTES_MAX 107 /* of a Unix socket's address */
 #define SETTINGS_API_HOSTS_MAX    8
+#define SETTINGS_ENDPOINTS_MAX    16 /* of an etcd cluster */
+#define SETTINGS_FARM_NAME_MAX    63 /* bytes of the name of a farm of many hosts */
 
-enum farm_mode { FARM_MODE_ALONE, FARM_MODE_MAX };
+enum farm_mode { FARM_MODE_ALONE, FARM_MODE_ETCD, FARM_MODE_MAX };
 enum settings_log_format { SETTINGS_LOG_AUTO, SETTINGS_LOG_HUMAN, SETTINGS_LOG_JSON };
 
 struct settings_rule { /* one group of sessions.rules; becomes a struct classify_rule */
@@ -36,9 +38,19 @@ struct settings_alias {
  * which also makes the manual and is checked against conf/farmgate.conf. */
 struct settings {
     /* farm.* */
-    int farm_mode;       /* mode: "alone" */
-    char farm_name[128]; /* name: shown at the authority; "" = the host's name */
+    int farm_mode;       /* mode: "alone", "etcd" */
+    char farm_name[128]; /* name: shown at the authority; "" = the host's name; of many hosts: in etcd, too */
     char host[256];      /* host: this host's name in connections; "" = the system's */
+    char farm_endpoints[SETTINGS_ENDPOINTS_MAX][256]; /* endpoints: "https://etcd1:2379" */
+    size_t farm_endpoint_count;
+    char farm_ca[SETTINGS_PATH_BYTES_MAX + 1];          /* ca; "" = the system's */
+    char farm_certificate[SETTINGS_PATH_BYTES_MAX + 1]; /* certificate; "" = none; with farm_key or without */
+    char farm_key[SETTINGS_PATH_BYTES_MAX + 1];         /* key */
+    char farm_user[128];                                /* user; "" = none; with a password file or without */
+    char farm_password_file[SETTINGS_PATH_BYTES_MAX + 1]; /* password_file */
+    char farm_secret_file[SETTINGS_PATH_BYTES_MAX + 1];   /* secret_file */
+    int64_t farm_lease_ttl_ms;                            /* lease_ttl: 15s; whole seconds */
+    int64_t host_lost_after_ms;                           /* host_lost_after: 5min; 0 = never */
     /* authority.* */
     char authority_url[512];                        /* url; "" = none: the farm cannot be activated */
     char authority_key[128];                        /* key: "KID:base64url", the pinned first public key */
@@ -98,11 +110,14 @@ void settings_peek_gate_directory(const char *path, struct settings *ret);
 /* log.severity as a number: SEVERITY_ERROR … SEVERITY_DEBUG. */
 int settings_severity(const struct settings *settings);
 
+/* Whether this may be the name of a farm of many hosts: 1 to SETTINGS_FARM_NAME_MAX of a-z, 0-9 and '-'. */
+bool settings_farm_name_valid(const char *name);
+
 /* Takes over from `old` what a reload does not apply. */
 void settings_keep_until_restart(const struct settings *old, struct settings *fresh);
 
-/* The settings as the core, the classification and the API take them. Its texts are those of the settings,
- * which must outlive it; the seeds are random. */
+/* The settings as the core, the classification and the API take them; alone, no host is ever lost. Its texts
+ * are those of the settings, which must outlive it; the seeds are random. */
 struct settings_core {
     struct core_settings core;
     struct classify_settings classify;

@@ -40,6 +40,7 @@ struct config_setting {
     bool or_zero;       /* a duration may be 0 (never) besides min..max */
     bool required;      /* inside a list's group */
     bool needs_restart; /* a change is named and not applied at reload */
+    bool farm_wide;     /* in a farm of many hosts it is the farm's, whatever a host's file says */
     const char *what;   /* one sentence for the manual and the configuration's comment */
 };
 

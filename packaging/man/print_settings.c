@@ -37,6 +37,8 @@ static void print_setting(FILE *out, const struct config_setting *setting)
     print_default(out, setting);
     if (setting->needs_restart)
         (void)fputs("A change holds from the next start on.\n", out);
+    if (setting->farm_wide)
+        (void)fputs("In a farm of many hosts the farm has it, and a host's file gives way.\n", out);
 }
 
 static void print_table(FILE *out, const struct config_table *table)

@@ -1,8 +1,10 @@
+#include "agent/farm/etcd.h"
 #include "agent/sessions/source_names.h"
 #include "agent/settings.h"
 #include "tests/unit/config_file.h"
 #include "tests/unit/unit.h"
 
+#include <assert.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,6 +12,14 @@
 #include <unistd.h>
 
 #define KEY "\"k:A6EHv_POEL4dcN0Y50vAmWfk1jCbpQ1fHdyGZBJVMbg\""
+
+#define X63 "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
+
+/* A farm of many hosts, with what it lacks on line 2. */
+#define FARM(more) "farm = { mode = \"etcd\";\n" more " };"
+#define WHERE      "name = \"office\"; endpoints = (\"https://etcd1:2379\"); "
+
+static_assert(SETTINGS_ENDPOINTS_MAX == ETCD_ENDPOINTS_MAX, "as many members as may be asked");
 
 static int load(const char *text, struct settings *ret, struct error_detail *detail)
 {
@@ -48,6 +58,10 @@ static void the_defaults_are_those_of_the_design(void **state)
     struct settings *settings = calloc(1, sizeof(*settings));
     assert_int_equal(settings_read(NULL, settings, NULL), 0);
     assert_int_equal(settings->farm_mode, FARM_MODE_ALONE);
+    assert_int_equal(settings->farm_endpoint_count, 0);
+    assert_string_equal(settings->farm_secret_file, "/etc/farmgate/farm.secret");
+    assert_int_equal(settings->farm_lease_ttl_ms, 15000);
+    assert_int_equal(settings->host_lost_after_ms, 300000);
     assert_string_equal(settings->authority_url, "");
     assert_int_equal(settings->source_count, 2);
     assert_string_equal(settings->sources[0], source_names[0]); /* logind where there is systemd */
@@ -79,7 +93,37 @@ static void wrong_settings_are_refused_with_their_line(void **state)
     static const struct {
         const char *text, *words;
     } cases[] = {
-        {"farm = { mode = \"etcd\"; };", ":1: farm.mode: not a known word; allowed: \"alone\""},
+        {"farm = { mode = \"swarm\"; };", ":1: farm.mode: not a known word; allowed: \"alone\", \"etcd\""},
+        {"farm = { mode = \"etcd\"; };", ": farm.name: missing: a farm of many hosts needs a name"},
+        {FARM("name = \"Office\";"), ":2: farm.name: not a name for a farm of many hosts; allowed: up to 63"},
+        {FARM("name = \"a/b\";"), ":2: farm.name: not a name"},
+        {FARM("name = \"" X63 "x\";"), ":2: farm.name: not a name"},
+        {FARM("name = \"office\";"), ": farm.endpoints: missing: mode \"etcd\" needs the members"},
+        {FARM("name = \"office\"; endpoints = ();"), ":2: farm.endpoints: missing: mode"},
+        {FARM("name = \"office\"; endpoints = (\"\");"), ":2: farm.endpoints[0]: empty"},
+        {FARM("name = \"office\"; endpoints = (\"https://a:2379\", \"https://a:2379\");"),
+         ":2: farm.endpoints[1]: \"https://a:2379\" stands here twice"},
+        {FARM("endpoints = (\"http://etcd1:2379\");"),
+         ":2: farm.endpoints[0]: http goes only to this machine (127.0.0.1, ::1, localhost), not to "
+         "\"etcd1\": use https"},
+        {FARM("endpoints = (\"etcd1:2379\");"), ":2: farm.endpoints[0]: "},
+        {FARM("endpoints = (\"https://u:p@etcd1:2379\");"),
+         ":2: farm.endpoints[0]: no user name or password"},
+        {FARM("endpoints = (\"https://etcd1:2379/v3\");"),
+         ":2: farm.endpoints[0]: \"https://etcd1:2379/v3\" goes on behind the port; allowed: like "},
+        {FARM("endpoints = (\"https://etcd1:2379?x\");"), ":2: farm.endpoints[0]: "},
+        {FARM(WHERE "ca = \"ca.pem\";"), ":2: farm.ca: not an absolute path"},
+        {FARM(WHERE "certificate = \"/c\";"), ": farm.key: missing: farm.certificate is of no use without"},
+        {FARM(WHERE "key = \"/k\";"), ": farm.certificate: missing: farm.key belongs to a certificate"},
+        {FARM(WHERE "user = \"farm\";"), ": farm.password_file: missing: farm.user needs a password"},
+        {FARM(WHERE "password_file = \"/p\";"), ": farm.user: missing: farm.password_file belongs to a user"},
+        {FARM(WHERE "secret_file = \"\";"), ":2: farm.secret_file: empty"},
+        {FARM(WHERE "lease_ttl = \"1s\";"),
+         ":2: farm.lease_ttl: out of range; allowed: a duration from \"2s\" to \"5min\""},
+        {FARM(WHERE "lease_ttl = \"301s\";"), ":2: farm.lease_ttl: out of range"},
+        {FARM(WHERE "lease_ttl = \"2500ms\";"), ":2: farm.lease_ttl: etcd knows only whole seconds"},
+        {FARM(WHERE "host_lost_after = \"25h\";"),
+         ":2: farm.host_lost_after: out of range; allowed: 0, or a duration from \"1s\" to \"1d\""},
         {"farm = {\nhost = \"bad host\"; };", ":2: farm.host: \"bad host\" is not a host name; allowed: "},
         {"farm = { host = \"-x\"; };", ":1: farm.host: \"-x\" is not a host name"},
         {"authority = { url = \"ftp://x\"; key = " KEY "; };", ":1: authority.url: "},
@@ -243,6 +287,79 @@ static void settings_become_what_the_core_takes(void **state)
     free(settings);
 }
 
+static void a_farm_of_many_hosts_is_read_whole(void **state)
+{
+    (void)state;
+    struct settings *settings = malloc(sizeof(*settings));
+    struct settings_core *words;
+    struct error_detail detail = {""};
+    int error =
+        load(FARM("name = \"" X63 "\"; host = \"ts1\"; ca = \"/ca\"; certificate = \"/c\"; key = \"/k\";"
+                  "endpoints = (\"https://etcd1:2379/\", \"http://127.0.0.1:2379\");"
+                  "user = \"farm\"; password_file = \"/p\"; secret_file = \"/s\"; lease_ttl = \"2s\";"
+                  "host_lost_after = \"1s\";"),
+             settings, &detail);
+    assert_string_equal(detail.text, "");
+    assert_int_equal(error, 0);
+    assert_int_equal(settings->farm_mode, FARM_MODE_ETCD);
+    assert_int_equal(settings->farm_endpoint_count, 2);
+    assert_string_equal(settings->farm_endpoints[1], "http://127.0.0.1:2379");
+    assert_string_equal(settings->farm_ca, "/ca");
+    assert_string_equal(settings->farm_certificate, "/c");
+    assert_string_equal(settings->farm_key, "/k");
+    assert_string_equal(settings->farm_user, "farm");
+    assert_string_equal(settings->farm_password_file, "/p");
+    assert_string_equal(settings->farm_secret_file, "/s");
+    assert_int_equal(settings->farm_lease_ttl_ms, 2000);
+    assert_int_equal(settings_core_create(settings, &words, NULL), 0);
+    assert_int_equal(words->core.host_lost_after_ms, 1000);
+    settings_core_destroy(words);
+    free(settings);
+}
+
+static void alone_no_host_is_lost_and_the_rest_may_wait(void **state)
+{
+    (void)state;
+    struct settings *settings = malloc(sizeof(*settings));
+    struct settings_core *words;
+    assert_int_equal(load("farm = { name = \"The Office\"; user = \"farm\"; host_lost_after = \"1min\"; };",
+                          settings, NULL),
+                     0);
+    assert_int_equal(settings_core_create(settings, &words, NULL), 0);
+    assert_int_equal(words->core.host_lost_after_ms, 0);
+    settings_core_destroy(words);
+    free(settings);
+}
+
+/* What must be one for all hosts lest their counts differ; where things are kept and said is each host's own.
+ */
+static void what_counts_is_the_farms(void **state)
+{
+    (void)state;
+    static const char *const farm_wide[] = {
+        "farm.host_lost_after",
+        "sessions.rules",
+        "sessions.administrators",
+        "sessions.count_routes",
+        "sessions.count_disconnected",
+        "sessions.api_lease",
+        "sessions.aliases",
+        "gate.strict",
+        "gate.spare_grace",
+        "gate.overuse_settle",
+        "gate.limit_warnings",
+        "reclaim.disconnected_for",
+    };
+    size_t found = 0;
+    for (size_t i = 0; i < settings_table.count; i++)
+        if (settings_table.settings[i].farm_wide) {
+            assert_true(found < COUNT(farm_wide));
+            assert_string_equal(settings_table.settings[i].path, farm_wide[found++]);
+            assert_false(settings_table.settings[i].needs_restart);
+        }
+    assert_int_equal(found, COUNT(farm_wide));
+}
+
 static void without_rules_the_built_in_ones_hold(void **state)
 {
     (void)state;
@@ -280,6 +397,9 @@ int main(void)
         cmocka_unit_test(the_defaults_are_those_of_the_design),
         cmocka_unit_test(wrong_settings_are_refused_with_their_line),
         cmocka_unit_test(settings_become_what_the_core_takes),
+        cmocka_unit_test(a_farm_of_many_hosts_is_read_whole),
+        cmocka_unit_test(alone_no_host_is_lost_and_the_rest_may_wait),
+        cmocka_unit_test(what_counts_is_the_farms),
         cmocka_unit_test(without_rules_the_built_in_ones_hold),
         cmocka_unit_test(a_reload_keeps_what_needs_a_restart),
     };
