@@ -104,7 +104,7 @@ static void check_machine(struct agent *agent)
 
 static int open_farm(struct agent *agent, struct error_detail *ret_detail)
 {
-    agent->farm = farm_alone_create(agent_apply, agent);
+    agent->farm = farm_alone_create(agent_step, agent, agent->core);
     if (!agent->farm) {
         error_detail_set(ret_detail, "out of memory");
         return ERROR_NO_MEMORY;
@@ -277,16 +277,21 @@ static void commit_drained(void *data)
     commit_destroy(agent->commit, commit_closed, agent);
 }
 
-/* Nothing is asked or answered outside any more: what came in becomes durable. */
-static void inlet_closed(void *data)
+static void farm_closed(void *data)
 {
     struct agent *agent = data;
-    if (--agent->open_inlets > 0)
-        return;
     if (agent->commit)
         commit_drain(agent->commit, commit_drained, agent);
     else
         commit_closed(agent);
+}
+
+/* Nothing is asked or answered outside any more: what came in becomes durable. */
+static void inlet_closed(void *data)
+{
+    struct agent *agent = data;
+    if (--agent->open_inlets == 0)
+        farm_close(agent->farm, farm_closed, agent);
 }
 
 static void close_inlets(struct agent *agent)

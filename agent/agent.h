@@ -75,6 +75,7 @@ struct agent {
     bool gate_failed;                     /* said once */
     bool orphans_ended;                   /* stored sessions that no source speaks of any more */
     bool reload_refused;                  /* the last one */
+    int unsent_error;                     /* why a report was not sent at all */
     bool ready, stopping;
     unsigned open_rooms;  /* that have yet to say they are closed */
     unsigned open_inlets; /* of them those that may still step the core */
@@ -89,7 +90,9 @@ int agent_run(const char *settings_path, struct settings *settings);
 /* Who hears whom (agent_hooks.c). */
 struct commit_hooks agent_commit_hooks(struct agent *agent);
 struct sessions_listener agent_sessions_listener(struct agent *agent);
-farm_apply_fn agent_apply;
+farm_step_fn agent_step;
+/* The farm's, also before there is one. */
+void agent_status(const struct agent *agent, struct core_status *ret);
 void agent_accounts_changed(void *agent);
 
 /* What the API may ask (agent_asks.c). */
@@ -150,8 +153,11 @@ struct agent_answer;
 struct agent_answer *agent_answer_later(api_done_fn *done, void *data);
 commit_done_fn agent_answer_commit;
 void agent_answer(api_done_fn *done, void *data, int status, const char *code, const char *detail);
-/* True: answered, because no change can be taken now. */
+/* True: answered, because no change can be taken now; or because another host counts for the farm, and has to
+ * be asked. */
 bool agent_refuses(const struct agent *agent, api_done_fn *done, void *data);
+bool agent_refuses_to_lead(const struct agent *agent, api_done_fn *done, void *data);
+#define AGENT_LEADS_NO_MORE "another host leads the farm now; ask again there, as `farmgate farm status` says"
 /* A closed network: no authority.url, but a key to know the authority's files by. */
 bool agent_uses_files(const struct agent *agent);
 /* True: answered, because the authority cannot be asked over the network for this. */

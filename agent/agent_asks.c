@@ -11,7 +11,7 @@ static int64_t ask_now_ms(void *data)
 
 static const struct core *ask_core(void *data)
 {
-    return ((struct agent *)data)->core;
+    return farm_core(((struct agent *)data)->farm);
 }
 
 static struct store *ask_store(void *data)

@@ -20,14 +20,22 @@ struct report_waiter {
     bool decided;
 };
 
-/* One activation, release or report under way. */
+/* One activation, release or report under way; what came of it waits for a turn to be taken. */
 struct errand {
     struct agent *agent;
+    struct uplink_result *result;
     api_done_fn *done;
     void *data;
     char installation_id[GRANT_ID_BYTES_MAX + 1];
     char farm_id[GRANT_ID_BYTES_MAX + 1]; /* the farm's when it was sent */
 };
+
+static void errand_free(struct errand *errand)
+{
+    if (errand)
+        uplink_result_free(errand->result);
+    free(errand);
+}
 
 static struct errand *errand_create(struct agent *agent, api_done_fn *done, void *data)
 {
@@ -132,7 +140,7 @@ static void report_failed(struct agent *agent, const struct uplink_result *resul
                                           .detail = result->detail}};
     struct error_detail words;
     agent_grant_setback(agent, SETBACK_REPORT, result, &words);
-    (void)commit_step(agent->commit, &event, NULL, NULL);
+    (void)farm_step(agent->farm, &event, NULL, NULL);
     answer_report_waiters(agent, result->error, words.text);
 }
 
@@ -156,7 +164,7 @@ static void take_report_answer(struct agent *agent, const struct uplink_result *
                                             .refused_count = result->refused_count}};
     struct report_waiter *waiters = agent->report_waiters;
     agent->report_waiters = NULL;
-    (void)commit_step(agent->commit, &event, report_kept, waiters);
+    (void)farm_step(agent->farm, &event, report_kept, waiters);
 }
 
 /* The farm was activated anew while the report was under way: of the other farm's answer nothing counts, but
@@ -164,37 +172,56 @@ static void take_report_answer(struct agent *agent, const struct uplink_result *
 static void forget_report_answer(struct agent *agent)
 {
     struct core_event event = {.type = EVENT_REPORT_ACCEPTED};
-    (void)commit_step(agent->commit, &event, NULL, NULL);
+    (void)farm_step(agent->farm, &event, NULL, NULL);
     answer_report_waiters(agent, ERROR_CANCELLED, "the farm was activated anew meanwhile; ask again");
 }
 
-static void report_done(void *data, const struct uplink_result *result)
+/* An answer that came too late, at the end or when another host counts, is given up: the next start, or that
+ * host, reports again. */
+static void report_in_turn(void *data, bool given)
 {
     struct errand *errand = data;
     struct agent *agent = errand->agent;
-    agent_grant_keys(agent, result);
-    if (agent->stopping)
-        ; /* the answer was given up for the end: the next start reports again */
+    const struct uplink_result *result = errand->result;
+    if (!agent->stopping && !given)
+        answer_report_waiters(agent, ERROR_CANCELLED, AGENT_LEADS_NO_MORE);
+    else if (agent->stopping)
+        ;
     else if (strcmp(errand->farm_id, agent->identity.farm_id) != 0)
         forget_report_answer(agent);
     else if (result->error)
         report_failed(agent, result);
     else
         take_report_answer(agent, result);
-    free(errand);
+    errand_free(errand);
 }
 
-static void report_failed_here(struct agent *agent, const char *detail)
+static void report_done(void *data, struct uplink_result *result)
 {
-    struct uplink_result result = {
-        .error = ERROR_UNREACHABLE, .code = "", .detail = detail, .moves_left = -1, .retry_after_ms = -1};
-    report_failed(agent, &result);
+    struct errand *errand = data;
+    errand->result = result;
+    agent_grant_keys(errand->agent, result);
+    farm_turn(errand->agent->farm, report_in_turn, errand);
+}
+
+static void report_failed_here(void *data, bool given)
+{
+    struct agent *agent = data;
+    const struct uplink_result result = {.error = ERROR_UNREACHABLE,
+                                         .code = "",
+                                         .detail = error_text(agent->unsent_error),
+                                         .moves_left = -1,
+                                         .retry_after_ms = -1};
+    if (given && !agent->stopping)
+        report_failed(agent, &result);
+    else
+        answer_report_waiters(agent, ERROR_CANCELLED, AGENT_LEADS_NO_MORE);
 }
 
 void agent_contact_report(struct agent *agent)
 {
     size_t count;
-    const struct window *windows = core_report_batch(agent->core, &count);
+    const struct window *windows = core_report_batch(farm_core(agent->farm), &count);
     if (agent->stopping)
         return;
     struct errand *errand = errand_create(agent, NULL, NULL);
@@ -203,22 +230,33 @@ void agent_contact_report(struct agent *agent)
                        : ERROR_NO_MEMORY;
     if (!error)
         return;
-    free(errand);
-    report_failed_here(agent, error_text(error));
+    errand_free(errand);
+    agent->unsent_error = error;
+    farm_turn(agent->farm, report_failed_here, agent);
+}
+
+static void report_now_in_turn(void *data, bool given)
+{
+    struct report_waiter *waiter = data;
+    struct core_event event = {.type = EVENT_REPORT_NOW};
+    if (given)
+        (void)farm_step(waiter->agent->farm, &event, report_decided, waiter);
+    else
+        report_decided(waiter, ERROR_CANCELLED, AGENT_LEADS_NO_MORE);
 }
 
 void agent_contact_report_now(void *data, api_done_fn *done, void *done_data)
 {
     struct agent *agent = data;
     struct core_status status;
-    core_status(agent->core, &status);
+    farm_status(agent->farm, &status);
     if (!status.farm_id) {
         agent_answer(done, done_data, 409, "not_activated",
                      "there is no farm to report for; activate it first");
         return;
     }
     if (agent_refuses_without_network(agent, AGENT_ASKED_REPORT, done, done_data) ||
-        agent_refuses(agent, done, done_data))
+        agent_refuses_to_lead(agent, done, done_data))
         return;
     struct report_waiter *waiter = malloc(sizeof(*waiter));
     if (!waiter) {
@@ -228,8 +266,7 @@ void agent_contact_report_now(void *data, api_done_fn *done, void *done_data)
     *waiter = (struct report_waiter){
         .next = agent->report_waiters, .agent = agent, .done = done, .data = done_data};
     agent->report_waiters = waiter;
-    struct core_event event = {.type = EVENT_REPORT_NOW};
-    (void)commit_step(agent->commit, &event, report_decided, waiter);
+    farm_turn(agent->farm, report_now_in_turn, waiter);
 }
 
 void agent_contact_close(struct agent *agent)
@@ -261,15 +298,28 @@ static void answer_failure(struct errand *errand, enum setback_asked asked,
     errand->done(errand->data, &outcome);
 }
 
-static void activate_done(void *data, const struct uplink_result *result)
+static void activate_in_turn(void *data, bool given)
 {
     struct errand *errand = data;
-    agent_grant_keys(errand->agent, result);
-    if (result->error)
-        answer_failure(errand, SETBACK_ACTIVATION, result);
+    if (given)
+        agent_grant_activation(errand->agent, errand->installation_id, errand->result, errand->done,
+                               errand->data);
     else
-        agent_grant_activation(errand->agent, errand->installation_id, result, errand->done, errand->data);
-    free(errand);
+        agent_answer(errand->done, errand->data, 503, "leader_changed", AGENT_LEADS_NO_MORE);
+    errand_free(errand);
+}
+
+static void activate_done(void *data, struct uplink_result *result)
+{
+    struct errand *errand = data;
+    errand->result = result;
+    agent_grant_keys(errand->agent, result);
+    if (!result->error) {
+        farm_turn(errand->agent->farm, activate_in_turn, errand);
+        return;
+    }
+    answer_failure(errand, SETBACK_ACTIVATION, result);
+    errand_free(errand);
 }
 
 /* A copied image begins a life of its own: the id it shares with the original stays the original's. */
@@ -277,7 +327,7 @@ static void choose_installation_id(struct errand *errand)
 {
     struct core_status status;
     unsigned char random[16];
-    core_status(errand->agent->core, &status);
+    farm_status(errand->agent->farm, &status);
     if (!status.standing.copied)
         return;
     randombytes_buf(random, sizeof(random));
@@ -312,7 +362,7 @@ void agent_contact_activate(void *data, const char *licence_key_or_null, bool mo
                      "the farm runs on a licence key; release that before a trial");
         return;
     }
-    if (agent_refuses(agent, done, done_data))
+    if (agent_refuses_to_lead(agent, done, done_data))
         return;
     struct errand *errand = errand_create(agent, done, done_data);
     if (!errand) {
@@ -323,7 +373,7 @@ void agent_contact_activate(void *data, const char *licence_key_or_null, bool mo
     int error = uplink_activate(agent->uplink, licence_key_or_null ? key : NULL, errand->installation_id,
                                 move, activate_done, errand);
     if (error) {
-        free(errand);
+        errand_free(errand);
         agent_answer(done, done_data, 502, "authority_unreachable", error_text(error));
     }
 }
@@ -360,19 +410,31 @@ static void take_release(struct errand *errand, const struct uplink_result *resu
         agent->identity.farm_token[0] = '\0';
         agent->entitlement[0] = '\0';
         commit_identity_changed(agent->commit);
-        (void)commit_step(agent->commit, &event, agent_answer_commit, answer);
+        (void)farm_step(agent->farm, &event, agent_answer_commit, answer);
     }
 }
 
-static void release_done(void *data, const struct uplink_result *result)
+static void release_in_turn(void *data, bool given)
 {
     struct errand *errand = data;
-    agent_grant_keys(errand->agent, result);
-    if (result->error)
-        answer_failure(errand, SETBACK_RELEASE, result);
+    if (given)
+        take_release(errand, errand->result);
     else
-        take_release(errand, result);
-    free(errand);
+        agent_answer(errand->done, errand->data, 503, "leader_changed", AGENT_LEADS_NO_MORE);
+    errand_free(errand);
+}
+
+static void release_done(void *data, struct uplink_result *result)
+{
+    struct errand *errand = data;
+    errand->result = result;
+    agent_grant_keys(errand->agent, result);
+    if (!result->error) {
+        farm_turn(errand->agent->farm, release_in_turn, errand);
+        return;
+    }
+    answer_failure(errand, SETBACK_RELEASE, result);
+    errand_free(errand);
 }
 
 void agent_contact_release(void *data, api_done_fn *done, void *done_data)
@@ -383,7 +445,7 @@ void agent_contact_release(void *data, api_done_fn *done, void *done_data)
         return;
     }
     if (agent_refuses_without_network(agent, AGENT_ASKED_RELEASE, done, done_data) ||
-        agent_refuses(agent, done, done_data))
+        agent_refuses_to_lead(agent, done, done_data))
         return;
     struct errand *errand = errand_create(agent, done, done_data);
     int error = ERROR_NO_MEMORY;
@@ -391,7 +453,7 @@ void agent_contact_release(void *data, api_done_fn *done, void *done_data)
         error = uplink_release(agent->uplink, agent->identity.farm_id, agent->identity.farm_token,
                                release_done, errand);
     if (error) {
-        free(errand);
+        errand_free(errand);
         agent_answer(done, done_data, 502, "authority_unreachable", error_text(error));
     }
 }

@@ -66,7 +66,7 @@ static bool add_holder(void *data, const struct tally_entry *entry)
 static void collect(struct present *present, const struct core_status *status)
 {
     const struct agent *agent = present->agent;
-    const struct tally *tally = core_tally(agent->core);
+    const struct tally *tally = core_tally(farm_core(agent->farm));
     if (!status->verdict.open && status->strict)
         return;
     tally_each(tally, agent->host, NULL, add_who_is_here, present);
@@ -104,7 +104,7 @@ void agent_show_status(const struct agent *agent, void (*show)(const char *line)
                                         [ADMISSION_ALL] = "open"};
     struct core_status status;
     char line[STATUS_LINE_BYTES];
-    core_status(agent->core, &status);
+    farm_status(agent->farm, &status);
     (void)snprintf(
         line, sizeof(line), "The gate is %s%s, %u concurrent users%s", words[status.verdict.admission],
         status.verdict.open ? "" : verdict_reason_name(status.verdict.reason), status.level.concurrent_users,
@@ -131,7 +131,7 @@ static enum gate_state state_of(const struct verdict *verdict)
 void agent_gate_apply(struct agent *agent)
 {
     struct core_status status;
-    core_status(agent->core, &status);
+    farm_status(agent->farm, &status);
     if (!status.started) /* until the sessions are known the last verdict on disk stays in force */
         return;
     struct present present = {.agent = agent};
@@ -157,7 +157,7 @@ void agent_gate_apply(struct agent *agent)
 void agent_gate_follow(struct agent *agent)
 {
     struct core_status status;
-    core_status(agent->core, &status);
+    farm_status(agent->farm, &status);
     if (!status.started || status.sessions_revision == agent->present_revision || agent->stopping)
         return;
     bool read = status.verdict.admission != ADMISSION_ALL;

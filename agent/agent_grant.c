@@ -110,7 +110,7 @@ int agent_grant_entitlement(struct agent *agent, const struct uplink_result *res
     (void)snprintf(agent->entitlement, sizeof(agent->entitlement), "%s", result->entitlement);
     struct core_event event = {
         .type = EVENT_ENTITLEMENT, .clock_ms = result->clock_ms, .grant = &result->grant};
-    int error = commit_step(agent->commit, &event, NULL, NULL);
+    int error = farm_step(agent->farm, &event, NULL, NULL);
     if (error < 0)
         (void)snprintf(agent->entitlement, sizeof(agent->entitlement), "%s", before);
     free(before);
@@ -122,16 +122,17 @@ int agent_grant_entitlement(struct agent *agent, const struct uplink_result *res
 bool agent_has_key(const struct agent *agent)
 {
     struct core_status status;
-    core_status(agent->core, &status);
+    farm_status(agent->farm, &status);
     return status.standing.activation == ACTIVATION_ACTIVE && !status.standing.grant.trial;
 }
 
-static void former_released(void *data, const struct uplink_result *result)
+static void former_released(void *data, struct uplink_result *result)
 {
     struct agent *agent = data;
     agent_grant_keys(agent, result);
     if (result->error && !agent->stopping)
         agent_say(agent, LOG_former_key_kept, "detail", result->detail);
+    uplink_result_free(result);
 }
 
 /* An activation on its way to the disk, and what it replaces. */
@@ -223,7 +224,7 @@ void agent_grant_activation(struct agent *agent, const char *installation_id,
                       .installation_id = agent->identity.installation_id,
                       .grant = &result->grant,
                       .next_sequence = store_next_sequence(agent->store, agent->identity.farm_id)}};
-    if (commit_step(agent->commit, &event, changed_over, changeover) < 0) {
+    if (farm_step(agent->farm, &event, changed_over, changeover) < 0) {
         agent->identity = before;
         (void)snprintf(agent->entitlement, sizeof(agent->entitlement), "%s", entitlement);
         commit_identity_changed(agent->commit);

@@ -44,11 +44,19 @@ static void hook_log(void *data, const struct log_event *event)
     free(json);
 }
 
+void agent_status(const struct agent *agent, struct core_status *ret)
+{
+    if (agent->farm)
+        farm_status(agent->farm, ret);
+    else
+        core_status(agent->core, ret);
+}
+
 static void hook_files(void *data, struct store_identity *ret_identity, struct store_licence *ret_licence)
 {
     struct agent *agent = data;
     struct core_status status;
-    core_status(agent->core, &status);
+    agent_status(agent, &status);
     *ret_identity = agent->identity;
     memset(ret_licence, 0, sizeof(*ret_licence));
     ret_licence->standing = status.standing;
@@ -95,10 +103,10 @@ struct commit_hooks agent_commit_hooks(struct agent *agent)
 
 /* --- what sessions and accounts tell --- */
 
-void agent_apply(void *data, const struct core_event *event, farm_done_fn *done, void *done_data)
+int agent_step(void *data, const struct core_event *event, farm_done_fn *done, void *done_data)
 {
     struct agent *agent = data;
-    (void)commit_step(agent->commit, event, done, done_data);
+    return commit_step(agent->commit, event, done, done_data);
 }
 
 struct orphan_search {
@@ -122,12 +130,12 @@ static void end_orphans(struct agent *agent)
     if (agent->orphans_ended)
         return;
     agent->orphans_ended = true;
-    const struct tally_level *level = tally_level(core_tally(agent->core));
+    const struct tally_level *level = tally_level(core_tally(farm_core(agent->farm)));
     uint32_t before;
     do {
         before = level->connections;
         search.host[0] = '\0';
-        roster_each(core_roster(agent->core), look_for_orphan, &search);
+        roster_each(core_roster(farm_core(agent->farm)), look_for_orphan, &search);
         struct core_event event = {.type = EVENT_HOST_SET, .set = {.host = search.host}};
         if (search.host[0] != '\0')
             farm_offer(agent->farm, &event, NULL, NULL);
@@ -160,8 +168,7 @@ static void on_enumerated(void *data)
 {
     struct agent *agent = data;
     end_orphans(agent);
-    struct core_event event = {.type = EVENT_STARTED};
-    (void)commit_step(agent->commit, &event, on_started, agent);
+    farm_started(agent->farm, on_started, agent);
 }
 
 static void on_health(void *data, const char *source, int error, const char *detail)

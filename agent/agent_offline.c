@@ -48,8 +48,11 @@ static void installation_id(const struct agent *agent, const struct core_status 
 
 /* A file on its way to whoever asked: it leaves when all it says is durable. */
 struct request_waiter {
+    struct agent *agent;
     api_done_fn *done;
     void *data;
+    struct api_wish wish;
+    char key[LICENCE_KEY_TEXT_BYTES]; /* of the wish */
     char *text;
 };
 
@@ -116,9 +119,9 @@ static char *write_request(const struct agent *agent, const struct api_wish *wis
     struct core_status status;
     struct offline_request request = {.farm_id = ""};
     size_t count;
-    core_status(agent->core, &status);
+    farm_status(agent->farm, &status);
     describe(agent, wish, &status, &request);
-    const struct window *unsent = core_unsent(agent->core, &count);
+    const struct window *unsent = core_unsent(farm_core(agent->farm), &count);
     struct report_window *windows = calloc(count + 1, sizeof(*windows));
     if (!windows)
         return NULL;
@@ -132,30 +135,49 @@ static char *write_request(const struct agent *agent, const struct api_wish *wis
 }
 
 /* What the file says as of one step leaves with the commit of the next, which lands after it. */
+static void request_in_turn(void *data, bool given)
+{
+    struct request_waiter *waiter = data;
+    struct agent *agent = waiter->agent;
+    struct core_event event = {.type = EVENT_TIMER};
+    if (!given) {
+        request_durable(waiter, ERROR_CANCELLED, AGENT_LEADS_NO_MORE);
+        return;
+    }
+    (void)farm_step(agent->farm, &event, NULL, NULL);
+    waiter->text = write_request(agent, &waiter->wish);
+    if (waiter->text)
+        (void)farm_step(agent->farm, &event, request_durable, waiter);
+    else
+        request_durable(waiter, ERROR_NO_MEMORY, "no memory for the file; ask for it again");
+}
+
 void agent_offline_request(void *data, const struct api_wish *wish, api_done_fn *done, void *done_data)
 {
     struct agent *agent = data;
-    struct core_event event = {.type = EVENT_TIMER};
     struct core_status status;
-    core_status(agent->core, &status);
-    if (refuses_wish(agent, wish, &status, done, done_data) || agent_refuses(agent, done, done_data))
+    farm_status(agent->farm, &status);
+    if (refuses_wish(agent, wish, &status, done, done_data) || agent_refuses_to_lead(agent, done, done_data))
         return;
-    (void)commit_step(agent->commit, &event, NULL, NULL);
     struct request_waiter *waiter = calloc(1, sizeof(*waiter));
-    char *text = waiter ? write_request(agent, wish) : NULL;
-    if (!text) {
-        free(waiter);
+    if (!waiter) {
         agent_answer(done, done_data, 503, "out_of_memory", "ask for the file again");
         return;
     }
-    *waiter = (struct request_waiter){done, done_data, text};
-    (void)commit_step(agent->commit, &event, request_durable, waiter);
+    *waiter = (struct request_waiter){
+        .agent = agent, .done = done, .data = done_data, .wish = {.trial = wish->trial, .move = wish->move}};
+    if (wish->licence_key && licence_key_parse(wish->licence_key, waiter->key))
+        waiter->wish.licence_key = waiter->key;
+    farm_turn(agent->farm, request_in_turn, waiter);
 }
 
 /* --- answers: is it one for us? ------------------------------------------------------------------------- */
 
 /* A file being imported. */
 struct import {
+    struct agent *agent;
+    api_done_fn *done;
+    void *data;
     struct offline_answer answer;
     struct entitlement_keyring keyring; /* the uplink's, and what the file has added */
     struct uplink_result result;
@@ -249,7 +271,7 @@ static struct import_fault check_new(const struct agent *agent, const struct cor
 static struct import_fault check_import(const struct agent *agent, struct import *import)
 {
     struct core_status status;
-    core_status(agent->core, &status);
+    farm_status(agent->farm, &status);
     struct import_fault fault = check_maker(agent, import);
     if (fault.status == 0)
         fault = check_meant_for(agent, &status, import);
@@ -263,7 +285,7 @@ static bool find_refused(const struct agent *agent, struct import *import)
 {
     const struct offline_answer *answer = &import->answer;
     size_t count, range = 0;
-    const struct window *unsent = core_unsent(agent->core, &count);
+    const struct window *unsent = core_unsent(farm_core(agent->farm), &count);
     import->refused = calloc(count + 1, sizeof(*import->refused));
     if (!import->refused)
         return false;
@@ -317,8 +339,8 @@ static void take_report(struct agent *agent, const struct import *import, api_do
                                                .refused_count = result->refused_count,
                                                .carried_through = result->carried_through}};
     struct core_event nothing = {.type = EVENT_TIMER};
-    (void)commit_step(agent->commit, result->carried_through > 0 ? &accepted : &nothing, agent_answer_commit,
-                      answer);
+    (void)farm_step(agent->farm, result->carried_through > 0 ? &accepted : &nothing, agent_answer_commit,
+                    answer);
 }
 
 static void take(struct agent *agent, struct import *import, api_done_fn *done, void *data)
@@ -355,28 +377,45 @@ static void refuse_file(struct agent *agent, enum offline_fault fault, const str
     refuse(agent, status, offline_fault_code(fault), detail->text, done, data);
 }
 
+static void import_free(struct import *import)
+{
+    offline_answer_finish(&import->answer);
+    free(import->refused);
+    free(import);
+}
+
+static void import_in_turn(void *data, bool given)
+{
+    struct import *import = data;
+    struct agent *agent = import->agent;
+    struct import_fault wrong = given ? check_import(agent, import) : no_fault;
+    if (!given)
+        agent_answer(import->done, import->data, 503, "leader_changed", AGENT_LEADS_NO_MORE);
+    else if (wrong.status != 0)
+        refuse(agent, wrong.status, wrong.code, wrong.text, import->done, import->data);
+    else
+        take(agent, import, import->done, import->data);
+    import_free(import);
+}
+
 void agent_offline_import(void *data, const char *text, size_t bytes, api_done_fn *done, void *done_data)
 {
     struct agent *agent = data;
-    if (agent_refuses(agent, done, done_data))
+    if (agent_refuses_to_lead(agent, done, done_data))
         return;
     struct import *import = calloc(1, sizeof(*import));
     if (!import) {
         agent_answer(done, done_data, 503, "out_of_memory", "import the file again");
         return;
     }
+    import->agent = agent;
+    import->done = done;
+    import->data = done_data;
     enum offline_fault fault = offline_answer_decode(text, bytes, &import->answer, &import->detail);
-    if (fault != OFFLINE_GOOD) {
-        refuse_file(agent, fault, &import->detail, done, done_data);
-        free(import);
+    if (fault == OFFLINE_GOOD) {
+        farm_turn(agent->farm, import_in_turn, import);
         return;
     }
-    struct import_fault wrong = check_import(agent, import);
-    if (wrong.status != 0)
-        refuse(agent, wrong.status, wrong.code, wrong.text, done, done_data);
-    else
-        take(agent, import, done, done_data);
-    offline_answer_finish(&import->answer);
-    free(import->refused);
+    refuse_file(agent, fault, &import->detail, done, done_data);
     free(import);
 }

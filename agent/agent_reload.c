@@ -45,7 +45,7 @@ static int apply_fresh(struct agent *agent, struct fresh *fresh, struct error_de
     if (error)
         return error;
     struct core_event event = {.type = EVENT_SETTINGS, .settings = &fresh->words->core};
-    error = commit_step(agent->commit, &event, NULL, NULL);
+    error = farm_reconfigure(agent->farm, &event);
     if (error) {
         error_detail_set(ret_detail, "%s", core_error_text(error));
         struct error_detail ignored;

@@ -36,6 +36,23 @@ bool agent_refuses(const struct agent *agent, api_done_fn *done, void *data)
     return true;
 }
 
+bool agent_refuses_to_lead(const struct agent *agent, api_done_fn *done, void *data)
+{
+    struct farm_place place;
+    struct error_detail words;
+    if (agent_refuses(agent, done, data))
+        return true;
+    farm_place(agent->farm, &place);
+    if (place.part == FARM_ALONE || place.part == FARM_LEADS)
+        return false;
+    if (*place.leader)
+        error_detail_set(&words, "%s leads this farm: ask there", place.leader);
+    else
+        error_detail_set(&words, "no host leads this farm now, as far as this one knows: ask again later");
+    agent_answer(done, data, 409, "not_leader", words.text);
+    return true;
+}
+
 bool agent_uses_files(const struct agent *agent)
 {
     return !*agent->settings->authority_url && *agent->settings->authority_key;
@@ -78,6 +95,7 @@ void agent_answer_commit(void *data, int error, const char *detail)
         {CORE_NOT_OURS, 502, "authority_answer_invalid"},
         {CORE_OUTDATED, 502, "authority_answer_invalid"},
         {CORE_NOT_ACTIVE, 409, "not_activated"},
+        {ERROR_CANCELLED, 503, "leader_changed"},
     };
     int status = 503;
     const char *code = "store_unavailable";

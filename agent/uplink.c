@@ -6,6 +6,7 @@
 
 #include <assert.h>
 #include <ctype.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,8 +28,10 @@ struct uplink {
 enum call_kind { CALL_ACTIVATE, CALL_REPORT, CALL_RELEASE };
 
 /* One question under way. */
+struct reading;
 struct call {
     struct uplink *uplink;
+    struct reading *reading; /* becomes the receiver's */
     enum call_kind kind;
     uplink_fn *done;
     void *data;
@@ -137,7 +140,7 @@ void uplink_grant_of(const struct entitlement *entitlement, struct grant *ret)
     memcpy(ret->reason, entitlement->reason, sizeof(ret->reason));
 }
 
-/* An answer being read: what comes of it, and what it leans on until the caller has been told. */
+/* An answer being read: what comes of it, first, and what that leans on. */
 struct reading {
     struct uplink_result result;
     struct error_detail detail;
@@ -311,21 +314,17 @@ static void read_answer(struct reading *reading, const struct call *call,
 static void on_answer(void *data, const struct http_client_answer *answer)
 {
     struct call *call = data;
-    struct reading *reading = calloc(1, sizeof(*reading));
-    if (reading) {
-        read_answer(reading, call, answer);
-        call->done(call->data, &reading->result);
-    } else {
-        struct uplink_result result = {.error = ERROR_NO_MEMORY,
-                                       .code = "",
-                                       .detail = error_text(ERROR_NO_MEMORY),
-                                       .refused_key = "",
-                                       .moves_left = -1,
-                                       .retry_after_ms = -1};
-        call->done(call->data, &result);
-    }
-    free(reading);
+    struct reading *reading = call->reading;
+    read_answer(reading, call, answer);
+    call->done(call->data, &reading->result);
     free(call);
+}
+
+static_assert(offsetof(struct reading, result) == 0, "a result is freed with what it leans on");
+
+void uplink_result_free(struct uplink_result *result)
+{
+    free(result);
 }
 
 /* --- questions */
@@ -338,18 +337,22 @@ static int send_call(struct uplink *uplink, enum call_kind kind, struct http_cli
         return ERROR_CONFIGURATION;
     char *url = NULL;
     struct call *call = malloc(sizeof(*call));
-    if (!call || asprintf(&url, "%s%s", uplink->url, path) < 0) {
+    struct reading *reading = calloc(1, sizeof(*reading));
+    if (!call || !reading || asprintf(&url, "%s%s", uplink->url, path) < 0) {
+        free(reading);
         free(call);
         return ERROR_NO_MEMORY;
     }
-    *call = (struct call){uplink, kind, done, data};
+    *call = (struct call){uplink, reading, kind, done, data};
     request->url = url;
     request->body_bytes = request->body ? strlen(request->body) : 0;
     int64_t sent = http_client_url_check(url, &ignored);
     if (sent == 0)
         sent = http_client_send(uplink->client, request, on_answer, call);
-    if (sent < 0)
+    if (sent < 0) {
+        free(reading);
         free(call);
+    }
     free(url);
     return sent < 0 ? (int)sent : 0;
 }

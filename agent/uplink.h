@@ -22,7 +22,7 @@ struct uplink_settings {         /* copied */
     unsigned answer_ms; /* for a whole answer; 0: the client's HTTP_CLIENT_TOTAL_MS */
 };
 
-/* Every result comes from the loop, exactly one for each call; its texts live until the callback returns. */
+/* Every result comes from the loop, exactly one for each call; its texts live as long as it does. */
 struct uplink_result {
     int error;          /* 0, ERROR_UNREACHABLE, ERROR_TIMEOUT, ERROR_REFUSED (an HTTP error without a signed
                            entitlement), ERROR_TOO_LARGE, ERROR_INVALID (no answer of an authority's), ERROR_SIGNATURE,
@@ -50,7 +50,9 @@ struct uplink_result {
     int64_t clock_ms;         /* what licence time becomes */
     uint64_t carried_through; /* the last window that its request carried */
 };
-typedef void uplink_fn(void *data, const struct uplink_result *result);
+/* The result is the receiver's, to be freed. */
+typedef void uplink_fn(void *data, struct uplink_result *result);
+void uplink_result_free(struct uplink_result *result);
 
 /* Whether nothing of an authority's came: then none has refused either. */
 bool uplink_is_unreachable(int error);

@@ -56,14 +56,19 @@ static void on_place(const struct farm *farm, struct farm_place *ret)
 
 static void on_close(struct farm *farm, void (*closed)(void *data), void *data)
 {
-    free(farm);
+    (void)farm;
     closed(data);
+}
+
+static void on_destroy(struct farm *farm)
+{
+    free(farm);
 }
 
 struct farm *farm_alone_create(farm_step_fn *step, void *data, const struct core *core)
 {
     static const struct farm_way way = {on_offer, on_turn,   on_step,  on_reconfigure, on_started,
-                                        on_core,  on_status, on_place, on_close};
+                                        on_core,  on_status, on_place, on_close,       on_destroy};
     struct alone *alone = calloc(1, sizeof(*alone));
     if (!alone)
         return NULL;

@@ -56,3 +56,9 @@ void farm_close(struct farm *farm, void (*closed)(void *data), void *data)
     else
         closed(data);
 }
+
+void farm_destroy(struct farm *farm)
+{
+    if (farm)
+        farm->way->destroy(farm);
+}

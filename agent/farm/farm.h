@@ -57,6 +57,7 @@ struct farm_way {
     void (*status)(const struct farm *farm, struct core_status *ret);
     void (*place)(const struct farm *farm, struct farm_place *ret);
     void (*close)(struct farm *farm, void (*closed)(void *data), void *data);
+    void (*destroy)(struct farm *farm);
 };
 struct farm {
     const struct farm_way *way;
@@ -83,8 +84,10 @@ const struct core *farm_core(const struct farm *farm);
 void farm_status(const struct farm *farm, struct core_status *ret);
 void farm_place(const struct farm *farm, struct farm_place *ret);
 
-/* Nothing is told any more, but who waits; `closed` when *farm is gone. NULL: at once. */
+/* Nothing is asked outside any more, and nothing told but to who waits; then `closed`. NULL: at once. */
 void farm_close(struct farm *farm, void (*closed)(void *data), void *data);
+/* Once it is closed, and the store is too. */
+void farm_destroy(struct farm *farm);
 
 /* This host is the farm: every event is stepped at once by `step` (commit_step), on `core`, which outlives
  * it. */

@@ -89,7 +89,7 @@ static int tear_down(void **state)
     return error;
 }
 
-static void on_result(void *data, const struct uplink_result *result)
+static void note_result(void *data, const struct uplink_result *result)
 {
     struct answer *answer = &((struct fixture *)data)->answer;
     assert_false(answer->came);
@@ -121,6 +121,12 @@ static void on_result(void *data, const struct uplink_result *result)
     }
     if (result->new_key_count > 0)
         (void)snprintf(answer->new_key, sizeof(answer->new_key), "%s", result->new_keys[0]);
+}
+
+static void on_result(void *data, struct uplink_result *result)
+{
+    note_result(data, result);
+    uplink_result_free(result);
 }
 
 static const struct answer *wait_for_answer(struct fixture *fixture)
