@@ -75,15 +75,26 @@ static int fill(const char *path, const void *bytes, size_t count, unsigned mode
     return error;
 }
 
-int file_replace(const char *path, const void *bytes, size_t count, unsigned mode, bool durable,
+int file_new_name(const char *path, char ret[PATH_MAX], struct error_detail *ret_detail)
+{
+    if (snprintf(ret, PATH_MAX, "%s.new", path) < PATH_MAX)
+        return 0;
+    error_detail_set(ret_detail, "the path is too long: %s", path);
+    return ERROR_TOO_LARGE;
+}
+
+int file_prepare(const char *path, const void *bytes, size_t count, unsigned mode, bool durable,
                  struct error_detail *ret_detail)
 {
     char temporary[PATH_MAX];
-    if (snprintf(temporary, sizeof(temporary), "%s.new", path) >= (int)sizeof(temporary)) {
-        error_detail_set(ret_detail, "the path is too long: %s", path);
-        return ERROR_TOO_LARGE;
-    }
-    int error = fill(temporary, bytes, count, mode, durable, ret_detail);
+    int error = file_new_name(path, temporary, ret_detail);
+    return error != 0 ? error : fill(temporary, bytes, count, mode, durable, ret_detail);
+}
+
+int file_put_in_place(const char *path, bool durable, struct error_detail *ret_detail)
+{
+    char temporary[PATH_MAX];
+    int error = file_new_name(path, temporary, ret_detail);
     if (error != 0)
         return error;
     if (rename(temporary, path) != 0) {
@@ -91,9 +102,19 @@ int file_replace(const char *path, const void *bytes, size_t count, unsigned mod
         (void)unlink(temporary);
         return error;
     }
-    if (durable && !sync_directory(path))
-        return failed("write the directory of", path, ret_detail);
-    return 0;
+    return durable ? file_sync_directory(path, ret_detail) : 0;
+}
+
+int file_sync_directory(const char *path, struct error_detail *ret_detail)
+{
+    return sync_directory(path) ? 0 : failed("write the directory of", path, ret_detail);
+}
+
+int file_replace(const char *path, const void *bytes, size_t count, unsigned mode, bool durable,
+                 struct error_detail *ret_detail)
+{
+    int error = file_prepare(path, bytes, count, mode, durable, ret_detail);
+    return error != 0 ? error : file_put_in_place(path, durable, ret_detail);
 }
 
 /* Fills `text` from `*length` on, up to `room` bytes. */

@@ -4,10 +4,12 @@
 #include "options.h"
 
 #include "agent/api/door.h"
+#include "agent/farm/farm_secret.h"
 #include "agent/resources.h"
 #include "agent/settings.h"
 
 #include <errno.h>
+#include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -36,6 +38,27 @@ static int check_readable(const char *setting, const char *path, struct error_de
     return ERROR_CONFIGURATION;
 }
 
+/* What a farm of many hosts keeps in files; alone, nobody reads them. */
+static int check_farm_files(const struct settings *settings, struct error_detail *ret_detail)
+{
+    uint8_t secret[SEAL_SECRET_BYTES];
+    char password[FARM_PASSWORD_BYTES_MAX + 1];
+    if (settings->farm_mode != FARM_MODE_ETCD)
+        return 0;
+    int error = farm_secret_read(settings->farm_secret_file, secret, ret_detail);
+    sodium_memzero(secret, sizeof(secret));
+    if (!error && settings->farm_user[0])
+        error = farm_password_read(settings->farm_password_file, password, ret_detail);
+    sodium_memzero(password, sizeof(password));
+    if (!error && settings->farm_key[0])
+        error = farm_secret_check_private(settings->farm_key, ret_detail);
+    if (!error)
+        error = check_readable("farm.ca", settings->farm_ca, ret_detail);
+    if (!error)
+        error = check_readable("farm.certificate", settings->farm_certificate, ret_detail);
+    return error;
+}
+
 /* The files that the settings name. */
 static int check_named_files(const struct settings *settings, struct error_detail *ret_detail)
 {
@@ -49,6 +72,8 @@ static int check_named_files(const struct settings *settings, struct error_detai
         error = check_readable("authority.ca_file", settings->authority_ca, ret_detail);
     if (!error)
         error = check_readable("sessions.scripted_file", settings->scripted_file, ret_detail);
+    if (!error)
+        error = check_farm_files(settings, ret_detail);
     return error;
 }
 

@@ -66,12 +66,14 @@ def without_agent(place):
 def configuration(place, agent):
     done = plain("check-config", agent.conf)
     tap.ok(done.returncode == 0, "a right configuration", done.stderr)
+    etcd = 'farm: { mode = "etcd"; name = "f"; endpoints = ("http://127.0.0.1:2379"); secret_file = "%s"; };' % place.write("secret", "x")
     for name, text, said in (("unknown", 'gate: { directry = "/x"; };', "directory"), ("syntax", "gate: {", ":1"),
                              ("range", "api: { clients_max = 0; };", "clients_max"),
                              ("certificates", 'authority: { ca_file = "/nonexistent/ca"; };', "authority.ca_file: cannot read"),
                              ("script", 'sessions: { sources = ("scripted"); scripted_file = "/nonexistent/s"; };',
                               "sessions.scripted_file: cannot read"),
                              ("tokens", 'api: { token_file = "%s"; };' % place.write("tokens", "x:all:1\n"), "tokens:1"),
+                             ("secret", etcd, "may be read or changed by others"),
                              ("resources", 'gate: { resources = "%s"; };' % place.write("r.conf", "resources = 1;\n"), "r.conf")):
         done = plain("check-config", place.write(name + ".conf", text))
         tap.ok(done.returncode == 78 and said in done.stderr, "a configuration with wrong %s: 78" % name, done.stderr)
