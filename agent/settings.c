@@ -753,6 +753,16 @@ int settings_read(const char *path, struct settings *ret, struct error_detail *r
     return config_load_checked(&settings_table, check_settings, path, ret, ret_detail);
 }
 
+int settings_check(const struct settings *settings, struct error_detail *ret_detail)
+{
+    char path[CONFIG_PATH_BYTES] = "";
+    struct error_detail what = {""};
+    int error = check_settings(settings, path, &what);
+    if (error != 0)
+        error_detail_set(ret_detail, "%.200s: %s", path, what.text);
+    return error;
+}
+
 void settings_peek_gate_directory(const char *path, struct settings *ret)
 {
     config_peek(&settings_table, "gate.directory", path, ret);

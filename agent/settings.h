@@ -103,6 +103,9 @@ extern const struct config_table settings_table;
  * config.h. */
 int settings_read(const char *path, struct settings *ret, struct error_detail *ret_detail);
 
+/* The check across settings alone, of values that come from elsewhere: ERROR_CONFIGURATION with "PATH: …". */
+int settings_check(const struct settings *settings, struct error_detail *ret_detail);
+
 /* Reads gate.directory alone, however wrong the rest of the file is; the default if it cannot be told.
  * Nothing else of *ret is touched. */
 void settings_peek_gate_directory(const char *path, struct settings *ret);

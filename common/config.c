@@ -19,8 +19,8 @@
 struct reading {
     const struct config_table *table; /* the top one */
     config_check_fn *check;           /* may be NULL */
-    const char *file;
-    struct error_detail *detail; /* may be NULL */
+    const char *file;                 /* NULL: a value by itself */
+    struct error_detail *detail;      /* may be NULL */
 };
 
 /* Where the reader stands: a group of the file, the table it is read by, and where its values go. */
@@ -46,8 +46,11 @@ static int refuse(const struct reading *reading, const config_setting_t *at, con
     (void)vsnprintf(what, sizeof(what), format, arguments);
     va_end(arguments);
     const char *file = config_setting_source_file(at);
-    error_detail_set(reading->detail, "%s:%u: %s: %s", file ? file : reading->file,
-                     config_setting_source_line(at), path, what);
+    if (reading->file)
+        error_detail_set(reading->detail, "%s:%u: %s: %s", file ? file : reading->file,
+                         config_setting_source_line(at), path, what);
+    else
+        error_detail_set(reading->detail, "%s: %s", path, what);
     return ERROR_CONFIGURATION;
 }
 
@@ -194,21 +197,20 @@ static bool parse_duration(const char *text, int64_t *ret_ms)
     return false;
 }
 
-/* In the largest unit that needs no fraction. */
-static void format_duration(int64_t ms, char ret[32])
+void config_duration_text(int64_t ms, char ret[CONFIG_DURATION_BYTES])
 {
     size_t i = 0;
     while (ms % units[i].ms != 0)
         i++;
     if (ms == 0)
-        (void)snprintf(ret, 32, "0");
+        (void)snprintf(ret, CONFIG_DURATION_BYTES, "0");
     else
-        (void)snprintf(ret, 32, "%" PRId64 "%s", ms / units[i].ms, units[i].name);
+        (void)snprintf(ret, CONFIG_DURATION_BYTES, "%" PRId64 "%s", ms / units[i].ms, units[i].name);
 }
 
 void config_describe_allowed(const struct config_setting *setting, char ret[CONFIG_ALLOWED_BYTES])
 {
-    char least_text[32], most_text[32];
+    char least_text[CONFIG_DURATION_BYTES], most_text[CONFIG_DURATION_BYTES];
     ret[0] = '\0';
     switch (setting->type) {
     case CONFIG_TEXT:
@@ -225,8 +227,8 @@ void config_describe_allowed(const struct config_setting *setting, char ret[CONF
                setting->count_max, setting->min, setting->max);
         break;
     case CONFIG_DURATION:
-        format_duration(setting->min, least_text);
-        format_duration(setting->max, most_text);
+        config_duration_text(setting->min, least_text);
+        config_duration_text(setting->max, most_text);
         append(ret, CONFIG_ALLOWED_BYTES,
                "%sa duration from \"%s\" to \"%s\", like \"90s\", \"5min\", \"24h\", \"7d\"",
                setting->or_zero ? "0, or " : "", least_text, most_text);
@@ -471,7 +473,7 @@ static int read_value(const struct place *place, const struct config_setting *se
 
 /* ---- the file ---- */
 
-static const struct config_setting *find(const struct config_table *table, const char *path)
+const struct config_setting *config_find(const struct config_table *table, const char *path)
 {
     for (size_t i = 0; i < table->count; i++)
         if (strcmp(table->settings[i].path, path) == 0)
@@ -492,7 +494,7 @@ static int read_member(const struct place *place, const config_setting_t *member
 {
     char path[CONFIG_PATH_BYTES];
     (void)snprintf(path, sizeof(path), "%s%.128s", place->prefix, config_setting_name(member));
-    const struct config_setting *setting = find(place->table, path);
+    const struct config_setting *setting = config_find(place->table, path);
     if (setting) {
         place->seen[setting - place->table->settings] = true;
         return read_value(place, setting, member);
@@ -641,7 +643,7 @@ static void peek_parsed(struct reading *reading, const struct config_setting *se
 void config_peek(const struct config_table *table, const char *setting_path, const char *path, void *ret)
 {
     struct reading reading = {table, NULL, path, NULL};
-    const struct config_setting *setting = find(table, setting_path);
+    const struct config_setting *setting = config_find(table, setting_path);
     char directory[PATH_MAX], *text;
     (void)set_default(&reading, table, setting, ret);
     config_file_directory(path, directory);
@@ -676,8 +678,9 @@ static bool has_count(const struct config_setting *setting)
     return setting->type == CONFIG_INTEGERS || setting->type == CONFIG_TEXTS || setting->type == CONFIG_LIST;
 }
 
-static bool values_equal(const struct config_setting *setting, const char *old, const char *new)
+bool config_equal(const struct config_setting *setting, const void *one, const void *other)
 {
+    const char *old = one, *new = other;
     const char *a = old + setting->offset, *b = new + setting->offset;
     size_t count = 0;
     if (has_count(setting)) {
@@ -708,7 +711,7 @@ static bool values_equal(const struct config_setting *setting, const char *old, 
 static bool tables_equal(const struct config_table *table, const char *a, const char *b)
 {
     for (size_t i = 0; i < table->count; i++)
-        if (!values_equal(&table->settings[i], a, b))
+        if (!config_equal(&table->settings[i], a, b))
             return false;
     return true;
 }
@@ -719,7 +722,7 @@ void config_compare(const struct config_table *table, const void *old, const voi
     ret_needs_restart[0] = ret_changed[0] = '\0';
     for (size_t i = 0; i < table->count; i++) {
         const struct config_setting *setting = &table->settings[i];
-        if (values_equal(setting, old, new))
+        if (config_equal(setting, old, new))
             continue;
         char *list = setting->needs_restart ? ret_needs_restart : ret_changed;
         append(list, setting->needs_restart ? restart_bytes : changed_bytes, "%s%s", list[0] ? ", " : "",
@@ -729,41 +732,104 @@ void config_compare(const struct config_table *table, const void *old, const voi
 
 /* ---- keeping ---- */
 
-static void copy_value(const struct config_setting *setting, const char *from, char *to)
+static size_t value_bytes(const struct config_setting *setting)
 {
-    size_t bytes = 0;
     switch (setting->type) {
     case CONFIG_TEXT:
-        bytes = (size_t)setting->max + 1;
-        break;
+        return (size_t)setting->max + 1;
     case CONFIG_INTEGER:
     case CONFIG_DURATION:
-        bytes = sizeof(int64_t);
-        break;
+        return sizeof(int64_t);
     case CONFIG_INTEGERS:
-        bytes = setting->count_max * sizeof(int64_t);
-        break;
+        return setting->count_max * sizeof(int64_t);
     case CONFIG_BOOLEAN:
-        bytes = sizeof(bool);
-        break;
+        return sizeof(bool);
     case CONFIG_CHOICE:
-        bytes = sizeof(int);
-        break;
+        return sizeof(int);
     case CONFIG_TEXTS:
-        bytes = setting->count_max * ((size_t)setting->max + 1);
-        break;
+        return setting->count_max * ((size_t)setting->max + 1);
     case CONFIG_LIST:
-        bytes = setting->count_max * setting->element_bytes;
-        break;
+        return setting->count_max * setting->element_bytes;
     }
-    memcpy(to + setting->offset, from + setting->offset, bytes);
+    return 0;
+}
+
+void config_copy(const struct config_setting *setting, const void *from, void *to)
+{
+    const char *source = from;
+    char *target = to;
+    memcpy(target + setting->offset, source + setting->offset, value_bytes(setting));
     if (has_count(setting))
-        memcpy(to + setting->count_offset, from + setting->count_offset, sizeof(size_t));
+        memcpy(target + setting->count_offset, source + setting->count_offset, sizeof(size_t));
 }
 
 void config_keep_until_restart(const struct config_table *table, const void *old, void *new)
 {
     for (size_t i = 0; i < table->count; i++)
         if (table->settings[i].needs_restart)
-            copy_value(&table->settings[i], old, new);
+            config_copy(&table->settings[i], old, new);
+}
+
+/* ---- one value by itself ---- */
+
+static int set_parsed(struct reading *reading, const struct config_setting *setting, const config_t *config,
+                      void *ret)
+{
+    struct place place = {reading, reading->table, "", "", ret, NULL};
+    const config_setting_t *root = config_root_setting(config);
+    if (config_setting_length(root) == 1)
+        return read_value(&place, setting, config_setting_get_elem(root, 0));
+    error_detail_set(reading->detail, "%s: more than a value", setting->path);
+    return ERROR_CONFIGURATION;
+}
+
+static int parse_value(struct reading *reading, const struct config_setting *setting, const char *text,
+                       void *ret)
+{
+    static const char form[] = "value = %s\n;"; /* the line ends a comment */
+    int bytes = snprintf(NULL, 0, form, text);
+    char *line = bytes < 0 ? NULL : malloc((size_t)bytes + 1);
+    if (!line) {
+        error_detail_set(reading->detail, "%s", error_text(ERROR_NO_MEMORY));
+        return ERROR_NO_MEMORY;
+    }
+    (void)snprintf(line, (size_t)bytes + 1, form, text);
+    config_t config;
+    config_init(&config);
+    struct error_detail why = {"cannot be read"};
+    int error = config_file_check_value(line, &why);
+    if (error == 0 && config_read_string(&config, line) == CONFIG_TRUE) {
+        error = set_parsed(reading, setting, &config, ret);
+    } else {
+        char allowed[CONFIG_ALLOWED_BYTES];
+        config_describe_allowed(setting, allowed);
+        error_detail_set(reading->detail, "%s: %.128s; allowed: %s", setting->path, why.text, allowed);
+        error = ERROR_CONFIGURATION;
+    }
+    config_destroy(&config);
+    free(line);
+    return error;
+}
+
+int config_set(const struct config_table *table, const struct config_setting *setting, const char *text,
+               void *ret, struct error_detail *ret_detail)
+{
+    struct reading reading = {table, NULL, NULL, ret_detail};
+    size_t bytes = value_bytes(setting), count = 0;
+    char *value = (char *)ret + setting->offset, *before = malloc(bytes);
+    if (!before) {
+        error_detail_set(ret_detail, "%s", error_text(ERROR_NO_MEMORY));
+        return ERROR_NO_MEMORY;
+    }
+    memcpy(before, value, bytes);
+    if (has_count(setting))
+        memcpy(&count, (char *)ret + setting->count_offset, sizeof(count));
+    int error = parse_value(&reading, setting, text, ret);
+    if (error != 0) {
+        memcpy(value, before, bytes);
+        if (has_count(setting))
+            memcpy((char *)ret + setting->count_offset, &count, sizeof(count));
+    }
+    free(before);
+    return error;
 }

@@ -84,6 +84,26 @@ void config_compare(const struct config_table *table, const void *old, const voi
 /* Takes the settings marked needs_restart from `old` over into `new`: a reload does not apply them. */
 void config_keep_until_restart(const struct config_table *table, const void *old, void *new);
 
+/* One setting of the table by its path; NULL: there is none. */
+const struct config_setting *config_find(const struct config_table *table, const char *path);
+
+/* Takes one setting from `text`, its value as it would stand in the file: "(80, 90)". ERROR_CONFIGURATION
+ * with "PATH: …; allowed: …", ERROR_NO_MEMORY; then *ret is as it was. */
+int config_set(const struct config_table *table, const struct config_setting *setting, const char *text,
+               void *ret, struct error_detail *ret_detail);
+
+/* The value as it would stand in the file, on one line, to be freed with free(); NULL without memory. Equal
+ * values give equal texts. */
+char *config_print(const struct config_setting *setting, const void *values);
+
+/* A duration other than 0 without its quotes, in the largest unit that needs no fraction; "0". */
+#define CONFIG_DURATION_BYTES 32
+void config_duration_text(int64_t ms, char ret[CONFIG_DURATION_BYTES]);
+
+/* Whether two structs have the same value there; and from one into the other. */
+bool config_equal(const struct config_setting *setting, const void *a, const void *b);
+void config_copy(const struct config_setting *setting, const void *from, void *to);
+
 /* What a value may be, in words: "an integer from 1 to 4096". */
 #define CONFIG_ALLOWED_BYTES 256
 void config_describe_allowed(const struct config_setting *setting, char ret[CONFIG_ALLOWED_BYTES]);

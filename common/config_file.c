@@ -12,7 +12,7 @@
 
 /* A walk over a file's text, past strings and comments as libconfig's scanner sees them. */
 struct walk {
-    const char *file, *directory;
+    const char *file, *directory; /* NULL: lines that no file has */
     int depth;
     unsigned line;
     const char *at;
@@ -24,7 +24,10 @@ static int check(const char *path, const char *directory, int depth, char **ret_
 
 static int refuse(const struct walk *walk, const char *what)
 {
-    error_detail_set(walk->detail, "%s:%u: %s", walk->file, walk->line, what);
+    if (walk->file)
+        error_detail_set(walk->detail, "%s:%u: %s", walk->file, walk->line, what);
+    else
+        error_detail_set(walk->detail, "%s", what);
     return ERROR_CONFIGURATION;
 }
 
@@ -93,6 +96,8 @@ static int check_include(struct walk *walk)
     char *text;
     const char *name = walk->at + strlen("@include");
     name += strspn(name, " \t");
+    if (!walk->file)
+        return refuse(walk, "@include has no place in a value");
     if (*name != '"')
         return refuse(walk, "@include wants a file's name in quotes");
     size_t bytes = strcspn(name + 1, "\"\\\n");
@@ -148,6 +153,20 @@ static int read_text(const char *path, char **ret_text, struct error_detail *det
     return 0;
 }
 
+static int check_all(struct walk *walk)
+{
+    int error = 0;
+    while (*walk->at && error == 0)
+        error = check_token(walk);
+    return error;
+}
+
+int config_file_check_value(const char *text, struct error_detail *ret_detail)
+{
+    struct walk walk = {NULL, NULL, 0, 1, text, ret_detail};
+    return check_all(&walk);
+}
+
 static int check(const char *path, const char *directory, int depth, char **ret_text,
                  struct error_detail *detail)
 {
@@ -156,8 +175,7 @@ static int check(const char *path, const char *directory, int depth, char **ret_
     if (error != 0)
         return error;
     struct walk walk = {path, directory, depth, 1, text, detail};
-    while (*walk.at && error == 0)
-        error = check_token(&walk);
+    error = check_all(&walk);
     if (error != 0) {
         free(text);
         return error;

@@ -19,4 +19,8 @@ void config_file_directory(const char *path, char ret[PATH_MAX]);
 int config_file_read(const char *path, const char *directory, char **ret_text,
                      struct error_detail *ret_detail);
 
+/* Whether `text`, lines that no file has, is free of what is checked above; it may include nothing.
+ * ERROR_CONFIGURATION. */
+int config_file_check_value(const char *text, struct error_detail *ret_detail);
+
 #endif
