@@ -14,6 +14,16 @@ static const struct core *ask_core(void *data)
     return farm_core(((struct agent *)data)->farm);
 }
 
+static void ask_status(void *data, struct core_status *ret)
+{
+    agent_status(data, ret);
+}
+
+static void ask_place(void *data, struct farm_place *ret)
+{
+    farm_place(((struct agent *)data)->farm, ret);
+}
+
 static struct store *ask_store(void *data)
 {
     return ((struct agent *)data)->store;
@@ -72,6 +82,43 @@ static void ask_change(void *data, const struct core_event *event, api_done_fn *
         agent_answer(done, done_data, 503, "out_of_memory", "send the change again");
 }
 
+/* --- a farm of many hosts --- */
+
+static void answer_alone(api_done_fn *done, void *done_data)
+{
+    agent_answer(done, done_data, 409, "farm_is_alone",
+                 "this host is its own farm; `farmgate farm init` makes one of many hosts");
+}
+
+static void ask_farm_roll(void *data, roll_done_fn *done, void *done_data)
+{
+    (void)data;
+    done(done_data, NULL, ERROR_NOT_FOUND, "this host is its own farm");
+}
+
+static void ask_farm_settings(void *data, api_farm_setting_fn *visit, void *visit_data)
+{
+    (void)data;
+    (void)visit;
+    (void)visit_data;
+}
+
+static void ask_farm_set(void *data, const char *path, const char *value_or_null, api_done_fn *done,
+                         void *done_data)
+{
+    (void)data;
+    (void)path;
+    (void)value_or_null;
+    answer_alone(done, done_data);
+}
+
+static void ask_farm_leave(void *data, bool force, api_done_fn *done, void *done_data)
+{
+    (void)data;
+    (void)force;
+    answer_alone(done, done_data);
+}
+
 static void ask_health(void *data, bool *ret_alive, bool *ret_ready, char *ret_text, size_t bytes)
 {
     struct agent *agent = data;
@@ -92,6 +139,8 @@ struct api_agent agent_offers(struct agent *agent)
 {
     return (struct api_agent){.agent = agent,
                               .core = ask_core,
+                              .status = ask_status,
+                              .place = ask_place,
                               .now_ms = ask_now_ms,
                               .store = ask_store,
                               .accounts = ask_accounts,
@@ -107,5 +156,9 @@ struct api_agent agent_offers(struct agent *agent)
                               .request_file = agent_offline_request,
                               .import_file = agent_offline_import,
                               .report = agent_contact_report_now,
+                              .farm_roll = ask_farm_roll,
+                              .farm_settings = ask_farm_settings,
+                              .farm_set = ask_farm_set,
+                              .farm_leave = ask_farm_leave,
                               .health = ask_health};
 }

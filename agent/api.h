@@ -9,6 +9,8 @@
 #include "agent/accounts.h"
 #include "agent/core/admission.h"
 #include "agent/core/core.h"
+#include "agent/farm/farm.h"
+#include "agent/farm/roll.h"
 #include "common/error.h"
 
 #include <uv.h>
@@ -32,6 +34,11 @@ struct api_outcome {
 };
 typedef void api_done_fn(void *data, const struct api_outcome *outcome);
 
+/* A setting of the farm's: what the farm has agreed on (NULL: nothing), and what this host's own file says,
+ * both as they would stand in a file; until it returns. */
+typedef void api_farm_setting_fn(void *data, const char *path, const char *farm_value,
+                                 const char *host_value);
+
 /* What a request file is to ask of the authority: an activation with a key or as a trial, else a report. */
 struct api_wish {
     const char *licence_key; /* NULL: none */
@@ -42,7 +49,9 @@ struct api_wish {
  */
 struct api_agent {
     void *agent;
-    const struct core *(*core)(void *agent);
+    const struct core *(*core)(void *agent); /* who is on, as far as this host knows: see place */
+    void (*status)(void *agent, struct core_status *ret);
+    void (*place)(void *agent, struct farm_place *ret);
     int64_t (*now_ms)(void *agent); /* licence time */
     struct store *(*store)(void *agent);
     struct accounts *(*accounts)(void *agent);
@@ -63,6 +72,13 @@ struct api_agent {
     void (*request_file)(void *agent, const struct api_wish *wish, api_done_fn *done, void *data);
     void (*import_file)(void *agent, const char *text, size_t bytes, api_done_fn *done, void *data);
     void (*report)(void *agent, api_done_fn *done, void *data); /* done when the authority has answered */
+    /* A farm of many hosts; alone there is no roll, no setting, and a change is 409 `farm_is_alone`. A value
+     * is given as it would stand in a file, NULL takes the setting back. */
+    void (*farm_roll)(void *agent, roll_done_fn *done, void *data);
+    void (*farm_settings)(void *agent, api_farm_setting_fn *visit, void *data);
+    void (*farm_set)(void *agent, const char *path, const char *value_or_null, api_done_fn *done, void *data);
+    /* This host gives up its place: `force` leaves behind what the farm has not heard of it. */
+    void (*farm_leave)(void *agent, bool force, api_done_fn *done, void *data);
     /* "" when all is well, else what is wrong ("store: disk full"); alive is about the process, ready about
      * the gate. */
     void (*health)(void *agent, bool *ret_alive, bool *ret_ready, char *ret_text, size_t bytes);

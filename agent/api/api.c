@@ -244,6 +244,11 @@ static void on_request(void *data, struct http_exchange *exchange, const struct 
         route->handlers[method](entrance->api, exchange, request);
 }
 
+void api_status(const struct api *api, struct core_status *ret)
+{
+    api->agent.status(api->agent.agent, ret);
+}
+
 /* --- waiting requests ----------------------------------------------------------------------- */
 
 void *call_begin(struct api *api, struct http_exchange *exchange, size_t bytes)

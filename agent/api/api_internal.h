@@ -65,6 +65,9 @@ struct json_writer *call_answer(struct call *call, const struct api_outcome *out
 /* Ends a call with what became of its change: 204, or why there was none. */
 api_done_fn call_changed;
 
+/* The farm at a glance, whoever counts. */
+void api_status(const struct api *api, struct core_status *ret);
+
 /* --- handlers ------------------------------------------------------------------------------- */
 
 typedef void api_handler_fn(struct api *api, struct http_exchange *exchange,

@@ -21,7 +21,7 @@ static struct admission_answer decide(const struct api *api, const struct admiss
     struct core_status status;
     struct admission_question whole = *question;
     const struct core *core = api->agent.core(api->agent.agent);
-    core_status(core, &status);
+    api_status(api, &status);
     whole.administrator = administrator;
     return admission_decide(&status.verdict, status.strict, core_tally(core), &whole);
 }

@@ -198,7 +198,7 @@ static struct subject subject_of(const struct api *api, const char *asked, enum 
 {
     struct subject subject = {
         .core = api->agent.core(api->agent.agent), .asked = asked, .administrator = administrator};
-    core_status(subject.core, &subject.status);
+    api_status(api, &subject.status);
     return subject;
 }
 

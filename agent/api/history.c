@@ -61,7 +61,7 @@ static void write_windows(struct json_writer *writer, const struct history_call 
     json_open_array(writer, "windows");
     for (size_t i = 0; i < windows->count; i++)
         show_window(writer, NULL, &windows->windows[i], window_state(windows->states[i]));
-    core_status(history->call.api->agent.core(history->call.api->agent.agent), &status);
+    api_status(history->call.api, &status);
     if (!windows->more && status.window.start_ms < history->until_ms &&
         status.window.end_ms > history->since_ms)
         show_window(writer, NULL, &status.window, "running");
@@ -129,7 +129,7 @@ static void write_days(struct json_writer *writer, const struct history_call *hi
     json_open_array(writer, "days");
     for (size_t i = 0; i < count; i++)
         write_day(writer, days[i].start_ms, &days[i].mark, true);
-    core_status(api->agent.core(api->agent.agent), &status);
+    api_status(api, &status);
     if (today_ms < history->until_ms && today_ms + DAY_MS > history->since_ms)
         write_day(writer, today_ms, &status.today, false);
     json_close_array(writer);

@@ -11,7 +11,7 @@ static void activated(void *data, const struct api_outcome *outcome)
     struct core_status status;
     struct json_writer *writer = call_answer(call, outcome);
     if (writer) {
-        core_status(call->api->agent.core(call->api->agent.agent), &status);
+        api_status(call->api, &status);
         json_text(writer, "farm_id", status.farm_id ? status.farm_id : "");
         json_integer(writer, "limit", status.standing.grant.limit);
         json_boolean(writer, "trial", status.standing.grant.trial);
@@ -53,7 +53,7 @@ static void reported(void *data, const struct api_outcome *outcome)
     struct core_status status;
     struct json_writer *writer = call_answer(call, outcome);
     if (writer) {
-        core_status(call->api->agent.core(call->api->agent.agent), &status);
+        api_status(call->api, &status);
         json_integer(writer, "windows_queued", (int64_t)status.windows_queued);
         json_time_or_null(writer, "last_contact", status.standing.last_contact_ms);
         json_time_or_null(writer, "next_report", status.next_report_ms);

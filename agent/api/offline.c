@@ -50,7 +50,7 @@ static void imported(void *data, const struct api_outcome *outcome)
     struct core_status status;
     struct json_writer *writer = call_answer(call, outcome);
     if (writer) {
-        core_status(call->api->agent.core(call->api->agent.agent), &status);
+        api_status(call->api, &status);
         const struct grant *grant = &status.standing.grant;
         json_text(writer, "farm_id", status.farm_id ? status.farm_id : "");
         json_text(writer, "status", grant->status == GRANT_ACTIVE ? "active" : "deactivated");

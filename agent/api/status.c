@@ -120,7 +120,7 @@ void status_get(struct api *api, struct http_exchange *exchange, const struct ht
     (void)request;
     if (!writer)
         return;
-    core_status(api->agent.core(api->agent.agent), &status);
+    api_status(api, &status);
     ask_health(api, &health);
     json_text(writer, "host", api->agent.host(api->agent.agent));
     json_time(writer, "now", now_ms);
@@ -202,7 +202,7 @@ void farm_get(struct api *api, struct http_exchange *exchange, const struct http
     struct host_list list = {.answering = api->agent.host(api->agent.agent)};
     struct core_status status;
     (void)request;
-    core_status(core, &status);
+    api_status(api, &status);
     tally_each_host(tally, collect_host, &list);
     struct json_writer *writer = list.failed ? NULL : reply_open(exchange);
     if (list.failed)
@@ -243,7 +243,7 @@ void metrics_get(struct api *api, struct http_exchange *exchange, const struct h
     struct metrics_input input = {
         .status = &status, .now_ms = api->agent.now_ms(api->agent.agent), .version = FARMGATE_VERSION};
     (void)request;
-    core_status(api->agent.core(api->agent.agent), &status);
+    api_status(api, &status);
     ask_health(api, &health);
     input.store_healthy = health.alive;
     for (size_t i = 0; i < API_DOOR_MAX; i++)

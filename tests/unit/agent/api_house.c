@@ -275,6 +275,16 @@ static const struct core *agent_core(void *agent)
     return agent;
 }
 
+static void agent_status(void *agent, struct core_status *ret)
+{
+    core_status(agent, ret);
+}
+
+static void agent_place(void *agent, struct farm_place *ret)
+{
+    *ret = ((const struct house *)agent)->place;
+}
+
 static int64_t agent_now_ms(void *agent)
 {
     (void)agent;
@@ -428,6 +438,42 @@ static void agent_report(void *agent, api_done_fn *done, void *data)
     agent_answer(house, house->outcome, done, data);
 }
 
+static void answer_roll(struct held *held)
+{
+    held->roll.done(held->data, held->roll.roll, held->roll.error, held->roll.detail);
+}
+
+static void agent_farm_roll(void *agent, roll_done_fn *done, void *data)
+{
+    struct house *house = agent;
+    struct held *held = hold(&house->rolls, sizeof(*held), answer_roll, data);
+    held->roll.done = done;
+    held->roll.roll = house->roll;
+    held->roll.error = house->roll ? 0 : house->roll_error;
+    held->roll.detail = house->roll ? "" : house->roll_detail;
+}
+
+static void agent_farm_settings(void *agent, api_farm_setting_fn *visit, void *data)
+{
+    const struct house *house = agent;
+    for (size_t i = 0; i < house->farm_setting_count; i++)
+        visit(data, house->farm_settings[i].path, house->farm_settings[i].farm, house->farm_settings[i].host);
+}
+
+static void agent_farm_set(void *agent, const char *path, const char *value, api_done_fn *done, void *data)
+{
+    struct house *house = agent;
+    note(house, "farm set %s to %s\n", path, value ? value : "nothing");
+    agent_answer(house, house->outcome, done, data);
+}
+
+static void agent_farm_leave(void *agent, bool force, api_done_fn *done, void *data)
+{
+    struct house *house = agent;
+    note(house, "leave%s\n", force ? " by force" : "");
+    agent_answer(house, house->outcome, done, data);
+}
+
 static void agent_health(void *agent, bool *ret_alive, bool *ret_ready, char *ret_text, size_t bytes)
 {
     const struct house *house = agent;
@@ -493,8 +539,12 @@ struct house *house_open(void)
     house->health = "";
     house->outcome = (struct api_outcome){.status = 200, .moves_left = -1};
     house->next_event_id = 1;
+    house->place = (struct farm_place){
+        .part = FARM_ALONE, .whole = true, .leader = "", .holder = "", .detail = "", .endpoint = ""};
     const struct api_agent agent = {.agent = house,
                                     .core = agent_core,
+                                    .status = agent_status,
+                                    .place = agent_place,
                                     .now_ms = agent_now_ms,
                                     .store = agent_store,
                                     .accounts = agent_accounts,
@@ -510,6 +560,10 @@ struct house *house_open(void)
                                     .request_file = agent_request_file,
                                     .import_file = agent_import_file,
                                     .report = agent_report,
+                                    .farm_roll = agent_farm_roll,
+                                    .farm_settings = agent_farm_settings,
+                                    .farm_set = agent_farm_set,
+                                    .farm_leave = agent_farm_leave,
                                     .health = agent_health};
     const struct api_settings settings = {
         .token_file = house->token_file, .hosts = hosts, .host_count = 1, .clients_max = 0};
@@ -534,6 +588,7 @@ void house_close(struct house *house)
     house_release(house, &house->changes, UINT32_MAX);
     house_release(house, &house->accounts, UINT32_MAX);
     house_release(house, &house->queries, UINT32_MAX);
+    house_release(house, &house->rolls, UINT32_MAX);
     (void)uv_run(&house->loop, UV_RUN_DEFAULT);
     assert(uv_loop_close(&house->loop) == 0);
     tally_destroy(house->tally);

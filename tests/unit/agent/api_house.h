@@ -17,6 +17,10 @@ struct house_event {
     const char *name, *json;
 };
 
+struct house_farm_setting {
+    const char *path, *farm, *host;
+};
+
 struct held {
     struct held *next;
     void (*call)(struct held *held);
@@ -34,6 +38,12 @@ struct held {
             uint64_t after;
             size_t limit;
         } query;
+        struct {
+            roll_done_fn *done;
+            const struct roll *roll;
+            int error;
+            const char *detail;
+        } roll;
     };
     void *data;
 };
@@ -61,6 +71,12 @@ struct house {
     bool hold_accounts;         /* likewise, for users whose name begins with "slow" */
     bool hold_queries;
     int query_error;
+    struct farm_place place;
+    const struct roll *roll; /* NULL: it fails with the error */
+    int roll_error;
+    const char *roll_detail;
+    struct house_farm_setting farm_settings[4];
+    size_t farm_setting_count;
     uint64_t next_event_id;
     struct house_event events[2048];
     size_t event_count;
@@ -69,7 +85,7 @@ struct house {
     /* what was asked of the agent, a line each */
     char log[HOUSE_LOG_SIZE];
     unsigned change_count, account_count;
-    struct held *changes, *accounts, *queries;
+    struct held *changes, *accounts, *queries, *rolls;
 };
 
 struct house *house_open(void);

@@ -355,9 +355,16 @@ static void test_new_tokens(void **state)
 /* --- the gate ------------------------------------------------------------------------------- */
 
 /* The farm in each of the ways that the gate can stand. */
-enum farm { FARM_OPEN, FARM_RUN_OUT, FARM_RUN_OUT_STRICT, FARM_CLOSED, FARM_CLOSED_STRICT, FARM_MAX };
+enum standing_farm {
+    FARM_OPEN,
+    FARM_RUN_OUT,
+    FARM_RUN_OUT_STRICT,
+    FARM_CLOSED,
+    FARM_CLOSED_STRICT,
+    FARM_MAX
+};
 
-static void set_farm(struct house *house, enum farm farm)
+static void set_farm(struct house *house, enum standing_farm farm)
 {
     house->strict = farm == FARM_RUN_OUT_STRICT || farm == FARM_CLOSED_STRICT;
     house->verdict = (struct verdict){.open = farm < FARM_CLOSED,
@@ -392,7 +399,7 @@ static void test_gate(void **state)
     setup_people(house);
     for (int farm = 0; farm < FARM_MAX; farm++) {
         const char *code = farm < FARM_CLOSED ? "no_license_free" : "revoked";
-        set_farm(house, (enum farm)farm);
+        set_farm(house, (enum standing_farm)farm);
         for (size_t i = 0; i < COUNT(cases); i++) {
             char path[128], header[64];
             unsigned before = house->account_count;
