@@ -153,6 +153,7 @@ static const struct json_field change_fields[] = {
     CHOICE("route", route, route_names),
     CHOICE("state", state, state_names),
     CHOICE("administrator", administrator, administrator_names),
+    TEXT_AT(change_line, "told_by", change.told_by, 0, CONNECTION_HOST_BYTES_MAX),
 };
 static const struct json_shape change_shape = {change_fields, sizeof change_fields / sizeof *change_fields};
 
@@ -182,6 +183,8 @@ static void write_change(struct json_writer *writer, const char *name, const str
         json_text(writer, "state", connection_state_name(change->state));
         json_text(writer, "administrator", administrator_names[change->administrator]);
     }
+    if (change->told_by[0] != '\0')
+        json_text(writer, "told_by", change->told_by);
     json_close_object(writer);
 }
 

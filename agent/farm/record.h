@@ -104,6 +104,8 @@ struct change {
     enum connection_route route;
     enum connection_state state;
     enum administrator administrator;
+    char told_by[CONNECTION_HOST_BYTES_MAX + 1]; /* of what stands under a b/ key: through which host a broker
+                                                    said so; "": elsewhere, and from before it was written */
 };
 
 /* Of CHANGE_SESSION and CHANGE_BROKER, with the change's own texts; and back (false: a name is too long). */

@@ -35,6 +35,7 @@ static const struct {
 } steps[] = {
     [WRITER_LOAD_SEQ] = {WIRE_PATH_TXN, writer_load_seq_text, writer_judge_seq},
     [WRITER_LOAD_SESSIONS] = {WIRE_PATH_RANGE, writer_load_sessions_text, writer_judge_sessions},
+    [WRITER_LOAD_BROKERS] = {WIRE_PATH_RANGE, writer_load_brokers_text, writer_judge_brokers},
     [WRITER_SEND] = {WIRE_PATH_TXN, writer_send_text, writer_judge_send},
 };
 static_assert(sizeof steps / sizeof *steps == WRITER_STEP_MAX, "each step is told");
@@ -126,7 +127,7 @@ static void judge(struct writer *writer)
     } else if (!writer->answer.has_message) {
         writer_retry(writer, "an answer without a message");
     } else if (message->failed) {
-        if (writer->step == WRITER_LOAD_SESSIONS && message->code == WIRE_OUT_OF_RANGE)
+        if (writer->step != WRITER_SEND && message->code == WIRE_OUT_OF_RANGE)
             writer->step = WRITER_LOAD_SEQ; /* compacted while it was read */
         writer_retry(writer, message->text);
     } else {
@@ -218,7 +219,7 @@ static void take_change(struct writer *writer, const struct change *change)
 {
     if (change->number <= writer->last_number || !writer_add(writer, change, false, false))
         return;
-    writer->last->journalled = writer->last->booked = writer->last->answered = true;
+    writer->last->journalled = writer->last->booked = writer->last->answered = writer->last->former = true;
     writer->last_number = change->number;
     struct book *book = change->type == CHANGE_BROKER ? &writer->brokers : &writer->sessions;
     struct book_line *line = book_find(book, change->host, change->id);
@@ -266,7 +267,8 @@ struct writer *writer_create(const struct writer_settings *settings, const struc
     writer->boot_key = record_key(settings->farm, RECORD_BOOT, writer->host, NULL);
     writer->sessions_prefix = record_prefix(settings->farm, RECORD_SESSION, writer->host);
     writer->brokers_prefix = record_prefix(settings->farm, RECORD_BROKER, writer->host);
-    if (!book_init(&writer->sessions, seed) || !book_init(&writer->brokers, seed)) {
+    if (!book_init(&writer->sessions, seed) || !book_init(&writer->brokers, seed) ||
+        !book_init(&writer->broker_loads, seed)) {
         writer_destroy(writer);
         return NULL;
     }
@@ -295,5 +297,6 @@ void writer_destroy(struct writer *writer)
     writer_forget_loads(writer);
     book_finish(&writer->sessions);
     book_finish(&writer->brokers);
+    book_finish(&writer->broker_loads);
     free(writer);
 }

@@ -25,7 +25,9 @@
  * etcd all the same.
  *
  * A broker's set ends what this agent was told before by brokers, not what another agent was: that stays
- * until its lease is over (RULES §2.9).
+ * until its lease is over (RULES §2.9). What stands under b/ says through which host it was told: where a
+ * backup of etcd was put back, what is over by this host's journal is ended once more; where the journal was
+ * lost or an old one put back, what stands in etcd is taken over.
  *
  * Pure: events, replies and time in, requests out. */
 #ifndef FARMGATE_AGENT_FARM_WRITER_H

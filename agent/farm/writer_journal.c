@@ -298,6 +298,40 @@ void writer_commit(struct writer *writer, uint64_t through)
     forget_done(writer);
 }
 
+/* It is not on its way any more. */
+static void forget_change(struct writer *writer, struct waiting *waiting)
+{
+    const struct kept_change *kept = waiting->kept;
+    struct book *books[] = {&writer->sessions, &writer->brokers};
+    waiting->only_kept = true;
+    writer->unsent_count--;
+    for (size_t i = 0; i < 2; i++) {
+        struct book_line *line = book_find(books[i], kept->host, kept->id);
+        if (line == NULL || line->kept->number != kept->number)
+            continue;
+        if (line->ended)
+            book_strike(books[i], line);
+        else
+            line->kept->number = 0;
+    }
+}
+
+/* A process tells of its boot behind all that its journal had: where the farm knows the boot, it knows these.
+ * Told again they would be live for ever, as the same boot ends nothing twice. */
+void writer_forget_former(struct writer *writer)
+{
+    const struct waiting *boot = NULL;
+    for (const struct waiting *waiting = writer->unsent; waiting != NULL; waiting = waiting->next)
+        if (!waiting->only_kept && waiting->kept->type == CHANGE_BOOTED &&
+            strcmp(waiting->kept->boot_id, writer->farm_boot_id) == 0)
+            boot = waiting;
+    if (boot == NULL)
+        return;
+    for (; writer->unsent != boot && writer->unsent->former; writer->unsent = writer->unsent->next)
+        if (!writer->unsent->only_kept)
+            forget_change(writer, writer->unsent);
+}
+
 static void shift_book(struct writer *writer, struct book *book, uint64_t by)
 {
     struct book_cursor cursor = {0};
@@ -311,9 +345,9 @@ static void shift_book(struct writer *writer, struct book *book, uint64_t by)
 static void renumber(struct writer *writer, uint64_t behind)
 {
     struct waiting *waiting = writer->unsent;
-    if (waiting == NULL || waiting->kept->number > behind)
+    if (waiting == NULL || waiting->kept->number == behind + 1)
         return;
-    uint64_t by = behind + 1 - waiting->kept->number;
+    uint64_t by = behind + 1 - waiting->kept->number; /* either way */
     shift_book(writer, &writer->sessions, by);
     shift_book(writer, &writer->brokers, by);
     for (; waiting != NULL; waiting = waiting->next)

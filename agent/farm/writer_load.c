@@ -1,6 +1,7 @@
 /* writer_load.c - what the farm knows of this host: read at the start, and whenever it cannot be what it was.
  *
- *     seq/H and boot/H at one revision ──► s/H/ as of it, page by page ──► the difference to what was told */
+ *     seq/H and boot/H at one revision ──► s/H/ as of it, page by page ──► the difference to what was told
+ *                                               └──► b/, where etcd or the journal lost something ──┘ */
 #include "writer_private.h"
 
 #include <stdlib.h>
@@ -27,7 +28,20 @@ char *writer_load_sessions_text(struct writer *writer)
     return wire_range_text(&page);
 }
 
-void writer_forget_loads(struct writer *writer)
+/* A broker may have spoken of any host through this one. */
+char *writer_load_brokers_text(struct writer *writer)
+{
+    const struct record_key prefix = record_prefix(writer->settings.farm, RECORD_BROKER, NULL);
+    const struct wire_op page = {.type = WIRE_RANGE,
+                                 .key = prefix.text,
+                                 .prefix = true,
+                                 .revision = writer->load_revision,
+                                 .limit = WRITER_PAGE,
+                                 .after_key = writer->load_after[0] == '\0' ? NULL : writer->load_after};
+    return wire_range_text(&page);
+}
+
+static void forget_sessions(struct writer *writer)
 {
     while (writer->loads != NULL) {
         struct writer_loaded *loaded = writer->loads;
@@ -35,6 +49,21 @@ void writer_forget_loads(struct writer *writer)
         free(loaded->kept);
         free(loaded);
     }
+}
+
+static void forget_brokers(struct book *loads, const char *host)
+{
+    struct book_cursor cursor = {0};
+    struct book_line *line;
+    while (loads->heads != NULL && (line = book_next(loads, &cursor)) != NULL)
+        if (host == NULL || strcmp(line->kept->host, host) == 0)
+            book_strike(loads, line);
+}
+
+void writer_forget_loads(struct writer *writer)
+{
+    forget_sessions(writer);
+    forget_brokers(&writer->broker_loads, NULL);
 }
 
 /* ---- keys as they are read ----------------------------------------------------------------------------- */
@@ -53,6 +82,14 @@ static int load_session(struct writer *writer, const struct change *change)
     return 0;
 }
 
+/* The release before did not write who told: then it is whose journal knows of it. */
+static int load_broker(struct writer *writer, const struct change *change)
+{
+    bool is_ours = change->told_by[0] != '\0' ? strcmp(change->told_by, writer->host) == 0
+                                              : book_find(&writer->brokers, change->host, change->id) != NULL;
+    return is_ours && book_write(&writer->broker_loads, change) == NULL ? ERROR_NO_MEMORY : 0;
+}
+
 /* What does not open is nobody's: no leader will count it. */
 int writer_load_kv(struct writer *writer, const struct wire_kv *kv)
 {
@@ -63,10 +100,12 @@ int writer_load_kv(struct writer *writer, const struct wire_kv *kv)
         change = (struct change){.type = CHANGE_TYPE_MAX};
     if (change.type == CHANGE_BOOTED && writer->step == WRITER_LOAD_SEQ)
         memcpy(writer->farm_boot_id, change.boot_id, sizeof writer->farm_boot_id);
-    if (writer->step != WRITER_LOAD_SESSIONS)
+    if (writer->step != WRITER_LOAD_SESSIONS && writer->step != WRITER_LOAD_BROKERS)
         return 0;
     if (change.type == CHANGE_SESSION && strcmp(change.host, writer->host) == 0)
         error = load_session(writer, &change);
+    if (change.type == CHANGE_BROKER)
+        error = load_broker(writer, &change);
     if (error == 0)
         memcpy(writer->load_after, kv->key, strlen(kv->key) + 1);
     return error;
@@ -77,31 +116,43 @@ int writer_load_kv(struct writer *writer, const struct wire_kv *kv)
 /* What seq/H says of what this host has told. */
 enum finding { AS_IT_WAS, WENT_BACK, OTHER_LINE };
 
-/* How far the farm is, and whose numbers these are. */
-static enum finding judge_numbers(struct writer *writer)
+static bool is_ours(const struct writer *writer)
+{
+    return writer->loaded_seq.opened && strcmp(writer->loaded_seq.line, writer->line) == 0;
+}
+
+static enum finding find(const struct writer *writer)
 {
     const struct writer_seq *seq = &writer->loaded_seq;
-    bool ours = seq->opened && strcmp(seq->line, writer->line) == 0;
-    writer->seq_version = seq->is_there ? seq->version : 0;
     if (!seq->is_there)
         return writer->through > 0 ? WENT_BACK : AS_IT_WAS;
-    if (!seq->opened) {
+    if (!seq->opened || seq->through < writer->through) /* lines only go on: so has a former one */
+        return WENT_BACK;
+    return is_ours(writer) && seq->through <= writer->sent_through ? AS_IT_WAS : OTHER_LINE;
+}
+
+/* How far the farm is, and whose numbers these are. */
+static void take_finding(struct writer *writer, enum finding finding)
+{
+    const struct writer_seq *seq = &writer->loaded_seq;
+    writer->seq_version = seq->is_there ? seq->version : 0;
+    if (seq->is_there && !seq->opened)
         writer_say(writer, WRITER_UNREADABLE, seq->detail.text);
-        return WENT_BACK;
-    }
-    if (seq->through < writer->through) /* lines only go on: so has a former one */
-        return WENT_BACK;
-    if (ours && seq->through <= writer->sent_through) {
+    if (finding == AS_IT_WAS && seq->is_there)
         writer_commit(writer, seq->through);
-        return AS_IT_WAS;
+    if (finding == WENT_BACK) {
+        writer_say(writer, WRITER_WENT_BACK, "etcd has less of this host than it had: all is told anew");
+        writer_forget_former(writer);
     }
-    if (ours) /* went on without the journal: what that had then is told */
+    if (finding != OTHER_LINE)
+        return;
+    if (is_ours(writer)) /* went on without the journal: what that had then is told */
         writer_commit(writer, writer->sent_through);
     if (!writer->is_new)
         writer_say(writer, WRITER_OTHER_LINE, seq->line);
+    writer_forget_former(writer);
     writer_begin_line(writer, seq->through);
     writer->sent_through = writer->through;
-    return OTHER_LINE;
 }
 
 /* ---- the difference ------------------------------------------------------------------------------------ */
@@ -134,8 +185,11 @@ static bool keep(struct writer *writer, const struct kept_change *kept, enum cha
     struct change change = kept_change(kept);
     change.type = type;
     change.number = writer->through > 0 ? writer->through : 1;
-    return writer_add(writer, &change, true, false) &&
-           (type != CHANGE_SESSION || book_write(&writer->sessions, &change) != NULL);
+    if (!writer_add(writer, &change, true, false))
+        return false;
+    if (type == CHANGE_SESSION)
+        return book_write(&writer->sessions, &change) != NULL;
+    return type != CHANGE_BROKER || book_write(&writer->brokers, &change) != NULL;
 }
 
 /* What was told before a boot that ended it, when it was not known that it would. */
@@ -154,6 +208,27 @@ static bool end_by_boot(struct writer *writer, struct book *book, uint64_t numbe
     return good;
 }
 
+/* The first boot that the farm hears of ends nothing: what is told before it has to be ended one by one. */
+static bool end_before_first_boot(struct writer *writer, uint64_t number)
+{
+    bool good = true;
+    for (const struct waiting *waiting = writer->unsent; good && waiting->kept->number != number;
+         waiting = waiting->next) {
+        const struct kept_change *kept = waiting->kept;
+        bool is_session = kept->type == CHANGE_SESSION;
+        if (waiting->only_kept || (!is_session && kept->type != CHANGE_BROKER) ||
+            strcmp(kept->host, writer->host) != 0)
+            continue;
+        const struct book_line *line =
+            book_find(is_session ? &writer->sessions : &writer->brokers, kept->host, kept->id);
+        struct change change =
+            writer_change(writer, is_session ? CHANGE_SESSION_END : CHANGE_BROKER_END, kept->host, kept->id);
+        if (line == NULL || line->ended)
+            good = writer_tell(writer, &change);
+    }
+    return good;
+}
+
 /* The boot is told before the sessions. *ret_ends: it ends all of this host, also what is under way before
  * it. */
 static bool compare_boot(struct writer *writer, bool *ret_ends)
@@ -165,8 +240,12 @@ static bool compare_boot(struct writer *writer, bool *ret_ends)
         memcpy(writer->boot_id, writer->farm_boot_id, sizeof writer->boot_id);
         return true;
     }
-    if (other)
-        writer_forget_loads(writer); /* they end by the boot */
+    if (other) { /* they end by the boot */
+        forget_sessions(writer);
+        forget_brokers(&writer->broker_loads, writer->host);
+    }
+    if (number != 0 && writer->farm_boot_id[0] == '\0')
+        return end_before_first_boot(writer, number);
     if (number != 0)
         return !other || (end_by_boot(writer, &writer->sessions, number) &&
                           end_by_boot(writer, &writer->brokers, number));
@@ -227,6 +306,59 @@ static bool adopt(struct writer *writer, bool ends)
     return good;
 }
 
+/* What is on its way to the farm is newer than what stands there. */
+static void forget_overtaken(struct writer *writer)
+{
+    for (const struct waiting *waiting = writer->unsent; waiting != NULL; waiting = waiting->next) {
+        const struct kept_change *kept = waiting->kept;
+        bool is_broker = kept->type == CHANGE_BROKER || kept->type == CHANGE_BROKER_END;
+        struct book_line *line =
+            is_broker && !waiting->only_kept ? book_find(&writer->broker_loads, kept->host, kept->id) : NULL;
+        if (line != NULL)
+            book_strike(&writer->broker_loads, line);
+    }
+}
+
+/* What brokers said here, and is over by this host's journal, but stands in what was put back. */
+static bool end_put_back(struct writer *writer)
+{
+    struct book_cursor cursor = {0};
+    const struct book_line *line;
+    bool good = true;
+    while (good && (line = book_next(&writer->broker_loads, &cursor)) != NULL) {
+        if (book_find(&writer->brokers, line->kept->host, line->kept->id) != NULL)
+            continue;
+        struct change change = writer_change(writer, CHANGE_BROKER_END, line->kept->host, line->kept->id);
+        good = writer_tell(writer, &change);
+    }
+    return good;
+}
+
+/* Another line has gone on, or the journal was lost: the farm's word holds, so that the next set that a
+ * broker tells here ends what is not in it. */
+static bool adopt_brokers(struct writer *writer, bool ends)
+{
+    struct book_cursor cursor = {0};
+    struct book_line *line;
+    bool good = true;
+    while (good && (line = book_next(&writer->brokers, &cursor)) != NULL) {
+        bool is_retold = ends && strcmp(line->kept->host, writer->host) == 0;
+        if (is_retold || is_under_way(writer, line) ||
+            book_find(&writer->broker_loads, line->kept->host, line->kept->id) != NULL)
+            continue;
+        good = keep(writer, line->kept, CHANGE_BROKER_END);
+        if (good)
+            book_strike(&writer->brokers, line);
+    }
+    cursor = (struct book_cursor){0};
+    while (good && (line = book_next(&writer->broker_loads, &cursor)) != NULL) {
+        const struct book_line *known = book_find(&writer->brokers, line->kept->host, line->kept->id);
+        if (known == NULL || !kept_equal(known->kept, line->kept))
+            good = keep(writer, line->kept, CHANGE_BROKER);
+    }
+    return good;
+}
+
 static bool tell_brokers_again(struct writer *writer, bool ends, bool went_back)
 {
     struct book_cursor cursor = {0};
@@ -239,19 +371,29 @@ static bool tell_brokers_again(struct writer *writer, bool ends, bool went_back)
     return good;
 }
 
+static bool compare_brokers(struct writer *writer, enum finding finding, bool ends)
+{
+    bool good = true;
+    forget_overtaken(writer);
+    if (finding == WENT_BACK)
+        good = end_put_back(writer);
+    if (finding == OTHER_LINE)
+        good = adopt_brokers(writer, ends);
+    return good && tell_brokers_again(writer, ends, finding == WENT_BACK);
+}
+
 /* Brokers do not speak by themselves: where etcd lost what they said, this host says it again. Where another
  * line has gone on, what this journal knows of them may be long over. */
 static void compare(struct writer *writer)
 {
-    enum finding finding = judge_numbers(writer);
+    enum finding finding = find(writer);
+    take_finding(writer, finding);
     struct waiting *before = writer->last;
-    if (finding == WENT_BACK)
-        writer_say(writer, WRITER_WENT_BACK, "etcd has less of this host than it had: all is told anew");
     bool ends;
     bool good = compare_boot(writer, &ends) &&
                 (writer->enumerated ? tell_difference(writer, ends) : adopt(writer, ends));
     if (good)
-        good = tell_brokers_again(writer, ends, finding == WENT_BACK);
+        good = compare_brokers(writer, finding, ends);
     writer_forget_loads(writer);
     writer_end_batch(writer, before, NULL, NULL);
     if (writer->last != before)
@@ -279,5 +421,15 @@ void writer_judge_sessions(struct writer *writer)
 {
     if (writer->answer.message.more)
         return;
-    compare(writer);
+    writer->load_after[0] = '\0';
+    if (find(writer) == AS_IT_WAS)
+        compare(writer);
+    else
+        writer->step = WRITER_LOAD_BROKERS;
+}
+
+void writer_judge_brokers(struct writer *writer)
+{
+    if (!writer->answer.message.more)
+        compare(writer);
 }

@@ -22,11 +22,12 @@ struct waiting {
     bool journalled;
     bool booked;   /* the journal knows what stands under its key, but perhaps not the change */
     bool answered; /* the journal has said what became of it: it may go to the farm */
+    bool former;   /* the journal had it at the start */
     farm_done_fn *done;
     void *done_data;
 };
 
-enum writer_step { WRITER_LOAD_SEQ, WRITER_LOAD_SESSIONS, WRITER_SEND, WRITER_STEP_MAX };
+enum writer_step { WRITER_LOAD_SEQ, WRITER_LOAD_SESSIONS, WRITER_LOAD_BROKERS, WRITER_SEND, WRITER_STEP_MAX };
 
 /* seq/H as it was read. */
 struct writer_seq {
@@ -109,6 +110,7 @@ struct writer {
     struct writer_seq loaded_seq;
     const struct waiting *retold; /* the last of what is told anew: nothing goes before the journal has it */
     struct writer_loaded *loads;
+    struct book broker_loads; /* what brokers said through this host, as the farm knows it */
     int64_t load_revision;
     char load_after[WIRE_KEY_BYTES_MAX + 1];
 };
@@ -134,6 +136,8 @@ void writer_journal_pass(struct writer *writer);
 int64_t writer_journal_due_ms(const struct writer *writer);
 /* The farm has changes up to this number. */
 void writer_commit(struct writer *writer, uint64_t through);
+/* What the journal kept from before the boot that the farm has last heard of was told by a former process. */
+void writer_forget_former(struct writer *writer);
 /* Numbers begin behind this one, under this process's name. */
 void writer_begin_line(struct writer *writer, uint64_t behind);
 struct record_key writer_key(const struct writer *writer, const struct kept_change *kept);
@@ -141,8 +145,10 @@ struct record_key writer_key(const struct writer *writer, const struct kept_chan
 /* writer_load.c */
 char *writer_load_seq_text(struct writer *writer);
 char *writer_load_sessions_text(struct writer *writer);
+char *writer_load_brokers_text(struct writer *writer);
 void writer_judge_seq(struct writer *writer);
 void writer_judge_sessions(struct writer *writer);
+void writer_judge_brokers(struct writer *writer);
 int writer_load_kv(struct writer *writer, const struct wire_kv *kv);
 void writer_forget_loads(struct writer *writer);
 

@@ -92,6 +92,8 @@ static bool make_ops(const struct writer *writer, struct parcel *parcel, struct 
         ops[i] = (struct wire_op){.type = WIRE_DELETE, .key = key};
         if (is_end(parcel->lasts[i]))
             continue;
+        if (change.type == CHANGE_BROKER)
+            memcpy(change.told_by, writer->host, sizeof change.told_by);
         parcel->values[i] = record_change_value(writer->settings.farm, key, &change);
         if (parcel->values[i].bytes == NULL)
             return false;

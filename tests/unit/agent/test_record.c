@@ -108,7 +108,8 @@ static const struct change changes[] = {
      .id = "b \"1\"",
      .user = "alice",
      .route = ROUTE_BROKER,
-     .administrator = ADMINISTRATOR_UNKNOWN},
+     .administrator = ADMINISTRATOR_UNKNOWN,
+     .told_by = "h"},
     {.number = 5, .at_ms = 1003, .type = CHANGE_BROKER_END, .host = "another", .id = "b1"},
 };
 
@@ -122,6 +123,7 @@ static void expect_change(const struct change *is, const struct change *should_b
     assert_string_equal(is->id, should_be->id);
     assert_string_equal(is->user, should_be->user);
     assert_string_equal(is->boot_id, should_be->boot_id);
+    assert_string_equal(is->told_by, should_be->told_by);
     assert_int_equal(is->connected_at_ms, should_be->connected_at_ms);
     assert_int_equal(is->kind, should_be->kind);
     assert_int_equal(is->route, should_be->route);

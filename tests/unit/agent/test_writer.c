@@ -515,6 +515,75 @@ static void what_the_farm_has_is_compared(void **state)
     }
 }
 
+static void watch_again(struct house *house)
+{
+    static const struct etcd_told watching = {on_kv, on_message, on_watch_done};
+    struct farm_port watch = model_etcd_port(house->etcd, 1);
+    (void)watch.ask(watch.etcd, WIRE_PATH_WATCH,
+                    wire_watch_text(house->farm.prefix, model_etcd_revision(house->etcd) + 1), &watching,
+                    house);
+}
+
+/* As another host's agent writes it, or, told_by "", the release before. */
+static void put_record(struct house *house, const char *id, const char *told_by)
+{
+    struct change change = {.number = 1, .at_ms = 1, .type = CHANGE_BROKER, .host = "rds2", .user = "zoe"};
+    struct record_key key = record_key(&house->farm, RECORD_BROKER, "rds2", id);
+    (void)snprintf(change.id, sizeof change.id, "%s", id);
+    (void)snprintf(change.told_by, sizeof change.told_by, "%s", told_by);
+    struct record_value value = record_change_value(&house->farm, key.text, &change);
+    model_etcd_put(house->etcd, key.text, (const char *)value.bytes, value.count);
+    free(value.bytes);
+}
+
+/* What brokers said through this host and is over must not stand again until its lease is over. */
+static void what_ended_since_a_backup_ends_once_more(void **state)
+{
+    (void)state;
+    struct house house;
+    open_house(&house, 0);
+    offer(&house, "boot one");
+    offer(&house, "put b1=alice");
+    offer(&house, "put b2=bob");
+    put_record(&house, "b8", "rds9");
+    put_record(&house, "b9", "");
+    run(&house, 5000);
+    model_etcd_backup(house.etcd);
+    offer(&house, "end b1");
+    run(&house, 5000);
+    model_etcd_restore(house.etcd);
+    watch_again(&house);
+    house.told[0] = house.said[0] = '\0';
+    writer_look(house.writer);
+    run(&house, 5000);
+    assert_string_equal(house.said, "went_back loaded ");
+    expect(&house, "only what was told here", "[b-b1,b+b2=bob;]");
+    close_house(&house);
+}
+
+static void without_its_journal_it_takes_over_what_brokers_said(void **state)
+{
+    (void)state;
+    struct house house;
+    open_house(&house, 0);
+    offer(&house, "boot one");
+    offer(&house, "put b1=alice");
+    offer(&house, "put b2=bob");
+    put_record(&house, "b8", "rds9");
+    run(&house, 5000);
+    die(&house);
+    model_journal_lose(house.journal);
+    start(&house);
+    offer(&house, "boot one");
+    run(&house, 5000);
+    assert_int_equal(model_journal_kept(house.journal).told_count, 3);
+    house.told[0] = '\0';
+    offer(&house, "bset b2=bob");
+    run(&house, 5000);
+    expect(&house, "a set ends what is not in it", "[b-b1,b+b2=bob;]");
+    close_house(&house);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -528,6 +597,8 @@ int main(void)
         cmocka_unit_test(a_journal_that_fails_is_said_and_the_farm_told),
         cmocka_unit_test(while_it_is_held_nothing_is_asked),
         cmocka_unit_test(what_the_farm_has_is_compared),
+        cmocka_unit_test(what_ended_since_a_backup_ends_once_more),
+        cmocka_unit_test(without_its_journal_it_takes_over_what_brokers_said),
     };
     return sodium_init() < 0 ? 1 : cmocka_run_group_tests(tests, NULL, NULL);
 }
