@@ -548,7 +548,7 @@ static int blame(char ret_path[CONFIG_PATH_BYTES], const char *path, struct erro
 /* Blames one of a list. */
 static int blame_element(char ret_path[CONFIG_PATH_BYTES], const char *list, size_t at, const char *member,
                          struct error_detail *ret_detail, const char *format, ...)
-    __attribute__((format(printf, 6, 7)));
+    __attribute__((format(__printf__, 6, 7)));
 static int blame_element(char ret_path[CONFIG_PATH_BYTES], const char *list, size_t at, const char *member,
                          struct error_detail *ret_detail, const char *format, ...)
 {

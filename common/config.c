@@ -36,7 +36,7 @@ struct place {
 /* ---- saying what is wrong ---- */
 
 static int refuse(const struct reading *reading, const config_setting_t *at, const char *path,
-                  const char *format, ...) __attribute__((format(printf, 4, 5)));
+                  const char *format, ...) __attribute__((format(__printf__, 4, 5)));
 static int refuse(const struct reading *reading, const config_setting_t *at, const char *path,
                   const char *format, ...)
 {
@@ -54,7 +54,8 @@ static int refuse(const struct reading *reading, const config_setting_t *at, con
     return ERROR_CONFIGURATION;
 }
 
-static void append(char *text, size_t room, const char *format, ...) __attribute__((format(printf, 3, 4)));
+static void append(char *text, size_t room, const char *format, ...)
+    __attribute__((format(__printf__, 3, 4)));
 static void append(char *text, size_t room, const char *format, ...)
 {
     size_t length = strlen(text);

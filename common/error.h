@@ -45,6 +45,6 @@ struct error_detail {
     char text[ERROR_DETAIL_BYTES];
 };
 void error_detail_set(struct error_detail *ret_detail, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
+    __attribute__((format(__printf__, 2, 3)));
 
 #endif

@@ -41,7 +41,8 @@ struct json_reader {
     bool in_value;                 /* a field's name was read, its value not yet */
 };
 
-static void append(char *text, size_t room, const char *format, ...) __attribute__((format(printf, 3, 4)));
+static void append(char *text, size_t room, const char *format, ...)
+    __attribute__((format(__printf__, 3, 4)));
 static void append(char *text, size_t room, const char *format, ...)
 {
     size_t length = strlen(text);
@@ -70,7 +71,7 @@ static void name_path(struct json_reader *reader, const struct json_field *missi
 
 /* Remembers what is wrong with the value being read; returns 0, which stops yajl. */
 static int refuse_value(struct json_reader *reader, int error, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
+    __attribute__((format(__printf__, 3, 4)));
 static int refuse_value(struct json_reader *reader, int error, const char *format, ...)
 {
     char what[256];

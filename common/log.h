@@ -21,6 +21,6 @@ void log_init(struct log *log, const char *program);
 
 /* One line, at once, unbuffered; newlines and control characters are escaped; a failing write is ignored. */
 void log_line(const struct log *log, int severity, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
+    __attribute__((format(__printf__, 3, 4)));
 
 #endif

@@ -52,7 +52,7 @@ struct offline_writer *offline_writer_create(enum offline_kind kind); /* NULL wi
 void offline_writer_destroy(struct offline_writer *writer);
 /* What a line cannot hold (control characters, blanks at either end) is left out of the value. */
 void offline_write(struct offline_writer *writer, const char *word, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
+    __attribute__((format(__printf__, 3, 4)));
 /* Of the lines so far. */
 void offline_writer_digest(const struct offline_writer *writer, unsigned char ret[OFFLINE_DIGEST_BYTES]);
 /* Adds the checksum, folds, and destroys the writer. The text is to be freed with free(); NULL: no memory. */

@@ -35,7 +35,7 @@ struct check {
 };
 
 static void note(struct check *check, enum check_state state, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
+    __attribute__((format(__printf__, 3, 4)));
 static void note(struct check *check, enum check_state state, const char *format, ...)
 {
     size_t length = strlen(check->text);

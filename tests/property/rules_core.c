@@ -30,7 +30,8 @@ struct rules_core {
 
 /* ---- differences --------------------------------------------------------------------------------------- */
 
-static void differ(struct rules_core *core, const char *format, ...) __attribute__((format(printf, 2, 3)));
+static void differ(struct rules_core *core, const char *format, ...)
+    __attribute__((format(__printf__, 2, 3)));
 static void differ(struct rules_core *core, const char *format, ...)
 {
     va_list values;

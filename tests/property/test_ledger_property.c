@@ -97,7 +97,7 @@ struct world {
     struct error_detail detail;
 };
 
-static bool differs(struct world *world, const char *format, ...) __attribute__((format(printf, 2, 3)));
+static bool differs(struct world *world, const char *format, ...) __attribute__((format(__printf__, 2, 3)));
 static bool differs(struct world *world, const char *format, ...)
 {
     va_list values;
@@ -116,7 +116,7 @@ static void meet(struct world *world, const char *what)
             world->met->times[i]++;
 }
 
-static void describe(struct world *world, const char *format, ...) __attribute__((format(printf, 2, 3)));
+static void describe(struct world *world, const char *format, ...) __attribute__((format(__printf__, 2, 3)));
 static void describe(struct world *world, const char *format, ...)
 {
     va_list values;

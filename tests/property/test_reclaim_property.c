@@ -76,7 +76,7 @@ struct world {
     char difference[256];
 };
 
-static void differ(struct world *world, const char *format, ...) __attribute__((format(printf, 2, 3)));
+static void differ(struct world *world, const char *format, ...) __attribute__((format(__printf__, 2, 3)));
 static void differ(struct world *world, const char *format, ...)
 {
     va_list values;

@@ -108,7 +108,7 @@ const char *check_text(enum check check);
 const char *happening_text(enum happening happening);
 
 void witness_fail(struct witness *witness, enum check check, unsigned host, const char *format, ...)
-    __attribute__((format(printf, 4, 5)));
+    __attribute__((format(__printf__, 4, 5)));
 
 static inline void witness_note(struct witness *witness, enum happening happening)
 {

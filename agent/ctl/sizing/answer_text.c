@@ -47,7 +47,7 @@ static void heading(const struct page *page, const char *text)
 
 /* A name and a sentence, which goes on below itself. */
 static void fact(const struct page *page, const char *name, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
+    __attribute__((format(__printf__, 3, 4)));
 static void fact(const struct page *page, const char *name, const char *format, ...)
 {
     char sentence[SENTENCE_BYTES];

@@ -46,7 +46,7 @@ void house_release(struct house *house, struct held **list, unsigned count)
     }
 }
 
-static void note(struct house *house, const char *format, ...) __attribute__((format(printf, 2, 3)));
+static void note(struct house *house, const char *format, ...) __attribute__((format(__printf__, 2, 3)));
 static void note(struct house *house, const char *format, ...)
 {
     size_t length = strlen(house->log);

@@ -37,7 +37,7 @@ static const struct core_settings core_settings = {
 
 /* ---- what is told -------------------------------------------------------------------------------------- */
 
-static void hear(struct house *house, const char *format, ...) __attribute__((format(printf, 2, 3)));
+static void hear(struct house *house, const char *format, ...) __attribute__((format(__printf__, 2, 3)));
 static void hear(struct house *house, const char *format, ...)
 {
     va_list arguments;

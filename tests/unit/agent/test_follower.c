@@ -26,7 +26,7 @@ struct house {
 static const struct core_settings core_settings = {
     .tally = {.count_disconnected = true, .routes_counted = ROUTES_COUNTED_DEFAULT}};
 
-static void hear(struct house *house, const char *format, ...) __attribute__((format(printf, 2, 3)));
+static void hear(struct house *house, const char *format, ...) __attribute__((format(__printf__, 2, 3)));
 static void hear(struct house *house, const char *format, ...)
 {
     va_list arguments;

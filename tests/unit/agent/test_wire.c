@@ -89,7 +89,7 @@ struct heard {
     int answer; /* of the callbacks */
 };
 
-static void hear(struct heard *heard, const char *format, ...) __attribute__((format(printf, 2, 3)));
+static void hear(struct heard *heard, const char *format, ...) __attribute__((format(__printf__, 2, 3)));
 static void hear(struct heard *heard, const char *format, ...)
 {
     va_list arguments;
