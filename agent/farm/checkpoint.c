@@ -103,6 +103,28 @@ void checkpoint_add_gap(struct checkpoint *checkpoint, const struct checkpoint_g
     checkpoint->gaps_ever++;
 }
 
+void checkpoint_gap_join(struct checkpoint_gap *gap, const struct checkpoint_gap *later)
+{
+    if (later->after_ms < gap->after_ms)
+        gap->after_ms = later->after_ms;
+    gap->through_ms = later->through_ms;
+    gap->through_revision = later->through_revision;
+    gap->changes += later->changes;
+}
+
+void checkpoint_add_late(struct checkpoint *checkpoint, const struct checkpoint_gap *late)
+{
+    for (size_t i = checkpoint->gap_count; i-- > 0;) {
+        struct checkpoint_gap *gap = &checkpoint->gaps[i];
+        if (strcmp(gap->host, late->host) == 0 &&
+            late->through_ms - gap->through_ms <= CHECKPOINT_LATE_JOIN_MS) {
+            checkpoint_gap_join(gap, late);
+            return;
+        }
+    }
+    checkpoint_add_gap(checkpoint, late);
+}
+
 /* ---- JSON ---------------------------------------------------------------------------------------------- */
 
 /* Windows and marks in the types that JSON has. */
@@ -155,6 +177,14 @@ static const struct json_field gap_fields[] = {
     INTEGER(checkpoint_gap, through_revision, 0, INT64_MAX),
     INSTANT(checkpoint_gap, after_ms),
     INSTANT(checkpoint_gap, through_ms),
+    {.name = "host",
+     .type = JSON_TEXT,
+     .offset = offsetof(struct checkpoint_gap, host),
+     .max = CONNECTION_HOST_BYTES_MAX},
+    {.name = "changes",
+     .type = JSON_INTEGER,
+     .offset = offsetof(struct checkpoint_gap, changes),
+     .max = INT64_MAX},
 };
 static const struct json_shape gap_shape = {gap_fields, COUNT(gap_fields)};
 static const struct json_field host_fields[] = {
@@ -294,6 +324,10 @@ static void write_gaps(struct json_writer *writer, const struct checkpoint *chec
         json_integer(writer, "through_revision", gap->through_revision);
         json_integer(writer, "after_ms", gap->after_ms);
         json_integer(writer, "through_ms", gap->through_ms);
+        if (gap->host[0] != '\0') {
+            json_text(writer, "host", gap->host);
+            json_integer(writer, "changes", gap->changes);
+        }
         json_close_object(writer);
     }
     json_close_array(writer);

@@ -19,16 +19,21 @@
 #define CHECKPOINT_HOSTS_MAX 1024 /* silent at once; of more the lost ones are left out first */
 #define CHECKPOINT_SPANS_MAX 256  /* of unsent windows; past it what lies between the last is sent again */
 #define CHECKPOINT_GAPS_MAX  16   /* the last ones; all are counted */
+/* What comes late from one host is one gap, unless so much of the farm's time lies between. */
+#define CHECKPOINT_LATE_JOIN_MS 60000
 
 /* Windows that the authority has not acknowledged, by sequence, both ends included. */
 struct checkpoint_span {
     int64_t first, last;
 };
 
-/* What was lost of the store's history before it was read. */
+/* Where the counts are not exact: what was lost of the store's history before it was read; or, where a host
+ * is named, changes of it that came late: what happened from after_ms on was counted by through_ms only. */
 struct checkpoint_gap {
     int64_t after_revision, through_revision;
     int64_t after_ms, through_ms;
+    char host[CONNECTION_HOST_BYTES_MAX + 1]; /* "": history was lost */
+    int64_t changes;                          /* of the host; else 0 */
 };
 
 struct checkpoint_host {
@@ -55,7 +60,7 @@ struct checkpoint {
     int64_t unsent_from_ms; /* no unsent window begins earlier */
     struct checkpoint_host hosts[CHECKPOINT_HOSTS_MAX];
     size_t host_count;
-    size_t hosts_left_out; /* not stored */
+    size_t hosts_left_out; /* not stored; the leader says so */
 
     struct store_identity identity;
     char entitlement[STORE_ENTITLEMENT_MAX + 1];
@@ -73,6 +78,10 @@ struct core_saved checkpoint_saved(const struct checkpoint *checkpoint);
 bool checkpoint_is_unsent(const struct checkpoint *checkpoint, uint64_t sequence);
 /* Notes a gap; the oldest one that is kept gives way. */
 void checkpoint_add_gap(struct checkpoint *checkpoint, const struct checkpoint_gap *gap);
+/* A host's changes that came late: to the gap of those before, or as one more. */
+void checkpoint_add_late(struct checkpoint *checkpoint, const struct checkpoint_gap *late);
+/* Both as one. */
+void checkpoint_gap_join(struct checkpoint_gap *gap, const struct checkpoint_gap *later);
 
 /* Sealed for the key `checkpoint`, to be freed; NULL without memory, or past WIRE_VALUE_BYTES_MAX. */
 struct record_value checkpoint_value(const struct record_farm *farm, const struct checkpoint *checkpoint);

@@ -24,6 +24,7 @@
 #define FARM_STATE_RETRY_FIRST_MS 200  /* after a request that failed; doubled up to the last */
 #define FARM_STATE_RETRY_LAST_MS  5000
 #define FARM_STATE_NOTED_MAX      1024 /* keys of which it was told what is wrong with them */
+#define FARM_STATE_LATE_MS        5000 /* a change whose time lies further behind the farm's came late */
 
 struct farm_state;
 
@@ -34,6 +35,8 @@ enum farm_note {
     FARM_NOTE_OLD,        /* an old value was put back: a number went back */
     FARM_NOTE_MISSED,     /* a host's changes are not all there: numbers are missing */
     FARM_NOTE_GAP,        /* history was compacted away before it was read */
+    FARM_NOTE_LATE,       /* a host was cut off: what it had kept counts now; told once it is all there */
+    FARM_NOTE_LEFT_OUT,   /* more hosts are silent than a checkpoint holds */
     FARM_NOTE_MAX
 };
 
@@ -59,7 +62,8 @@ struct farm_state_told {
     void (*window)(void *data, const char *farm_id, const struct window *window); /* one has closed */
     void (*settled)(void *data); /* everything through farm_state_revision is applied */
     void (*note)(void *data, enum farm_note note, const char *key, const char *detail);
-    void (*failed)(void *data, int error, const char *detail); /* it stopped by itself */
+    void (*failed)(void *data, int error, const char *detail);   /* it stopped by itself */
+    void (*late)(void *data, const struct checkpoint_gap *late); /* one more change that came late */
 };
 
 /* NULL without memory. `farm` outlives it. `seen_n`: the highest checkpoint that was seen before. */

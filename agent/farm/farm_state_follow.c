@@ -1,6 +1,10 @@
 /* farm_state_follow.c - what changes in the store becomes events of the core, in the store's order. */
 #include "farm_state_private.h"
 
+#include "common/rfc3339.h"
+
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -89,6 +93,65 @@ static int move_time(struct farm_state *state, int64_t at_ms)
     if (at_ms > state->now_ms)
         state->now_ms = at_ms;
     return state->hosts_wait ? tell_leases(state) : 0;
+}
+
+/* ---- what comes late ----------------------------------------------------------------------------------- */
+
+#define LATE_DETAIL_BYTES 512
+
+static void say_late(struct farm_state *state, struct host_set *set)
+{
+    char detail[LATE_DETAIL_BYTES], key[WIRE_KEY_BYTES_MAX + SEAL_NAME_BYTES];
+    char from[RFC3339_BYTES], through[RFC3339_BYTES];
+    const struct checkpoint_gap *late = &set->late;
+    if (late->changes == 0)
+        return;
+    (void)snprintf(key, sizeof(key), "%s%s", record_prefix(state->farm, RECORD_SEQ, NULL).text, set->name);
+    (void)snprintf(detail, sizeof(detail),
+                   "%s: %" PRId64 " changes came late: counts are not exact from %s to %s", late->host,
+                   late->changes, rfc3339_format(late->after_ms, from),
+                   rfc3339_format(late->through_ms, through));
+    set->late.changes = 0;
+    state->told.note(state->data, FARM_NOTE_LATE, key, detail);
+}
+
+/* Something of the host that is no history ends what came late. */
+static void judge_time(struct farm_state *state, struct host_set *writer, const struct change *change,
+                       int64_t revision)
+{
+    if (change->at_ms >= state->now_ms - FARM_STATE_LATE_MS) {
+        say_late(state, writer);
+        return;
+    }
+    struct checkpoint_gap late = {.after_revision = revision - 1,
+                                  .through_revision = revision,
+                                  .after_ms = change->at_ms,
+                                  .through_ms = state->now_ms,
+                                  .changes = 1};
+    (void)snprintf(late.host, sizeof(late.host), "%s", writer->host[0] != '\0' ? writer->host : writer->name);
+    if (writer->late.changes == 0)
+        writer->late = late;
+    else
+        checkpoint_gap_join(&writer->late, &late);
+    state->told.late(state->data, &late);
+}
+
+/* So does time without any more. */
+static void end_late(struct farm_state *state)
+{
+    for (size_t i = 0; i < state->sets.count; i++)
+        if (state->now_ms - state->sets.sets[i]->late.through_ms > CHECKPOINT_LATE_JOIN_MS)
+            say_late(state, state->sets.sets[i]);
+}
+
+void farm_follow_late(struct farm_state *state)
+{
+    for (size_t i = 0; state->checkpoint != NULL && i < state->checkpoint->gap_count; i++) {
+        const struct checkpoint_gap *gap = &state->checkpoint->gaps[i];
+        struct host_set *set = host_sets_find(&state->sets, &state->farm->seal, gap->host);
+        if (set != NULL && state->now_ms - gap->through_ms <= CHECKPOINT_LATE_JOIN_MS)
+            set->late = *gap;
+    }
 }
 
 /* ---- a change ------------------------------------------------------------------------------------------ */
@@ -186,6 +249,7 @@ static int apply(struct farm_state *state, struct host_set *writer, const struct
     if (set == NULL)
         return ERROR_NO_MEMORY;
     int code = move_time(state, change->at_ms);
+    judge_time(state, writer, change, revision);
     if (code == 0)
         code = hear(state, writer);
     if (code == 0)
@@ -275,6 +339,7 @@ static int follow_checkpoint(struct farm_state *state, const struct wire_kv *kv)
         if (checkpoint->n > state->seen_n)
             state->seen_n = checkpoint->n;
         code = move_time(state, checkpoint->at_ms);
+        end_late(state);
         if (code == 0)
             code = state->told.checkpoint(state->data, checkpoint, kv->mod_revision, state->now_ms);
         if (code == 0)

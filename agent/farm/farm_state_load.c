@@ -315,5 +315,6 @@ int farm_load_begin(struct farm_state *state)
     state->now_ms = gathering.at_ms;
     state->as_of_now = false;
     farm_follow_leases(state);
+    farm_follow_late(state);
     return 0;
 }

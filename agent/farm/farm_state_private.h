@@ -82,5 +82,7 @@ int farm_load_begin(struct farm_state *state);
 int farm_follow_kv(struct farm_state *state, const struct wire_kv *kv);
 /* Notes which hosts the core holds silent otherwise than their leases say. */
 void farm_follow_leases(struct farm_state *state);
+/* Goes on with what came late shortly before the checkpoint. */
+void farm_follow_late(struct farm_state *state);
 
 #endif

@@ -244,10 +244,18 @@ static void on_failed(void *data, int error, const char *detail)
     follower->told.note(follower->data, FARM_NOTE_UNREADABLE, follower->settings.farm->prefix, detail);
 }
 
+/* The leader records it. */
+static void on_late(void *data, const struct checkpoint_gap *late)
+{
+    (void)data;
+    (void)late;
+}
+
 static void open_state(struct follower *follower)
 {
-    static const struct farm_state_told told = {on_licence_ms, on_settings, on_begin,   on_core, on_step,
-                                                on_checkpoint, on_window,   on_settled, on_note, on_failed};
+    static const struct farm_state_told told = {on_licence_ms, on_settings,   on_begin,  on_core,
+                                                on_step,       on_checkpoint, on_window, on_settled,
+                                                on_note,       on_failed,     on_late};
     follower->farm_state =
         farm_state_create(follower->settings.farm, &follower->settings.port, &told, follower, 0);
 }

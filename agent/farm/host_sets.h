@@ -4,7 +4,7 @@
 #ifndef FARMGATE_AGENT_FARM_HOST_SETS_H
 #define FARMGATE_AGENT_FARM_HOST_SETS_H
 
-#include "record.h"
+#include "checkpoint.h"
 
 /* A session as it was told last. */
 struct host_session {
@@ -26,10 +26,11 @@ struct host_set {
     char host[CONNECTION_HOST_BYTES_MAX + 1]; /* "": not known yet */
     char boot_id[CORE_BOOT_ID_BYTES_MAX + 1]; /* "": it has not booted yet */
     int64_t boot_revision;
-    bool is_up;       /* its leased key is there */
-    bool is_silent;   /* as the core was told */
-    uint64_t through; /* the number of its last change that was read; 0: none */
-    bool in_batch;    /* of its changes more is to come before the core is told */
+    bool is_up;                 /* its leased key is there */
+    bool is_silent;             /* as the core was told */
+    uint64_t through;           /* the number of its last change that was read; 0: none */
+    bool in_batch;              /* of its changes more is to come before the core is told */
+    struct checkpoint_gap late; /* of its changes, not said yet; of 0 changes: none */
     struct host_list own, brokers;
 };
 

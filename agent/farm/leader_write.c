@@ -245,10 +245,18 @@ static void on_failed(void *data, int error, const char *detail)
     leader_resign_soon(data, error, detail);
 }
 
+static void on_late(void *data, const struct checkpoint_gap *late)
+{
+    struct leader *leader = data;
+    checkpoint_add_late(leader->checkpoint, late);
+    leader->is_dirty = true;
+}
+
 int leader_write_open(struct leader *leader)
 {
-    static const struct farm_state_told told = {on_licence_ms, on_settings, on_begin,   on_core, on_step,
-                                                on_checkpoint, on_window,   on_settled, on_note, on_failed};
+    static const struct farm_state_told told = {on_licence_ms, on_settings,   on_begin,  on_core,
+                                                on_step,       on_checkpoint, on_window, on_settled,
+                                                on_note,       on_failed,     on_late};
     leader->checkpoint = calloc(1, sizeof(*leader->checkpoint));
     leader->gathered = core_actions_create();
     leader->farm_state =
@@ -257,6 +265,7 @@ int leader_write_open(struct leader *leader)
     leader->wants_turn = leader->barrier_sent = leader->barrier_back = false;
     leader->awaited_revision = 0;
     leader->window_count = 0;
+    leader->said_left_out = false;
     if (leader->checkpoint != NULL && leader->gathered != NULL && leader->farm_state != NULL)
         return 0;
     leader_write_close(leader);
@@ -417,10 +426,25 @@ static bool take_windows(struct leader *leader)
     return true;
 }
 
+/* Those that are lost are left out first; their sessions would be live again. */
+static void say_left_out(struct leader *leader)
+{
+    char detail[128];
+    size_t left_out = leader->checkpoint->hosts_left_out;
+    if (left_out > 0 && !leader->said_left_out) {
+        (void)snprintf(detail, sizeof(detail),
+                       "%zu silent hosts are more than it holds: another leader would wait for them anew",
+                       left_out);
+        leader->told.note(leader->data, FARM_NOTE_LEFT_OUT, farm_key(leader, RECORD_CHECKPOINT).text, detail);
+    }
+    leader->said_left_out = left_out > 0;
+}
+
 static void fill_checkpoint(struct leader *leader)
 {
     struct checkpoint *checkpoint = leader->checkpoint;
     checkpoint_take(checkpoint, leader->told.core(leader->data));
+    say_left_out(leader);
     leader->told.identity(leader->data, &checkpoint->identity, checkpoint->entitlement);
     checkpoint->n = leader->last_n + 1;
     checkpoint->revision = farm_state_revision(leader->farm_state);

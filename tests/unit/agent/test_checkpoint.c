@@ -188,6 +188,10 @@ static void the_largest_checkpoint_is_a_value(void **state)
     for (size_t i = 0; i < CHECKPOINT_SPANS_MAX; i++)
         most->unsent[i] = (struct checkpoint_span){INT64_MAX, INT64_MAX};
     most->gap_count = CHECKPOINT_GAPS_MAX;
+    for (size_t i = 0; i < CHECKPOINT_GAPS_MAX; i++) {
+        memset(most->gaps[i].host, '"', CONNECTION_HOST_BYTES_MAX);
+        most->gaps[i].changes = INT64_MAX;
+    }
     most->identity.key_count = STORE_KEYS_MAX;
     for (size_t i = 0; i < STORE_KEYS_MAX; i++)
         memset(most->identity.keys[i], 'k', STORE_KEY_BYTES_MAX - 1);
@@ -231,6 +235,45 @@ static void the_last_gaps_are_kept_and_all_are_counted(void **state)
     assert_int_equal(checkpoint->gap_count, CHECKPOINT_GAPS_MAX);
     assert_int_equal(checkpoint->gaps[0].after_revision, 4);
     assert_int_equal(checkpoint->gaps_ever, CHECKPOINT_GAPS_MAX + 3);
+    free(checkpoint);
+}
+
+static void what_one_host_tells_late_is_one_gap(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *host;
+        int64_t after_ms, through_ms;
+        size_t gaps;
+        int64_t changes; /* of the gap it is in */
+    } table[] = {
+        {"h1", 5000, 90000, 1, 1},
+        {"h1", 4000, 90000, 1, 2},
+        {"h2", 5000, 95000, 2, 1},
+        {"h1", 6000, 90000 + CHECKPOINT_LATE_JOIN_MS, 2, 3},
+        {"h1", 7000, 90001 + 2 * CHECKPOINT_LATE_JOIN_MS, 3, 1},
+    };
+    struct checkpoint *checkpoint = fresh();
+    for (size_t i = 0; i < COUNT(table); i++) {
+        struct checkpoint_gap late = {.after_revision = (int64_t)i,
+                                      .through_revision = (int64_t)i + 1,
+                                      .after_ms = table[i].after_ms,
+                                      .through_ms = table[i].through_ms,
+                                      .changes = 1};
+        strcpy(late.host, table[i].host);
+        checkpoint_add_late(checkpoint, &late);
+        assert_int_equal(checkpoint->gap_count, table[i].gaps);
+        assert_int_equal(checkpoint->gaps_ever, table[i].gaps);
+        const struct checkpoint_gap *gap = checkpoint->gaps;
+        while (gap->through_revision != (int64_t)i + 1)
+            gap++;
+        assert_int_equal(gap->changes, table[i].changes);
+        assert_int_equal(gap->through_ms, table[i].through_ms);
+    }
+    assert_int_equal(checkpoint->gaps[0].after_ms, 4000);
+    struct checkpoint *back = there_and_back(checkpoint);
+    assert_memory_equal(back->gaps, checkpoint->gaps, sizeof checkpoint->gaps);
+    free(back);
     free(checkpoint);
 }
 
@@ -341,6 +384,7 @@ int main(void)
         cmocka_unit_test(the_largest_checkpoint_is_a_value),
         cmocka_unit_test(of_too_many_silent_hosts_the_lost_ones_are_left_out),
         cmocka_unit_test(the_last_gaps_are_kept_and_all_are_counted),
+        cmocka_unit_test(what_one_host_tells_late_is_one_gap),
         cmocka_unit_test(unsent_windows_are_known_by_their_sequence),
         cmocka_unit_test(other_releases_are_read_as_far_as_can_be),
         cmocka_unit_test(a_strangers_checkpoint_does_not_open),

@@ -24,7 +24,7 @@ struct house {
     uint64_t through[10];
     int64_t n;
     char heard[8192]; /* of steps and notes, a line each */
-    int64_t gap_after, gap_through;
+    int64_t gap_after, gap_through, late_changes;
     bool is_older;
     int failed;
 };
@@ -149,9 +149,16 @@ static void on_settled(void *data)
 
 static void on_note(void *data, enum farm_note note, const char *key, const char *detail)
 {
-    static const char *const names[FARM_NOTE_MAX] = {"foreign", "unreadable", "old", "missed", "gap"};
+    static const char *const names[FARM_NOTE_MAX] = {"foreign", "unreadable", "old",     "missed",
+                                                     "gap",     "late",       "left_out"};
     (void)key;
     hear(data, "%s: %s\n", names[note], detail);
+}
+
+static void on_late(void *data, const struct checkpoint_gap *late)
+{
+    struct house *house = data;
+    house->late_changes += late->changes;
 }
 
 static void on_failed(void *data, int error, const char *detail)
@@ -161,8 +168,9 @@ static void on_failed(void *data, int error, const char *detail)
     hear(house, "failed: %s\n", detail);
 }
 
-static const struct farm_state_told told = {on_licence_ms, on_settings, on_begin,   on_core, on_step,
-                                            on_checkpoint, on_window,   on_settled, on_note, on_failed};
+static const struct farm_state_told told = {on_licence_ms, on_settings,   on_begin,  on_core,
+                                            on_step,       on_checkpoint, on_window, on_settled,
+                                            on_note,       on_failed,     on_late};
 
 /* ---- the house ----------------------------------------------------------------------------------------- */
 
@@ -684,6 +692,73 @@ static void history_that_goes_while_it_is_followed_is_a_gap(void **state)
                   "begin @0 1 hosts h1/1=ann h1/2=bob after a gap\n");
 }
 
+/* ---- history that comes late --------------------------------------------------------------------------- */
+
+static void what_a_host_kept_while_it_was_cut_off_is_said_once(void **state)
+{
+    struct house *house = *state;
+    const struct change kept[] = {session("1", "ann", 1000), session("2", "bob", 2500)};
+    house->licence_ms = T0 + 30000;
+    boot(house, 1, "b1", 0);
+    checkpoint(house, 0);
+    begin(house, 0);
+    checkpoint(house, 20000);
+    pass(house);
+    house->heard[0] = '\0';
+    tell(house, 1, kept, 2);
+    tell_one(house, 1, session("1", NULL, 14999));
+    expect(house, "set h1 1=ann @20000\nset h1 1=ann 2=bob @20000\nset h1 2=bob @20000\n");
+    assert_int_equal(house->late_changes, 3);
+    tell_one(house, 1, session("3", "eve", 15000)); /* not late any more */
+    expect(house, "late: h1: 3 changes came late: counts are not exact from 2023-11-14T22:20:01.000Z to "
+                  "2023-11-14T22:20:20.000Z\nset h1 2=bob 3=eve @20000\n");
+    assert_int_equal(house->late_changes, 3);
+}
+
+static void time_ends_what_comes_late(void **state)
+{
+    struct house *house = *state;
+    house->licence_ms = T0 + 300000;
+    boot(house, 1, "b1", 0);
+    checkpoint(house, 0);
+    begin(house, 0);
+    checkpoint(house, 20000);
+    tell_one(house, 1, session("1", "ann", 1));
+    checkpoint(house, 20000 + CHECKPOINT_LATE_JOIN_MS);
+    pass(house);
+    assert_null(strstr(house->heard, "late"));
+    house->heard[0] = '\0';
+    checkpoint(house, 20001 + CHECKPOINT_LATE_JOIN_MS);
+    expect(house, "late: h1: 1 changes came late: counts are not exact from 2023-11-14T22:20:00.001Z to "
+                  "2023-11-14T22:20:20.000Z\ncheckpoint 4: timer @80001\n");
+}
+
+static void what_came_late_before_the_checkpoint_is_gone_on_with(void **state)
+{
+    struct house *house = *state;
+    struct checkpoint *made = calloc(1, sizeof *made);
+    struct record_key key = record_key(&house->farm, RECORD_CHECKPOINT, NULL, NULL);
+    house->licence_ms = T0 + 30000;
+    boot(house, 1, "b1", 0);
+    made->event_ms = made->clock_ms = made->at_ms = T0 + 20000;
+    made->n = 1;
+    made->revision = model_etcd_revision(house->etcd);
+    strcpy(made->instance, "l");
+    strcpy(made->identity.installation_id, "inst");
+    checkpoint_add_gap(made, &(struct checkpoint_gap){.after_revision = 1}); /* of no host */
+    checkpoint_add_late(
+        made, &(struct checkpoint_gap){.after_ms = T0, .through_ms = T0 + 20000, .host = "h1", .changes = 6});
+    struct record_value value = checkpoint_value(&house->farm, made);
+    put(house, key.text, &value);
+    free(made);
+    begin(house, 0);
+    house->heard[0] = '\0';
+    tell_one(house, 1, session("1", "ann", 1));
+    tell_one(house, 1, session("2", "bob", 20001));
+    expect(house, "set h1 1=ann @20000\nlate: h1: 7 changes came late: counts are not exact from "
+                  "2023-11-14T22:20:00.000Z to 2023-11-14T22:20:20.000Z\nset h1 1=ann 2=bob @20001\n");
+}
+
 static void a_backup_that_was_put_back_is_said(void **state)
 {
     struct house *house = *state;
@@ -732,6 +807,9 @@ int main(void)
         HOUSED(a_newer_releases_checkpoint_is_refused_by_name),
         HOUSED(compacted_history_is_a_gap),
         HOUSED(history_that_goes_while_it_is_followed_is_a_gap),
+        HOUSED(what_a_host_kept_while_it_was_cut_off_is_said_once),
+        HOUSED(time_ends_what_comes_late),
+        HOUSED(what_came_late_before_the_checkpoint_is_gone_on_with),
         HOUSED(a_backup_that_was_put_back_is_said),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

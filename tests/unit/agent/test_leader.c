@@ -450,6 +450,26 @@ static void a_deletion_that_no_watch_tells_is_a_gap(void **state)
     assert_false(farm_state_host_is_up(leader_farm_state(second->leader), "h1"));
 }
 
+/* ---- what it says -------------------------------------------------------------------------------------- */
+
+/* Of hosts that have booted, and have no lease. */
+static void more_silent_hosts_than_a_checkpoint_holds_are_said(void **state)
+{
+    struct house *house = *state;
+    for (int i = 0; i < CHECKPOINT_HOSTS_MAX + 6; i++) {
+        struct change change = {.number = 1, .at_ms = T0, .type = CHANGE_BOOTED, .boot_id = "b"};
+        (void)snprintf(change.host, sizeof change.host, "h%d", i);
+        struct record_key key = record_key(&house->farm, RECORD_BOOT, change.host, NULL);
+        struct record_value value = record_change_value(&house->farm, key.text, &change);
+        model_etcd_put(house->etcd, key.text, value.bytes, value.count);
+        free(value.bytes);
+    }
+    struct host *host = start(house, 0, 0);
+    write_often(house, host);
+    assert_string_equal(host->heard,
+                        "6 silent hosts are more than it holds: another leader would wait for them anew\n");
+}
+
 /* ---- how it ends --------------------------------------------------------------------------------------- */
 
 static void who_has_lost_the_key_is_fenced_off(void **state)
@@ -499,6 +519,7 @@ int main(void)
         HOUSED(other_farms_floors_hold_history),
         HOUSED(what_is_compacted_behind_its_back_is_a_gap),
         HOUSED(a_deletion_that_no_watch_tells_is_a_gap),
+        HOUSED(more_silent_hosts_than_a_checkpoint_holds_are_said),
         HOUSED(who_has_lost_the_key_is_fenced_off),
         HOUSED(who_cannot_renew_its_lease_resigns_in_time),
     };
