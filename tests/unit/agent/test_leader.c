@@ -17,8 +17,17 @@
 
 struct house;
 
+/* A way to etcd by a member that is cut off from the others, as far as watches go. */
+struct deaf_way {
+    struct farm_port port;
+    bool is_deaf;    /* watches that begin now are told nothing */
+    unsigned deafer; /* nor are those that began before so many were asked for */
+    unsigned asked;
+};
+
 struct host {
     struct house *house;
+    struct deaf_way way;
     struct leader *leader;
     struct core *core;
     unsigned lives, turns, saved;
@@ -133,6 +142,58 @@ static const struct leader_told told = {on_licence_ms, on_settings, on_begin,  o
                                         on_step,       on_identity, on_live,   on_turn,
                                         on_saved,      on_resigned, on_window, on_note};
 
+/* ---- a way on which watches say nothing ---------------------------------------------------------------- */
+
+struct deaf_watch {
+    const struct deaf_way *way;
+    struct etcd_told told;
+    void *data;
+    bool is_deaf;
+    unsigned number;
+};
+
+static bool hears(const struct deaf_watch *watch)
+{
+    return !watch->is_deaf && watch->number > watch->way->deafer;
+}
+
+static int deaf_kv(void *data, const struct wire_kv *kv)
+{
+    const struct deaf_watch *watch = data;
+    return hears(watch) ? watch->told.kv(watch->data, kv) : 0;
+}
+
+static int deaf_message(void *data, const struct wire_message *message)
+{
+    const struct deaf_watch *watch = data;
+    return hears(watch) ? watch->told.message(watch->data, message) : 0;
+}
+
+static void deaf_done(void *data, int error, const char *detail)
+{
+    struct deaf_watch *watch = data;
+    watch->told.done(watch->data, error, detail);
+    free(watch);
+}
+
+static int64_t deaf_ask(void *etcd, const char *path, char *text, const struct etcd_told *watcher, void *data)
+{
+    static const struct etcd_told relay = {deaf_kv, deaf_message, deaf_done};
+    struct deaf_way *way = etcd;
+    if (strcmp(path, WIRE_PATH_WATCH) != 0)
+        return way->port.ask(way->port.etcd, path, text, watcher, data);
+    struct deaf_watch *watch = calloc(1, sizeof *watch);
+    assert_non_null(watch);
+    *watch = (struct deaf_watch){way, *watcher, data, way->is_deaf, ++way->asked};
+    return way->port.ask(way->port.etcd, path, text, &relay, watch);
+}
+
+static void deaf_cancel(void *etcd, int64_t id)
+{
+    const struct deaf_way *way = etcd;
+    way->port.cancel(way->port.etcd, id);
+}
+
 /* ---- the house ----------------------------------------------------------------------------------------- */
 
 static int open_house(void **state)
@@ -152,10 +213,11 @@ static struct host *start(struct house *house, unsigned number, int64_t seen_n)
 {
     struct host *host = &house->hosts[number];
     struct leader_settings settings = {.farm = &house->farm,
-                                       .port = model_etcd_port(house->etcd, number),
+                                       .port = {deaf_ask, deaf_cancel, &host->way},
                                        .lease_ttl_s = LEASE_S,
                                        .seen_n = seen_n};
     host->house = house;
+    host->way.port = model_etcd_port(house->etcd, number);
     (void)snprintf(settings.self.host, sizeof settings.self.host, "rds%u", number);
     (void)snprintf(settings.self.instance, sizeof settings.self.instance, "i%u", number);
     host->leader = leader_create(&settings, &told, host);
@@ -501,6 +563,50 @@ static void who_cannot_renew_its_lease_resigns_in_time(void **state)
     assert_int_equal(leader_state(host->leader), LEADER_LIVE);
 }
 
+/* Transactions go by, and are not told: another watch may, as it asks another member. */
+static void a_checkpoint_that_does_not_come_back_is_watched_for_again(void **state)
+{
+    struct house *house = *state;
+    struct host *host = start(house, 0, 0);
+    pass(house, 2000);
+    for (unsigned i = 0; i < LEADER_BARRIERS_MAX; i++) { /* each time by itself: it does not add up */
+        unsigned turns = host->turns;
+        int64_t n = n_of(house);
+        host->way.deafer = host->way.asked;
+        leader_wants_turn(host->leader);
+        pass(house, 1000);
+        assert_true(n_of(house) > n);
+        pass(house, LEADER_BARRIER_MS - 1100);
+        assert_int_equal(host->turns, turns);
+        pass(house, 1000);
+        assert_true(host->turns > turns);
+    }
+    assert_string_equal(host->heard, "");
+    assert_int_equal(leader_state(host->leader), LEADER_LIVE);
+    assert_int_equal(host->lives, 1);
+}
+
+static void who_never_hears_of_what_it_writes_leaves_it_to_another(void **state)
+{
+    struct house *house = *state;
+    struct host *host = start(house, 0, 0);
+    pass(house, 2000);
+    unsigned turns = host->turns;
+    host->way.is_deaf = true;
+    host->way.deafer = host->way.asked;
+    leader_stand(host->leader, false);
+    struct host *second = start(house, 1, 0);
+    leader_wants_turn(host->leader);
+    pass(house, LEADER_BARRIERS_MAX * LEADER_BARRIER_MS - 500);
+    assert_string_equal(host->heard, "");
+    assert_int_equal(leader_state(host->leader), LEADER_LIVE);
+    pass(house, 1500);
+    assert_string_equal(host->heard, "resigned: what it writes does not come back to it\n");
+    assert_int_equal(host->turns, turns);
+    pass(house, 2000);
+    assert_int_equal(leader_state(second->leader), LEADER_LIVE);
+}
+
 #define HOUSED(test) cmocka_unit_test_setup_teardown(test, open_house, close_house)
 
 int main(void)
@@ -522,6 +628,8 @@ int main(void)
         HOUSED(more_silent_hosts_than_a_checkpoint_holds_are_said),
         HOUSED(who_has_lost_the_key_is_fenced_off),
         HOUSED(who_cannot_renew_its_lease_resigns_in_time),
+        HOUSED(a_checkpoint_that_does_not_come_back_is_watched_for_again),
+        HOUSED(who_never_hears_of_what_it_writes_leaves_it_to_another),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
