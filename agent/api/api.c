@@ -15,7 +15,7 @@ enum method { METHOD_GET, METHOD_PUT, METHOD_POST, METHOD_DELETE, METHOD_MAX, ME
 
 enum path_shape {
     PATH_EXACT,
-    PATH_HOST,      /* `path` and a host */
+    PATH_NAME,      /* `path` and one name */
     PATH_CONNECTION /* `path`, a host, a slash, an id */
 };
 
@@ -41,7 +41,7 @@ static const struct route routes[] = {
     {.path = "/v1/connections/",
      .shape = PATH_CONNECTION,
      .handlers = {[METHOD_PUT] = connection_put, [METHOD_DELETE] = connection_delete}},
-    {.path = "/v1/connections/", .shape = PATH_HOST, .handlers = {[METHOD_PUT] = connection_set_put}},
+    {.path = "/v1/connections/", .shape = PATH_NAME, .handlers = {[METHOD_PUT] = connection_set_put}},
     {.path = "/v1/connections",
      .handlers = {[METHOD_GET] = connections_get},
      .parameters = {"user", "host", "state"},
@@ -62,6 +62,11 @@ static const struct route routes[] = {
     {.path = "/v1/reclaims", .handlers = {[METHOD_POST] = reclaims_post}},
     {.path = "/v1/report", .handlers = {[METHOD_POST] = report_post}},
     {.path = "/v1/farm", .handlers = {[METHOD_GET] = farm_get}},
+    {.path = "/v1/farm/settings", .handlers = {[METHOD_GET] = farm_settings_get}},
+    {.path = "/v1/farm/settings/",
+     .shape = PATH_NAME,
+     .handlers = {[METHOD_PUT] = farm_setting_put, [METHOD_DELETE] = farm_setting_delete}},
+    {.path = "/v1/farm/leave", .handlers = {[METHOD_POST] = farm_leave_post}},
     {.path = "/v1/version", .handlers = {[METHOD_GET] = version_get}},
     {.path = "/metrics", .handlers = {[METHOD_GET] = metrics_get}, .open = true},
     {.path = "/healthz", .handlers = {[METHOD_GET] = healthz_get}, .open = true},
@@ -247,6 +252,11 @@ static void on_request(void *data, struct http_exchange *exchange, const struct 
 void api_status(const struct api *api, struct core_status *ret)
 {
     api->agent.status(api->agent.agent, ret);
+}
+
+void api_place(const struct api *api, struct farm_place *ret)
+{
+    api->agent.place(api->agent.agent, ret);
 }
 
 /* --- waiting requests ----------------------------------------------------------------------- */

@@ -67,13 +67,16 @@ api_done_fn call_changed;
 
 /* The farm at a glance, whoever counts. */
 void api_status(const struct api *api, struct core_status *ret);
+/* Where this host stands in it. */
+void api_place(const struct api *api, struct farm_place *ret);
 
 /* --- handlers ------------------------------------------------------------------------------- */
 
 typedef void api_handler_fn(struct api *api, struct http_exchange *exchange,
                             const struct http_request *request);
 
-api_handler_fn status_get, farm_get, version_get, metrics_get, healthz_get, readyz_get;
+api_handler_fn farm_get, farm_settings_get, farm_setting_put, farm_setting_delete, farm_leave_post;
+api_handler_fn status_get, version_get, metrics_get, healthz_get, readyz_get;
 api_handler_fn connections_get, users_get, explain_get;
 api_handler_fn gate_get, resources_get;
 api_handler_fn windows_get, days_get;

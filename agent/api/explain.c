@@ -1,5 +1,6 @@
 /* GET /v1/explain: why the gate stands as it does, what happens next, and why each user counts or not. */
 #include "api_internal.h"
+#include "farm_show.h"
 #include "reply.h"
 #include "show.h"
 
@@ -107,7 +108,10 @@ static void write_user(struct json_writer *writer, const struct api *api, const 
 {
     size_t left_out = user->connections == 0 ? show_ignored_count(api, user->name) : 0;
     struct explain_why why;
-    explain_user(user, left_out, subject->asked, &why);
+    struct farm_place place;
+    api_place(api, &place);
+    explain_user(user, left_out, place.whole ? NULL : api->agent.host(api->agent.agent), subject->asked,
+                 &why);
     json_open_object(writer, NULL);
     json_text(writer, "user", user->name);
     json_boolean(writer, "counted", user->consuming > 0);
@@ -165,6 +169,17 @@ static void write_users(struct json_writer *writer, const struct api *api, const
     json_boolean(writer, "more", users->more || !whole);
 }
 
+/* Whose connections are told: the farm's, or this host's own, and who knows the others. */
+static void write_scope(struct json_writer *writer, const struct api *api)
+{
+    struct farm_place place;
+    struct explain_why why;
+    api_place(api, &place);
+    explain_scope(place.whole, api->agent.host(api->agent.agent), place.leader, &why);
+    farm_show_scope(writer, api);
+    show_why(writer, "scope_why", &why);
+}
+
 /* --- the answer ----------------------------------------------------------------------------- */
 
 static void answer(struct api *api, struct http_exchange *exchange, const struct subject *subject)
@@ -182,6 +197,7 @@ static void answer(struct api *api, struct http_exchange *exchange, const struct
         json_text(writer, "host", api->agent.host(api->agent.agent));
         json_time(writer, "now", now_ms);
         write_farm(writer, api, subject, now_ms);
+        write_scope(writer, api);
         write_admissions(writer, api, subject, subject->asked ? user.name : NULL);
         write_users(writer, api, subject, subject->asked ? &one : &everybody);
         reply_close(exchange, writer, 200);

@@ -1,6 +1,7 @@
 /* GET /v1/connections and /v1/users: who is on, and whether each one counts. */
 #include "api_internal.h"
 #include "disconnected.h"
+#include "farm_show.h"
 #include "reply.h"
 #include "show.h"
 
@@ -64,6 +65,7 @@ void connections_get(struct api *api, struct http_exchange *exchange, const stru
             list.failed = true;
         show_ignored(writer, api, or_any(user), or_any(host), false);
         json_boolean(writer, "more", list.more || list.failed);
+        farm_show_scope(writer, api);
         reply_close(exchange, writer, 200);
     }
     free(list.entries);
@@ -91,6 +93,7 @@ void users_get(struct api *api, struct http_exchange *exchange, const struct htt
         }
         json_close_array(writer);
         json_boolean(writer, "more", list.more);
+        farm_show_scope(writer, api);
         reply_close(exchange, writer, 200);
     }
     free(list.users);

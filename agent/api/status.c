@@ -1,5 +1,6 @@
 /* What the agent says of the farm and of itself. */
 #include "api_internal.h"
+#include "farm_show.h"
 #include "reply.h"
 #include "show.h"
 
@@ -141,85 +142,12 @@ void status_get(struct api *api, struct http_exchange *exchange, const struct ht
     show_setbacks(writer, api);
     write_entitlement(writer, &status);
     json_text(writer, "health", health.text);
-    reply_close(exchange, writer, 200);
-}
-
-/* --- the farm ------------------------------------------------------------------------------- */
-
-struct host_row {
-    const char *host;
-    uint32_t connections;
-};
-
-struct host_list {
-    struct host_row *rows;
-    size_t count, room;
-    const char *answering;
-    uint32_t answering_connections;
-    bool failed;
-};
-
-static bool collect_host(void *data, const char *host, uint32_t connections)
-{
-    struct host_list *list = data;
-    if (strcmp(host, list->answering) == 0) {
-        list->answering_connections = connections;
-        return true;
-    }
-    if (list->count == list->room) {
-        size_t room = list->room ? 2 * list->room : 16;
-        struct host_row *rows = realloc(list->rows, room * sizeof(*rows));
-        list->failed = !rows;
-        if (!rows)
-            return false;
-        list->rows = rows;
-        list->room = room;
-    }
-    list->rows[list->count++] = (struct host_row){host, connections};
-    return true;
-}
-
-static int by_host(const void *left, const void *right)
-{
-    return strcmp(((const struct host_row *)left)->host, ((const struct host_row *)right)->host);
-}
-
-static void write_host(struct json_writer *writer, const struct tally *tally, struct host_row row,
-                       bool answering)
-{
-    json_open_object(writer, NULL);
-    json_text(writer, "host", row.host);
-    json_integer(writer, "connections", row.connections);
-    json_integer(writer, "exempt", tally_host_exempt(tally, row.host));
-    json_boolean(writer, "answering", answering);
-    json_close_object(writer);
-}
-
-void farm_get(struct api *api, struct http_exchange *exchange, const struct http_request *request)
-{
-    const struct core *core = api->agent.core(api->agent.agent);
-    const struct tally *tally = core_tally(core);
-    struct host_list list = {.answering = api->agent.host(api->agent.agent)};
-    struct core_status status;
-    (void)request;
-    api_status(api, &status);
-    tally_each_host(tally, collect_host, &list);
-    struct json_writer *writer = list.failed ? NULL : reply_open(exchange);
-    if (list.failed)
-        reply_no_memory(exchange);
-    if (writer) {
-        if (list.count > 1)
-            qsort(list.rows, list.count, sizeof(*list.rows), by_host);
-        json_text(writer, "farm_id", status.farm_id);
-        json_text(writer, "mode", "alone");
-        json_open_array(writer, "hosts");
-        write_host(writer, tally, (struct host_row){list.answering, list.answering_connections}, true);
-        for (size_t i = 0; i < list.count; i++)
-            write_host(writer, tally, list.rows[i], false);
-        json_close_array(writer);
+    if (farm_show_status(writer, api)) {
         reply_close(exchange, writer, 200);
+    } else {
+        json_writer_destroy(writer);
+        reply_no_memory(exchange);
     }
-    free(list.rows);
 }
 
 /* --- the agent itself ----------------------------------------------------------------------- */

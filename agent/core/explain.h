@@ -87,9 +87,15 @@ bool explain_what_matters(const struct explain_farm *farm, struct explain_step *
 
 /* ---- users and connections (explain_who.c) ---- */
 
+/* Nothing where everybody's connections are known at `host` (`is_whole`); else that they are its own, and who
+ * knows the others: `leader`, "" where nobody does. */
+void explain_scope(bool is_whole, const char *host, const char *leader, struct explain_why *ret);
+
 /* Why a user counts or not. `user` is all zero but for its name where no connection is live; `left_out`:
- * sessions of that name that are no connections; `asked`: the name as it was asked for, or NULL. */
-void explain_user(const struct tally_user *user, size_t left_out, const char *asked, struct explain_why *ret);
+ * sessions of that name that are no connections; `host`: the only one whose connections are known, or NULL;
+ * `asked`: the name as it was asked for, or NULL. */
+void explain_user(const struct tally_user *user, size_t left_out, const char *host, const char *asked,
+                  struct explain_why *ret);
 
 /* What the gate answers this question. */
 void explain_admission(const struct admission_question *question, const struct admission_answer *answer,

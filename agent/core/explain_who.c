@@ -6,16 +6,20 @@
 
 /* ---- users --------------------------------------------------------------------------------------------- */
 
-static enum explain_code user_code(const struct tally_user *user, size_t left_out)
+/* What is not known of other hosts is not denied. */
+static enum explain_code user_code(const struct tally_user *user, size_t left_out, bool here_alone)
 {
     if (user->consuming > 0)
         return user->connections == 1 ? EXPLAIN_user_counts : EXPLAIN_user_counts_once;
+    if (here_alone)
+        return user->connections + left_out > 0 ? EXPLAIN_user_does_not_count_here : EXPLAIN_user_not_here;
     if (user->connections > 0)
         return EXPLAIN_user_does_not_count;
     return left_out > 0 ? EXPLAIN_user_left_out : EXPLAIN_user_not_on;
 }
 
-void explain_user(const struct tally_user *user, size_t left_out, const char *asked, struct explain_why *ret)
+void explain_user(const struct tally_user *user, size_t left_out, const char *host, const char *asked,
+                  struct explain_why *ret)
 {
     *ret = (struct explain_why){0};
     if (asked != NULL && strcmp(asked, user->name) != 0) {
@@ -23,13 +27,15 @@ void explain_user(const struct tally_user *user, size_t left_out, const char *as
         explain_text(same, "asked", asked);
         explain_text(same, "user", user->name);
     }
-    enum explain_code code = user_code(user, left_out);
+    enum explain_code code = user_code(user, left_out, host != NULL);
     struct explain_sentence *sentence = explain_say(ret, code);
     explain_text(sentence, "user", user->name);
     if (code == EXPLAIN_user_counts_once) {
         explain_number(sentence, "consuming", user->consuming);
         explain_number(sentence, "connections", user->connections);
     }
+    if (code == EXPLAIN_user_does_not_count_here || code == EXPLAIN_user_not_here)
+        explain_text(sentence, "host", host);
 }
 
 static enum explain_code admission_code(const struct admission_answer *answer, bool is_here)
@@ -53,6 +59,22 @@ void explain_admission(const struct admission_question *question, const struct a
     explain_text(sentence, "host", question->host);
     if (question->kind == KIND_DESKTOP && question->administrator == ADMINISTRATOR_UNKNOWN && !answer->list)
         explain_text(explain_say(ret, EXPLAIN_administrator_unknown), "user", question->user);
+}
+
+/* ---- hosts ----------------------------------------------------------------------------------------------
+ */
+
+void explain_scope(bool is_whole, const char *host, const char *leader, struct explain_why *ret)
+{
+    *ret = (struct explain_why){0};
+    if (is_whole)
+        return;
+    bool is_led = leader[0] != '\0';
+    struct explain_sentence *sentence =
+        explain_say(ret, is_led ? EXPLAIN_speaks_for_itself : EXPLAIN_nobody_leads);
+    explain_text(sentence, "host", host);
+    if (is_led)
+        explain_text(sentence, "leader", leader);
 }
 
 /* ---- connections --------------------------------------------------------------------------------------- */

@@ -50,8 +50,13 @@ static void on_status(const struct farm *farm, struct core_status *ret)
 static void on_place(const struct farm *farm, struct farm_place *ret)
 {
     (void)farm;
-    *ret = (struct farm_place){
-        .part = FARM_ALONE, .whole = true, .leader = "", .holder = "", .detail = "", .endpoint = ""};
+    *ret = (struct farm_place){.part = FARM_ALONE,
+                               .whole = true,
+                               .name = "",
+                               .leader = "",
+                               .holder = "",
+                               .detail = "",
+                               .endpoint = ""};
 }
 
 static void on_close(struct farm *farm, void (*closed)(void *data), void *data)

@@ -9,6 +9,12 @@ const char *farm_part_name(enum farm_part part)
     return names[part];
 }
 
+int64_t farm_place_lag(const struct farm_place *place)
+{
+    bool known = place->revision != 0 && place->head > place->revision;
+    return known ? place->head - place->revision : 0;
+}
+
 void farm_offer(struct farm *farm, const struct core_event *event, farm_done_fn *done, void *done_data)
 {
     farm->way->offer(farm, event, done, done_data);

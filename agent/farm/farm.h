@@ -33,6 +33,7 @@ const char *farm_part_name(enum farm_part part);
 /* For people. Texts live until the loop turns. */
 struct farm_place {
     enum farm_part part;
+    const char *name;         /* of the farm, in the store; "" alone */
     bool whole;               /* farm_core knows the connections of every host, not of this one alone */
     const char *leader;       /* the host that counts; "": nobody does, or it is not known */
     const char *holder;       /* FARM_REFUSED: the machine id that holds this host's name; else "" */
@@ -45,6 +46,9 @@ struct farm_place {
     int64_t revision, head;   /* of the store: what is applied here, and what it has; 0: not known */
     int64_t gaps;             /* spans of time of which not all is known, ever */
 };
+
+/* By how many revisions what is applied here is behind; 0 where that is not known. */
+int64_t farm_place_lag(const struct farm_place *place);
 
 /* One mode. A farm begins with its way. */
 struct farm_way {

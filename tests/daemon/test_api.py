@@ -30,6 +30,11 @@ def put_line(session, user, **rest):
     return line("put", session, user=user, kind="desktop", administrator=False, **rest)
 
 
+# They succeed in test_farm_status.py.
+OF_MANY_HOSTS = (("PUT", "/v1/farm/settings/gate.strict", {"value": "true"}), ("DELETE", "/v1/farm/settings/gate.strict", None),
+                 ("POST", "/v1/farm/leave", None))
+
+
 class Stream:
     """A follower of /v1/events: frames as (id, code, object)."""
 
@@ -76,7 +81,7 @@ def every_call(agent):
     """Each operation once or more with an answer that is not an error, before and after there is something to show."""
     for _ in range(2):
         for path in ("/v1/status", "/v1/connections", "/v1/connections?user=alice&state=active", "/v1/users", "/v1/explain",
-                     "/v1/explain?user=alice", "/v1/windows", "/v1/windows?since=2026-01-01T00:00:00Z", "/v1/days", "/v1/farm",
+                     "/v1/explain?user=alice", "/v1/windows", "/v1/windows?since=2026-01-01T00:00:00Z", "/v1/days", "/v1/farm", "/v1/farm/settings",
                      "/v1/version", "/metrics", "/healthz", "/readyz", "/v1/gate?user=alice", "/v1/resources?user=alice"):
             answer = checked(agent.socket, "GET", path)
             tap.ok(answer.status in (200, 204), "GET %s is answered" % path, answer)
@@ -131,6 +136,18 @@ def refusals(agent):
                                ("DELETE", "/v1/connections/h1/a%2Fb", None), ("POST", "/v1/report", None)):
         answer = checked(agent.socket, method, path, body)
         tap.ok(answer.status == 403 and answer.json()["code"] == "read_only", "the reader's socket refuses %s" % method, answer)
+
+
+def alone(agent):
+    """This host is its own farm: it has nobody to agree with, and no farm to leave."""
+    farm = checked(agent.socket, "GET", "/v1/farm").json()
+    tap.equal([farm[name] for name in ("mode", "part", "scope", "name", "leader", "store", "waiting")],
+              ["alone", "alone", "farm", None, None, None, 0], "the farm is this host")
+    tap.equal([host["answering"] for host in farm["hosts"]].count(True), 1, "and names it among hosts")
+    tap.equal(checked(agent.socket, "GET", "/v1/farm/settings").json()["settings"], [], "there is nothing agreed on")
+    for method, path, body in OF_MANY_HOSTS:
+        answer = checked(agent.admin, method, path, body)
+        tap.ok(answer.status == 409 and answer.json()["code"] == "farm_is_alone", "%s %s is for many hosts" % (method, path), answer)
 
 
 def bulk(agent):
@@ -225,6 +242,7 @@ def main():
         answer = request(authority.socket, "POST", "/v1/admin/offline", file)
         tap.equal(checked(agent.admin, "POST", "/v1/activation/import", answer.body).status, 200, "a file's answer is taken")
         refusals(agent)
+        alone(agent)
         bulk(agent)
         events(agent)
         tap.equal(checked(agent.admin, "DELETE", "/v1/activation").status, 204, "the key is given back")
@@ -232,7 +250,8 @@ def main():
         tcp(place, authority)
     tap.equal(checked.faults, [], "every answer and event fits agent/openapi.yaml")
     called = {(method, template) for method, template, status in openapi.seen if status < 400}
-    tap.equal(sorted(set(openapi.operations()) - called - {("GET", "/v1/events")}), [], "every operation was called and succeeded")
+    others = {("GET", "/v1/events")} | {(method, openapi.operation(method, path)[0]) for method, path, _ in OF_MANY_HOSTS}
+    tap.equal(sorted(set(openapi.operations()) - called - others), [], "every operation was called and succeeded")
     tap.done()
 
 

@@ -539,8 +539,13 @@ struct house *house_open(void)
     house->health = "";
     house->outcome = (struct api_outcome){.status = 200, .moves_left = -1};
     house->next_event_id = 1;
-    house->place = (struct farm_place){
-        .part = FARM_ALONE, .whole = true, .leader = "", .holder = "", .detail = "", .endpoint = ""};
+    house->place = (struct farm_place){.part = FARM_ALONE,
+                                       .whole = true,
+                                       .name = "",
+                                       .leader = "",
+                                       .holder = "",
+                                       .detail = "",
+                                       .endpoint = ""};
     const struct api_agent agent = {.agent = house,
                                     .core = agent_core,
                                     .status = agent_status,

@@ -160,6 +160,18 @@ static void test_bad_requests(void **state)
          "invalid", "failure"},
         {"POST", "/v1/reclaims", "{\"host\":\"h1\",\"id\":\"1\",\"user\":\"a\",\"failure\":null}", 400,
          "invalid", "failure"},
+        /* the farm */
+        {"POST", "/v1/farm", "{}", 405, "method_not_allowed", ""},
+        {"GET", "/v1/farm/settings/gate.strict", NULL, 405, "method_not_allowed", ""},
+        {"PUT", "/v1/farm/settings/gate/strict", "{\"value\":\"true\"}", 404, "not_found", ""},
+        {"PUT", "/v1/farm/settings/", "{\"value\":\"true\"}", 400, "invalid", "path"},
+        {"PUT", "/v1/farm/settings/gate.strict", "", 400, "invalid", ""},
+        {"PUT", "/v1/farm/settings/gate.strict", "{}", 400, "invalid", "value"},
+        {"PUT", "/v1/farm/settings/gate.strict", "{\"value\":\"\"}", 400, "invalid", "value"},
+        {"PUT", "/v1/farm/settings/gate.strict", "{\"value\":true}", 400, "invalid", "value"},
+        {"DELETE", "/v1/farm/settings/", NULL, 400, "invalid", "path"},
+        {"POST", "/v1/farm/leave", "{\"force\":1}", 400, "invalid", "force"},
+        {"POST", "/v1/farm/leave", "[]", 400, "invalid", NULL},
         /* activation */
         {"POST", "/v1/activation", "{}", 400, "invalid", "license_key"},
         {"POST", "/v1/activation", "{\"trial\":false}", 400, "invalid", "license_key"},
@@ -250,6 +262,10 @@ static const struct {
     {"GET", "/v1/days", NULL, false, false, 200},
     {"GET", "/v1/resources?user=alice", NULL, false, false, 200},
     {"GET", "/v1/farm", NULL, false, false, 200},
+    {"GET", "/v1/farm/settings", NULL, false, false, 200},
+    {"PUT", "/v1/farm/settings/gate.strict", "{\"value\":\"true\"}", false, true, 204},
+    {"DELETE", "/v1/farm/settings/gate.strict", NULL, false, true, 204},
+    {"POST", "/v1/farm/leave", "", false, true, 204},
     {"GET", "/v1/version", NULL, false, false, 200},
     {"GET", "/v1/events?after=-1", NULL, false, false, 400},
     {"PUT", "/v1/connections/h1/1", ALICE, false, true, 204},
@@ -932,7 +948,7 @@ static void test_lists(void **state)
     expect_body("\"administrator\":null");
     expect_body("\"ignored\":[{\"host\":\"h1\",\"id\":\"c0\",\"user\":\"lightdm\",\"service\":"
                 "\"lightdm-greeter\",\"type\":null,\"class\":\"greeter\",\"reason\":\"ignored by rule 3\"},");
-    expect_body("\"reason\":\"closing\"}],\"more\":false}");
+    expect_body("\"reason\":\"closing\"}],\"more\":false,\"scope\":\"farm\"}");
     ask(house, API_DOOR_READER, "GET", "/v1/connections?user=alice&state=disconnected", NULL, NULL);
     expect_body("\"connections\":[{\"host\":\"h2\",\"id\":\"1\",\"user\":\"alice\"");
     assert_false(answer_has(&answer, "\"host\":\"h1\",\"id\":\"1\""));
@@ -944,9 +960,8 @@ static void test_lists(void **state)
                 "\"counted\":false},{\"user\":\"alice\",\"connections\":2,\"consuming\":2,\"counted\":true},"
                 "{\"user\":\"bob\"");
     ask(house, API_DOOR_READER, "GET", "/v1/farm", NULL, NULL);
-    expect_body(
-        "{\"farm_id\":null,\"mode\":\"alone\",\"hosts\":[{\"host\":\"h1\",\"connections\":2,\"exempt\":1,"
-        "\"answering\":true},{\"host\":\"h2\",\"connections\":2,\"exempt\":0,\"answering\":false}]}");
+    expect_body("\"hosts\":[{\"host\":\"h1\",\"connections\":2,\"exempt\":1,"
+                "\"answering\":true},{\"host\":\"h2\",\"connections\":2,\"exempt\":0,\"answering\":false}],");
     house_close(house);
 }
 

@@ -857,30 +857,65 @@ static void users(void **state)
     static const struct {
         struct tally_user user;
         size_t left_out;
-        const char *asked, *told;
+        const char *asked, *host, *told;
     } rows[] = {
-        {{"alice", 1, 1}, 0, NULL, "alice counts as one concurrent user.\n"},
-        {{"alice", 1, 1}, 0, "alice", "alice counts as one concurrent user.\n"},
+        {{"alice", 1, 1}, 0, NULL, NULL, "alice counts as one concurrent user.\n"},
+        {{"alice", 1, 1}, 0, "alice", NULL, "alice counts as one concurrent user.\n"},
         {{"CORP\\ann", 1, 1},
          1,
          "corp\\Ann",
+         NULL,
          "corp\\Ann and CORP\\ann are the same user.\nCORP\\ann counts as one concurrent user.\n"},
         {{"alice", 3, 2},
          0,
+         NULL,
          NULL,
          "alice counts as one concurrent user: 2 of 3 connections consume a licence.\n"},
         {{"alice", 2, 1},
          0,
          NULL,
+         NULL,
          "alice counts as one concurrent user: 1 of 2 connections consumes a licence.\n"},
-        {{"root1", 2, 0}, 0, NULL, "root1 does not count: no connection of this user consumes a licence.\n"},
-        {{"op", 0, 0}, 2, "op", "op does not count: no session of this user is a connection.\n"},
-        {{"ghost", 0, 0}, 0, "ghost", "Nobody of the name ghost is on.\n"},
+        {{"root1", 2, 0},
+         0,
+         NULL,
+         NULL,
+         "root1 does not count: no connection of this user consumes a licence.\n"},
+        {{"op", 0, 0}, 2, "op", NULL, "op does not count: no session of this user is a connection.\n"},
+        {{"ghost", 0, 0}, 0, "ghost", NULL, "Nobody of the name ghost is on.\n"},
+        {{"alice", 1, 1}, 0, NULL, "rds1", "alice counts as one concurrent user.\n"},
+        {{"root1", 2, 0}, 0, NULL, "rds1", "root1 holds no licence by a connection at rds1.\n"},
+        {{"op", 0, 0}, 2, "op", "rds1", "op holds no licence by a connection at rds1.\n"},
+        {{"ghost", 0, 0}, 0, "ghost", "rds1", "Nobody of the name ghost is on at rds1.\n"},
     };
     for (size_t i = 0; i < COUNT(rows); i++) {
         struct explain_why why;
         struct told told = {.bytes = 0};
-        explain_user(&rows[i].user, rows[i].left_out, rows[i].asked, &why);
+        explain_user(&rows[i].user, rows[i].left_out, rows[i].host, rows[i].asked, &why);
+        tell_why(&told, "", &why);
+        assert_string_equal(told.text, rows[i].told);
+    }
+}
+
+static void whose_connections_are_known(void **state)
+{
+    (void)state;
+    static const struct {
+        bool is_whole;
+        const char *leader, *told;
+    } rows[] = {
+        {true, "rds1", ""},
+        {false, "rds2",
+         "Users and connections are those of rds1 alone: rds2 counts for the whole farm and knows the "
+         "others'.\n"},
+        {false, "",
+         "Users and connections are those of rds1 alone: which host counts for the whole farm is not known "
+         "now.\n"},
+    };
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        struct explain_why why;
+        struct told told = {.bytes = 0};
+        explain_scope(rows[i].is_whole, "rds1", rows[i].leader, &why);
         tell_why(&told, "", &why);
         assert_string_equal(told.text, rows[i].told);
     }
@@ -1003,6 +1038,7 @@ int main(void)
         cmocka_unit_test(a_disconnected_session_holds_its_licence),
         cmocka_unit_test(a_name_that_is_spelled_differently),
         cmocka_unit_test(users),
+        cmocka_unit_test(whose_connections_are_known),
         cmocka_unit_test(what_the_gate_answers),
         cmocka_unit_test(what_is_left_out),
     };
