@@ -1,6 +1,7 @@
 /* farmgate - the command line of the farm's administrator: a table of commands, one file each. */
 #include "command.h"
 #include "commands.h"
+#include "farm_command.h"
 #include "size_command.h"
 #include "version.h"
 
@@ -23,6 +24,7 @@ static const struct command commands[] = {
     {"activation", "the files of a closed network: request, import", activation_command},
     {"release", "give the licence key back", release_command},
     {"report", "report to the authority now", report_command},
+    {"farm", "a farm of many hosts: init, invite, join", farm_command},
     {"events", "log events, as they happen, to a command", events_command},
     {"check", "one line for Nagios and its kin", check_command},
     {"check-config", "is a configuration right", check_config_command},

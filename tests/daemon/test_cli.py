@@ -15,7 +15,7 @@ from harness import Agent, Authority, Place, Tap, request, wait_until
 BUILD = sys.argv[1]
 tap = Tap()
 COMMANDS = ["status", "connections", "users", "explain", "windows", "gate", "resources", "connection", "activate", "release",
-            "report", "events", "check", "check-config", "size"]
+            "report", "events", "check", "check-config", "farm", "size"]
 
 
 def run(agent, *words, **rest):
