@@ -95,6 +95,32 @@ static void write_clocks(FILE *out, const struct core_status *status, int64_t no
     }
 }
 
+/* One of a farm of many hosts, or all of it. What every host tells of the farm is said once in it where
+ * farmgate_farm_leader is 1. */
+static void write_place(FILE *out, const struct farm_place *place, int64_t now_ms)
+{
+    int64_t waited_ms = place->waiting_since_ms != 0 ? now_ms - place->waiting_since_ms : 0;
+    fputs("# HELP farmgate_farm_part What this host is in its farm: 1 for what holds.\n"
+          "# TYPE farmgate_farm_part gauge\n",
+          out);
+    for (int part = 0; part < FARM_PART_MAX; part++)
+        fprintf(out, "farmgate_farm_part{part=\"%s\"} %d\n", farm_part_name((enum farm_part)part),
+                (enum farm_part)part == place->part);
+    gauge(out, "farm_leader", "Whether this host counts for the farm.",
+          place->part == FARM_LEADS || place->part == FARM_ALONE);
+    gauge(out, "farm_changes_waiting", "Changes of this host that the farm does not have yet.",
+          (int64_t)place->waiting);
+    gauge(out, "farm_waiting_seconds", "How long the first of them has waited.",
+          waited_ms > 0 ? waited_ms / 1000 : 0);
+    if (place->revision != 0 && place->head != 0)
+        gauge(out, "farm_lag_revisions", "Revisions of the shared store that are not applied here yet.",
+              farm_place_lag(place));
+    fprintf(out,
+            "# HELP farmgate_farm_gaps_total Spans of time of which not all is known, ever.\n"
+            "# TYPE farmgate_farm_gaps_total counter\nfarmgate_farm_gaps_total %" PRId64 "\n",
+            place->gaps);
+}
+
 static void write_agent(FILE *out, const struct metrics_input *input)
 {
     gauge_instant(out, "licence_time_seconds", "Licence time, which all dates here compare with.",
@@ -119,6 +145,7 @@ char *metrics_text(const struct metrics_input *input)
     write_gate(out, &input->status->verdict);
     write_contact(out, input->status);
     write_clocks(out, input->status, input->now_ms);
+    write_place(out, input->place, input->now_ms);
     write_agent(out, input);
     bool complete = !ferror(out);
     if (fclose(out) != 0 || !complete) {

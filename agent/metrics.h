@@ -3,9 +3,11 @@
 #define FARMGATE_AGENT_METRICS_H
 
 #include "agent/core/core.h"
+#include "agent/farm/farm.h"
 
 struct metrics_input {
     const struct core_status *status;
+    const struct farm_place *place;
     int64_t now_ms;
     const char *version;
     bool store_healthy;

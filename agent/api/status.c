@@ -168,10 +168,14 @@ void metrics_get(struct api *api, struct http_exchange *exchange, const struct h
 {
     struct core_status status;
     struct health health;
-    struct metrics_input input = {
-        .status = &status, .now_ms = api->agent.now_ms(api->agent.agent), .version = FARMGATE_VERSION};
+    struct farm_place place;
+    struct metrics_input input = {.status = &status,
+                                  .place = &place,
+                                  .now_ms = api->agent.now_ms(api->agent.agent),
+                                  .version = FARMGATE_VERSION};
     (void)request;
     api_status(api, &status);
+    api_place(api, &place);
     ask_health(api, &health);
     input.store_healthy = health.alive;
     for (size_t i = 0; i < API_DOOR_MAX; i++)

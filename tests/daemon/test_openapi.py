@@ -60,7 +60,7 @@ def sound(path):
 
 
 def path_of(template, host="h1", session="s1"):
-    return template.replace("{host}", host).replace("{id}", session)
+    return template.replace("{host}", host).replace("{id}", session).replace("{path}", "gate.strict")
 
 
 def gets():
@@ -191,6 +191,9 @@ def refusals(place, agent, authority):
             ("POST", "/v1/activation", {"license_key": unknown_key(place)}, 409, "unknown_key"),
             ("POST", "/v1/activation/request", {"license_key": "K7Q2M-K7Q2M"}, 400, "invalid_key"),
             ("POST", "/v1/activation/request", {"trial": True, "move": True}, 400, "invalid"),
+            ("PUT", "/v1/farm/settings/gate.strict", {"value": "true"}, 409, "farm_is_alone"),
+            ("DELETE", "/v1/farm/settings/gate.strict", None, 409, "farm_is_alone"),
+            ("POST", "/v1/farm/leave", {"force": True}, 409, "farm_is_alone"),
             ("POST", "/v1/activation/import", "", 400, "not_an_offline_file"),
             ("POST", "/v1/activation/import", "farmgate-offline-request-1\n", 400, "wrong_offline_file"),
             ("POST", "/v1/activation/import", "farmgate-offline-answer-2\n", 400, "newer_offline_file"),

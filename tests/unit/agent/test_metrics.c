@@ -34,13 +34,24 @@ static struct core_status status_of(enum activation_state activation)
     };
 }
 
-static char *text_of(const struct core_status *status)
+static const struct farm_place alone = {.part = FARM_ALONE, .whole = true};
+
+static char *text_at(const struct core_status *status, const struct farm_place *place)
 {
-    const struct metrics_input input = {
-        .status = status, .now_ms = NOON, .version = "0.1.0", .store_healthy = true, .api_clients = 5};
+    const struct metrics_input input = {.status = status,
+                                        .place = place,
+                                        .now_ms = NOON,
+                                        .version = "0.1.0",
+                                        .store_healthy = true,
+                                        .api_clients = 5};
     char *text = metrics_text(&input);
     assert_non_null(text);
     return text;
+}
+
+static char *text_of(const struct core_status *status)
+{
+    return text_at(status, &alone);
 }
 
 static void assert_line(const char *text, const char *line, bool expected)
@@ -112,6 +123,38 @@ static void test_what_there_is_not_has_no_sample(void **state)
     free(text);
 }
 
+static void test_a_farm_of_many_hosts(void **state)
+{
+    (void)state;
+    static const struct {
+        struct farm_place place;
+        const char *lines[6];
+    } rows[] = {
+        {{.part = FARM_ALONE, .whole = true},
+         {"farmgate_farm_part{part=\"alone\"} 1", "farmgate_farm_part{part=\"leads\"} 0",
+          "farmgate_farm_leader 1", "farmgate_farm_changes_waiting 0", "farmgate_farm_waiting_seconds 0",
+          "farmgate_farm_gaps_total 0"}},
+        {{.part = FARM_LEADS, .whole = true, .revision = 40, .head = 42, .gaps = 3},
+         {"farmgate_farm_part{part=\"alone\"} 0", "farmgate_farm_part{part=\"leads\"} 1",
+          "farmgate_farm_leader 1", "farmgate_farm_lag_revisions 2", "farmgate_farm_waiting_seconds 0",
+          "farmgate_farm_gaps_total 3"}},
+        {{.part = FARM_FOLLOWS, .revision = 43, .head = 42},
+         {"farmgate_farm_part{part=\"follows\"} 1", "farmgate_farm_leader 0",
+          "farmgate_farm_lag_revisions 0"}},
+        {{.part = FARM_CUT_OFF, .waiting = 7, .waiting_since_ms = NOON - 61500},
+         {"farmgate_farm_part{part=\"cut_off\"} 1", "farmgate_farm_leader 0",
+          "farmgate_farm_changes_waiting 7", "farmgate_farm_waiting_seconds 61"}},
+    };
+    struct core_status status = status_of(ACTIVATION_ACTIVE);
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        char *text = text_at(&status, &rows[i].place);
+        for (size_t line = 0; line < COUNT(rows[i].lines) && rows[i].lines[line]; line++)
+            assert_line(text, rows[i].lines[line], true);
+        assert_true((strstr(text, "\nfarmgate_farm_lag_revisions") != NULL) == (rows[i].place.head != 0));
+        free(text);
+    }
+}
+
 /* The exposition format: HELP, then TYPE, then the family's samples; no family twice; a newline at the end.
  */
 static void test_the_form_holds(void **state)
@@ -155,6 +198,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_an_active_farm),
         cmocka_unit_test(test_what_there_is_not_has_no_sample),
+        cmocka_unit_test(test_a_farm_of_many_hosts),
         cmocka_unit_test(test_the_form_holds),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
