@@ -161,7 +161,8 @@ static void put_checkpoint(struct house *house)
     checkpoint->hosts[0] = (struct checkpoint_host){"rds3", T0 + 20000, true};
     checkpoint->hosts[1] = (struct checkpoint_host){"rds2", T0 + 30000, false};
     checkpoint->gap_count = 1;
-    checkpoint->gaps[0] = (struct checkpoint_gap){1, 2, T0 + 5000, T0 + 9000};
+    checkpoint->gaps[0] = (struct checkpoint_gap){
+        .after_revision = 1, .through_revision = 2, .after_ms = T0 + 5000, .through_ms = T0 + 9000};
     checkpoint->gaps_ever = 4;
     struct record_key key = record_key(&house->farm, RECORD_CHECKPOINT, NULL, NULL);
     put(house, key, checkpoint_value(&house->farm, checkpoint));
