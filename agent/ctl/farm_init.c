@@ -122,6 +122,9 @@ static void tell(const struct farm_setup *setup, const struct wish *wish, const 
     (void)printf("  %-14s %s%s\n", "secret", secret, made ? "" : " (it was there)");
     (void)printf("next: farmgate check-config && systemctl restart farmgated\n"
                  "then, for each other host: farmgate farm invite\n");
+    farm_setup_warn_owner(setup, secret);
+    farm_setup_warn_owner(setup, wish->key);
+    farm_setup_warn_owner(setup, wish->password_file);
     farm_setup_warn_loopback(setup, wish->list[0], sizeof wish->list[0], wish->count);
 }
 

@@ -250,6 +250,8 @@ static int join(struct farm_setup *setup, const struct wish *wish, const struct 
         code = farm_setup_apply(setup);
     if (code == COMMAND_OK)
         tell(setup, invitation, setup->files.count);
+    if (code == COMMAND_OK)
+        farm_setup_warn_owner(setup, wish->key);
     return code;
 }
 

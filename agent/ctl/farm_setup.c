@@ -265,6 +265,15 @@ int farm_setup_apply(struct farm_setup *setup)
     return error != 0 ? refuse_change(setup, error, detail.text) : COMMAND_OK;
 }
 
+void farm_setup_warn_owner(const struct farm_setup *setup, const char *path)
+{
+    struct stat status;
+    if (path && setup->agent.given && stat(path, &status) == 0 && status.st_uid != setup->agent.uid &&
+        (status.st_mode & 077) == 0)
+        (void)fprintf(stderr, "farmgate %s: the agent cannot read %s: it is for its owner alone; chown %s\n",
+                      setup->command, path, AGENT_USER);
+}
+
 void farm_setup_warn_loopback(const struct farm_setup *setup, const char *endpoints, size_t element_bytes,
                               size_t count)
 {

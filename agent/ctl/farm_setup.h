@@ -58,7 +58,10 @@ int farm_setup_path(const struct farm_setup *setup, const char *directory, const
  * asked for may be different in it. COMMAND_OK, or an exit code and everything is as it was. */
 int farm_setup_apply(struct farm_setup *setup);
 
-/* Says what only the administrator can know to be wrong, on stderr. */
+/* Says on stderr what need not be wrong, but often is: a file that the agent's user cannot read, since it is
+ * another's alone (NULL: no file), */
+void farm_setup_warn_owner(const struct farm_setup *setup, const char *path);
+/* and endpoints that no other host reaches. */
 void farm_setup_warn_loopback(const struct farm_setup *setup, const char *endpoints, size_t element_bytes,
                               size_t count);
 

@@ -274,9 +274,11 @@ def owners(place, first):
     host = Host(place, "owned", conf="")
     passwd = place.write("passwd", "root:x:0:0::/:/bin/sh\nfarmgate:x:4711:4712::/:/bin/false\n")
     script = 'mount --bind "$1" /etc/passwd && shift && exec "$@"'
+    key = host.write("key", PEM % "key", 0o600)
     done = subprocess.run(["unshare", "--mount", "sh", "-c", script, "sh", passwd, FARMGATE, "farm", "join", "--directory", host.directory,
-                           "--config", host.conf], input=first.run("invite").stdout, capture_output=True, text=True, timeout=20, check=False)
-    expect("join where there is a user farmgate", done, 0)
+                           "--config", host.conf, "--certificate", key, "--key", key], input=first.run("invite").stdout,
+                          capture_output=True, text=True, timeout=20, check=False)
+    expect("join where there is a user farmgate", done, 0, "", "^farmgate farm join: the agent cannot read %s: it is for its owner alone; chown farmgate\n$" % key)
     owned = {name: (os.stat(host.path(name)).st_uid, os.stat(host.path(name)).st_gid) for name in ("farm.secret", "farmgate.conf")}
     tap.equal(owned, {"farm.secret": (4711, 4712), "farmgate.conf": (0, 4712)}, "that one owns the secret, and reads the configuration")
 

@@ -508,6 +508,82 @@ static void finds_the_nearest_name(void **state)
     assert_null(config_nearest(longer, names, COUNT(names)));
 }
 
+static void every_value_is_printed_as_a_file_has_it_and_set_again(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *path, *text, *printed; /* NULL: the same */
+    } cases[] = {
+        {"name", "\"a\\\"\\\\b\\n\\t\"", NULL},
+        {"name", "\"ab\" /* and */ \"cd\"", "\"abcd\""},
+        {"limits.size", "2147483648L", NULL},
+        {"limits.size", "0x10", "16"},
+        {"limits.wait", "\"90s\"", NULL},
+        {"limits.wait", "\"120s\"", "\"2min\""},
+        {"limits.wait", "\"1500ms\"", NULL},
+        {"limits.wait", "0", NULL},
+        {"limits.end", "\"0\"", "0"},
+        {"limits.steps", "()", NULL},
+        {"limits.steps", "[1,2,3] # so", "(1, 2, 3)"},
+        {"farm.strict", "FALSE", "false"},
+        {"farm.mode", "\"etcd\"", NULL},
+        {"farm.words", "(\"a\", \"\\\"b\")", NULL},
+        {"farm.rules", "({ kind = \"desktop\"; service = \"x\"; })",
+         "({ service = \"x\"; kind = \"desktop\"; last = false; })"},
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        const struct config_setting *setting = config_find(&sample_table, cases[i].path);
+        struct sample one, other;
+        struct error_detail detail = {""};
+        assert_int_equal(config_load(&sample_table, NULL, &one, NULL), 0);
+        other = one;
+        if (config_set(&sample_table, setting, cases[i].text, &one, &detail) != 0)
+            fail_msg("%s", detail.text);
+        char *printed = config_print(setting, &one);
+        assert_string_equal(printed, cases[i].printed ? cases[i].printed : cases[i].text);
+        assert_int_equal(config_set(&sample_table, setting, printed, &other, &detail), 0);
+        assert_true(config_equal(setting, &one, &other));
+        config_copy(setting, &one, &other);
+        assert_true(config_equal(setting, &one, &other));
+        free(printed);
+    }
+    assert_null(config_find(&sample_table, "limits"));
+}
+
+static void a_wrong_value_leaves_the_old_one(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *path, *text, *words;
+    } cases[] = {
+        {"name", "\"123456789\"", "name: too long; allowed: a text of 1 to 8 bytes"},
+        {"limits.size", "", "limits.size: cannot be read; allowed: an integer from 1"},
+        {"limits.size", "1; x = 2", "limits.size: more than a value"},
+        {"limits.size", "2147483648",
+         "limits.size: a number past 2147483647 needs an L at its end; allowed: "},
+        {"limits.size", "1;\n@include \"/etc/passwd\"",
+         "limits.size: @include has no place in a value; allowed: "},
+        {"limits.steps", "(1, 2, 101)", "limits.steps[2]: out of range"},
+        {"farm.words", "(\"a\", \"123456789\")", "farm.words[1]: too long"},
+        {"farm.rules", "({ service = \"x\"; }, { service = \"bogus\"; })",
+         "farm.rules[1].service: \"bogus\" is no service"},
+        {"farm.rules", "({ service = \"x\"; }, { })", "farm.rules[1]: service is missing"},
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        const struct config_setting *setting = config_find(&sample_table, cases[i].path);
+        struct sample before, after;
+        struct error_detail detail = {""};
+        memset(&before, 0, sizeof(before));
+        assert_int_equal(config_load(&sample_table, NULL, &before, NULL), 0);
+        after = before;
+        assert_int_equal(config_set(&sample_table, setting, cases[i].text, &after, &detail),
+                         ERROR_CONFIGURATION);
+        if (strncmp(detail.text, cases[i].words, strlen(cases[i].words)) != 0)
+            fail_msg("%s: %s", cases[i].text, detail.text);
+        assert_memory_equal(&before, &after, sizeof(before));
+    }
+}
+
 #define IN_DIRECTORY(test) cmocka_unit_test_setup_teardown(test, make_directory, remove_directory)
 
 int main(void)
@@ -523,6 +599,8 @@ int main(void)
         IN_DIRECTORY(compares_what_a_reload_would_change),
         IN_DIRECTORY(one_setting_can_be_had_of_a_wrong_file),
         cmocka_unit_test(finds_the_nearest_name),
+        cmocka_unit_test(every_value_is_printed_as_a_file_has_it_and_set_again),
+        cmocka_unit_test(a_wrong_value_leaves_the_old_one),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
