@@ -28,10 +28,12 @@ static void say_damage(struct agent *agent, const struct store_loaded *loaded)
 
 static int restore_core(struct agent *agent, const struct store_loaded *loaded)
 {
+    struct core_saved saved = loaded->core;
+    if (agent_shares(agent))
+        saved.connection_count = saved.host_count = 0; /* the journal and the farm know who is on */
     core_destroy(agent->core);
     agent->core = core_create(&agent->words->core);
-    return agent->core ? core_restore(agent->core, &loaded->core, clock_now_ms(&agent->clock))
-                       : CORE_NO_MEMORY;
+    return agent->core ? core_restore(agent->core, &saved, clock_now_ms(&agent->clock)) : CORE_NO_MEMORY;
 }
 
 /* A row that the core will not have costs history, as any damage does; it must not keep the gate from
@@ -56,7 +58,8 @@ static int open_commit(struct agent *agent, const struct store_loaded *loaded,
                        struct error_detail *ret_detail)
 {
     struct commit_hooks hooks = agent_commit_hooks(agent);
-    agent->commit = commit_create(&agent->loop, agent->core, agent->store, &hooks);
+    agent->commit =
+        commit_create(&agent->loop, agent_shares(agent) ? NULL : agent->core, agent->store, &hooks);
     if (!agent->commit) {
         error_detail_set(ret_detail, "out of memory");
         return ERROR_NO_MEMORY;
@@ -84,6 +87,8 @@ static int open_store(struct agent *agent, struct error_detail *ret_detail)
     error = restore(agent, loaded, reading.wall_ms, ret_detail);
     if (!error)
         error = open_commit(agent, loaded, ret_detail);
+    if (!error)
+        error = agent_farm_open(agent, loaded, ret_detail);
     store_loaded_free(loaded);
     return error;
 }
@@ -102,18 +107,14 @@ static void check_machine(struct agent *agent)
     }
 }
 
-static int open_farm(struct agent *agent, struct error_detail *ret_detail)
+/* A farm of many hosts tells copies apart by who holds a host's name. */
+static void open_hosts(struct agent *agent)
 {
-    agent->farm = farm_alone_create(agent_step, agent, agent->core);
-    if (!agent->farm) {
-        error_detail_set(ret_detail, "out of memory");
-        return ERROR_NO_MEMORY;
-    }
-    check_machine(agent);
+    if (!agent_shares(agent))
+        check_machine(agent);
     struct core_event event = {.type = EVENT_HOST_BOOTED,
                                .booted = {.host = agent->host, .boot_id = agent->clock.boot_id}};
     farm_offer(agent->farm, &event, NULL, NULL);
-    return 0;
 }
 
 static int open_sessions(struct agent *agent, struct error_detail *ret_detail)
@@ -313,6 +314,12 @@ static void close_inlets(struct agent *agent)
     inlet_closed(agent);
 }
 
+void agent_stop(struct agent *agent, int exit_code)
+{
+    agent->exit_code = exit_code;
+    stop(agent);
+}
+
 /* No more comes in, then what came in becomes durable, then the rest closes. Half-opened agents come this way
  * too. */
 static void stop(struct agent *agent)
@@ -347,6 +354,8 @@ static void finish(struct agent *agent)
     resources_destroy(agent->resources);
     settings_core_destroy(agent->words);
     free(agent->settings);
+    free(agent->farm_settings);
+    free(agent->file);
 }
 
 /* --- the whole ------------------------------------------------------------------------------------------ */
@@ -387,7 +396,7 @@ static int open_rest(struct agent *agent, struct error_detail *ret_detail)
     if (!error)
         error = agent_contact_open(agent, ret_detail);
     if (!error)
-        error = open_farm(agent, ret_detail);
+        open_hosts(agent);
     if (!error)
         error = open_api(agent, ret_detail);
     if (!error)
@@ -418,17 +427,26 @@ static int open_all(struct agent *agent, struct error_detail *ret_detail)
     return error ? error : open_rest(agent, ret_detail);
 }
 
+static struct settings *copy_of(const struct settings *settings)
+{
+    struct settings *copy = malloc(sizeof(*copy));
+    if (copy)
+        *copy = *settings;
+    return copy;
+}
+
 int agent_run(const char *settings_path, struct settings *settings)
 {
-    struct agent agent = {.settings_path = settings_path, .settings = settings};
+    struct agent agent = {.settings_path = settings_path, .file = settings, .settings = copy_of(settings)};
     struct error_detail detail = {""};
-    choose_log(&agent);
-    int error = uv_loop_init(&agent.loop);
+    int error = agent.settings ? uv_loop_init(&agent.loop) : ERROR_NO_MEMORY;
     if (error) {
-        log_line(&agent.log, SEVERITY_ERROR, "the event loop cannot be made: %s", error_text(error));
+        (void)fprintf(stderr, "farmgated: the event loop cannot be made: %s\n", error_text(error));
+        free(agent.settings);
         free(settings);
         return AGENT_FAILED;
     }
+    choose_log(&agent);
     init_handles(&agent);
     error = open_all(&agent, &detail);
     if (error) {

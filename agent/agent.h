@@ -12,6 +12,7 @@
 #include "agent/clock.h"
 #include "agent/commit.h"
 #include "agent/farm/farm.h"
+#include "agent/farm/roll.h"
 #include "agent/gate.h"
 #include "agent/refusals.h"
 #include "agent/resources.h"
@@ -44,7 +45,8 @@ struct report_waiter;
 
 struct agent {
     const char *settings_path;   /* NULL: defaults only */
-    struct settings *settings;   /* in force */
+    struct settings *file;       /* as this host's file has them */
+    struct settings *settings;   /* in force: the farm's where they are the farm's */
     struct settings_core *words; /* the settings as the core takes them; it keeps pointers into it */
     struct log log;
     uv_loop_t loop;
@@ -58,6 +60,8 @@ struct agent {
     struct core *core;
     struct commit *commit;
     struct farm *farm;
+    char *farm_settings; /* the value of the farm's; NULL: it has none, or is this host alone */
+    size_t farm_settings_bytes;
     struct accounts *accounts;
     struct resources *resources;
     struct sessions *sessions;
@@ -84,6 +88,8 @@ struct agent {
 
 /* Opens everything in order and serves until SIGTERM. Takes over the settings. Returns an agent_exit. */
 int agent_run(const char *settings_path, struct settings *settings);
+/* It must not go on. */
+void agent_stop(struct agent *agent, int exit_code);
 
 /* --- between the agent's own files ---------------------------------------------------------------------- */
 
@@ -140,8 +146,20 @@ void agent_grant_windows_refused(struct agent *agent, const struct uplink_result
 /* Whether this farm runs on a key that it holds now. */
 bool agent_has_key(const struct agent *agent);
 
-/* SIGHUP: the whole new configuration, or none of it (agent_reload.c). */
+/* SIGHUP: the whole new configuration, or none of it (agent_reload.c). The farm's settings likewise. */
 void agent_reload(struct agent *agent);
+void agent_farm_settings(void *agent, const char *text, size_t bytes);
+
+/* This host alone, or one of many (agent_farm.c). Before: whether other hosts may count, and nothing is
+ * stepped here. */
+bool agent_shares(const struct agent *agent);
+int64_t agent_farm_n(const struct agent *agent); /* see store_licence */
+int agent_farm_open(struct agent *agent, const struct store_loaded *loaded, struct error_detail *ret_detail);
+/* What the API asks of it. */
+void agent_farm_roll(void *agent, roll_done_fn *done, void *data);
+void agent_farm_visit(void *agent, api_farm_setting_fn *visit, void *data);
+void agent_farm_set(void *agent, const char *path, const char *value_or_null, api_done_fn *done, void *data);
+void agent_farm_leave(void *agent, bool force, api_done_fn *done, void *data);
 
 /* How the agent speaks (agent_tell.c): an event of its own with one field (or none: NULL), and how a change
  * ended, as the API answers it. agent_answer_commit takes what agent_answer_later made, and frees it. */

@@ -82,43 +82,6 @@ static void ask_change(void *data, const struct core_event *event, api_done_fn *
         agent_answer(done, done_data, 503, "out_of_memory", "send the change again");
 }
 
-/* --- a farm of many hosts --- */
-
-static void answer_alone(api_done_fn *done, void *done_data)
-{
-    agent_answer(done, done_data, 409, "farm_is_alone",
-                 "this host is its own farm; `farmgate farm init` makes one of many hosts");
-}
-
-static void ask_farm_roll(void *data, roll_done_fn *done, void *done_data)
-{
-    (void)data;
-    done(done_data, NULL, ERROR_NOT_FOUND, "this host is its own farm");
-}
-
-static void ask_farm_settings(void *data, api_farm_setting_fn *visit, void *visit_data)
-{
-    (void)data;
-    (void)visit;
-    (void)visit_data;
-}
-
-static void ask_farm_set(void *data, const char *path, const char *value_or_null, api_done_fn *done,
-                         void *done_data)
-{
-    (void)data;
-    (void)path;
-    (void)value_or_null;
-    answer_alone(done, done_data);
-}
-
-static void ask_farm_leave(void *data, bool force, api_done_fn *done, void *done_data)
-{
-    (void)data;
-    (void)force;
-    answer_alone(done, done_data);
-}
-
 static void ask_health(void *data, bool *ret_alive, bool *ret_ready, char *ret_text, size_t bytes)
 {
     struct agent *agent = data;
@@ -156,9 +119,9 @@ struct api_agent agent_offers(struct agent *agent)
                               .request_file = agent_offline_request,
                               .import_file = agent_offline_import,
                               .report = agent_contact_report_now,
-                              .farm_roll = ask_farm_roll,
-                              .farm_settings = ask_farm_settings,
-                              .farm_set = ask_farm_set,
-                              .farm_leave = ask_farm_leave,
+                              .farm_roll = agent_farm_roll,
+                              .farm_settings = agent_farm_visit,
+                              .farm_set = agent_farm_set,
+                              .farm_leave = agent_farm_leave,
                               .health = ask_health};
 }

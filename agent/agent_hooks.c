@@ -62,6 +62,7 @@ static void hook_files(void *data, struct store_identity *ret_identity, struct s
     ret_licence->standing = status.standing;
     memcpy(ret_licence->entitlement, agent->entitlement, sizeof(ret_licence->entitlement));
     clock_save(&agent->clock, &ret_licence->clock);
+    ret_licence->farm_n = agent_farm_n(agent);
 }
 
 static void on_due(uv_timer_t *timer)

@@ -1,5 +1,7 @@
 #include "commit.h"
 
+#include "agent/core/core_actions.h"
+
 #include "common/error.h"
 
 #include <assert.h>
@@ -299,7 +301,7 @@ static void fly(struct commit *commit)
  * no memory for the copy. */
 static bool fly_whole(struct commit *commit)
 {
-    int error = core_snapshot(commit->core, commit->open->actions);
+    int error = commit->core ? core_snapshot(commit->core, commit->open->actions) : 0;
     if (error) {
         failed(commit, core_error_text(error));
         return false;
@@ -346,6 +348,20 @@ int commit_step(struct commit *commit, const struct core_event *event, commit_do
         fly_on(commit);
     commit->hooks.stepped(commit->hooks.data);
     return result;
+}
+
+void commit_take(struct commit *commit, const struct core_actions *actions)
+{
+    size_t count;
+    const struct action *all = core_actions_all(actions, &count);
+    for (size_t i = 0; i < count; i++) {
+        if (all[i].type == ACTION_LOG && core_actions_log(commit->open->actions, &all[i].log) < 0)
+            commit->hooks.log(commit->hooks.data, &all[i].log);
+        else if (all[i].type == ACTION_PERSIST)
+            (void)core_actions_persist(commit->open->actions, &all[i].persist);
+    }
+    if (!commit->flying && !commit->acting)
+        fly_on(commit);
 }
 
 void commit_identity_changed(struct commit *commit)

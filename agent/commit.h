@@ -37,13 +37,18 @@ struct commit_hooks {
  * be written. */
 typedef void commit_done_fn(void *data, int error, const char *detail);
 
-/* NULL without memory. core and store outlive it. */
+/* NULL without memory. core and store outlive it. Without a core (NULL) another host may count: nothing is
+ * stepped here, and what others have decided is taken. */
 struct commit *commit_create(uv_loop_t *loop, struct core *core, struct store *store,
                              const struct commit_hooks *hooks);
 
 /* Steps the core. `done` (may be NULL) is called later or within this call. Returns what core_step returned.
  */
 int commit_step(struct commit *commit, const struct core_event *event, commit_done_fn *done, void *data);
+
+/* What was decided and made durable elsewhere, to be kept here too: log events, which are told as ever, and
+ * PERSIST actions. If the store fails the latter are lost. */
+void commit_take(struct commit *commit, const struct core_actions *actions);
 
 /* The identity file changes with the next commit. */
 void commit_identity_changed(struct commit *commit);

@@ -284,6 +284,13 @@ static const struct config_setting all_settings[] = {
      .needs_restart = true,
      .what = "the file with the secret that the hosts of a farm share, which nobody else may read; `farmgate "
              "farm init` makes it, `farmgate farm join` brings it"},
+    {.path = "farm.any_etcd_version",
+     .type = CONFIG_BOOLEAN,
+     .offset = AT(any_etcd_version),
+     .default_text = "false",
+     .needs_restart = true,
+     .what =
+         "true: use an etcd that is too old (see farmgate-etcd(7)) all the same, and say so at each start"},
     {.path = "farm.lease_ttl",
      .type = CONFIG_DURATION,
      .offset = AT(farm_lease_ttl_ms),

@@ -49,6 +49,7 @@ struct settings {
     char farm_user[128];                                /* user; "" = none; with a password file or without */
     char farm_password_file[SETTINGS_PATH_BYTES_MAX + 1]; /* password_file */
     char farm_secret_file[SETTINGS_PATH_BYTES_MAX + 1];   /* secret_file */
+    bool any_etcd_version;                                /* any_etcd_version: false */
     int64_t farm_lease_ttl_ms;                            /* lease_ttl: 15s; whole seconds */
     int64_t host_lost_after_ms;                           /* host_lost_after: 5min; 0 = never */
     /* authority.* */

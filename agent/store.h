@@ -32,6 +32,7 @@ struct store_licence {
     struct standing standing;
     char entitlement[STORE_ENTITLEMENT_MAX + 1]; /* as it was signed; "" without one */
     struct clock_saved clock;
+    int64_t farm_n; /* of a farm of many hosts: the last verdict or checkpoint that was heard of */
 };
 
 /* Everything that was stored, owned by the store until store_loaded_free. */
@@ -41,6 +42,7 @@ struct store_loaded {
     struct store_licence licence;
     uint64_t last_event_id;
     struct farm_journal_kept journal; /* of a farm of many hosts; else empty */
+    int64_t last_window_ms;           /* when the last window of any farm began; 0: there is none */
     /* What was damaged and set aside, to be said; the names are where it went, "" if it could not be moved
      * (it is then overwritten by the next commit). */
     bool database_was_damaged, identity_was_damaged, licence_was_damaged;

@@ -329,6 +329,12 @@ static int read_event_id(struct reading *reading, sqlite3_stmt *row)
     return row_number(row, 0, &reading->loaded->last_event_id);
 }
 
+static int read_last_window(struct reading *reading, sqlite3_stmt *row)
+{
+    reading->loaded->last_window_ms = sqlite3_column_int64(row, 0); /* NULL of an empty table is 0 */
+    return 0;
+}
+
 int store_database_load(struct store_database *database, struct store_loaded *loaded,
                         struct error_detail *ret_detail)
 {
@@ -344,6 +350,7 @@ int store_database_load(struct store_database *database, struct store_loaded *lo
         {"SELECT * FROM running", NULL, read_running},
         {"SELECT * FROM farms", NULL, read_farm},
         {"SELECT value FROM counters WHERE name='last_event_id'", NULL, read_event_id},
+        {"SELECT max(start_ms) FROM windows", NULL, read_last_window},
         {"SELECT text FROM farm_told", NULL, read_told},
         {"SELECT text FROM farm_journal ORDER BY number", NULL, read_change},
         {"SELECT line, through, sure_through FROM farm_line", NULL, read_line},

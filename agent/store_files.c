@@ -148,7 +148,7 @@ int store_identity_write(const char *path, const struct store_identity *identity
 /* What stands beside the standing. */
 struct licence_rest {
     char entitlement[STORE_ENTITLEMENT_MAX + 1];
-    int64_t licence_ms, boot_ms, offset_ms;
+    int64_t licence_ms, boot_ms, offset_ms, farm_n;
     char boot_id[CLOCK_BOOT_ID_BYTES];
     bool anchored;
 };
@@ -162,6 +162,10 @@ static int read_rest(const char *line, size_t bytes, struct store_licence *ret, 
         STORED_INSTANT(licence_rest, offset_ms, "offset_ms"),
         STORED_TEXT(licence_rest, boot_id, "boot_id", 0),
         STORED_BOOLEAN(licence_rest, anchored, "anchored"),
+        {.name = "farm_n",
+         .type = JSON_INTEGER,
+         .offset = offsetof(struct licence_rest, farm_n),
+         .max = INT64_MAX}, /* files of before have none */
     };
     static const struct json_shape shape = {fields, STORED_FIELDS(fields)};
     struct licence_rest rest = {.entitlement = ""};
@@ -174,6 +178,7 @@ static int read_rest(const char *line, size_t bytes, struct store_licence *ret, 
                                       .offset_ms = rest.offset_ms,
                                       .anchored = rest.anchored};
     memcpy(ret->clock.boot_id, rest.boot_id, sizeof(ret->clock.boot_id));
+    ret->farm_n = rest.farm_n;
     return 0;
 }
 
@@ -216,6 +221,7 @@ int store_licence_write(const char *path, const struct store_licence *licence,
     json_integer(writer, "offset_ms", licence->clock.offset_ms);
     json_text(writer, "boot_id", licence->clock.boot_id);
     json_boolean(writer, "anchored", licence->clock.anchored);
+    json_integer(writer, "farm_n", licence->farm_n);
     return write_frame(path, writer, ret_detail);
 }
 

@@ -37,7 +37,9 @@ void store_arena_free(struct store_arena *arena);
                       "AND state='c'")                                                                       \
     X(WINDOW_REFUSE, "UPDATE windows SET state='r', reason=? WHERE farm_id=? AND sequence=?")                \
     X(RUNNING_PUT, "INSERT OR REPLACE INTO running VALUES (1,?,?,?,?,?,?,?,?,?,?,?,?)")                      \
-    X(DAY_PUT, "INSERT OR REPLACE INTO days VALUES (?,?,?)")                                                 \
+    X(DAY_PUT, "INSERT INTO days VALUES (?,?,?) ON CONFLICT (start_ms) DO UPDATE "                           \
+               "SET peak_at_ms=excluded.peak_at_ms, peak_users=excluded.peak_users "                         \
+               "WHERE excluded.peak_users>peak_users")                                                       \
     X(FARM_PUT, "INSERT INTO farms VALUES (?,?) ON CONFLICT (farm_id) DO UPDATE "                            \
                 "SET next_sequence=max(next_sequence, excluded.next_sequence)")                              \
     X(EVENT_PUT, "INSERT OR REPLACE INTO events VALUES (?,?,?,?)")                                           \

@@ -40,6 +40,7 @@ struct farm_place {
     const char *detail;       /* why it is cut off or refused; else "" */
     const char *endpoint;     /* of the store, that is asked now; "" alone */
     int64_t since_ms;         /* CUT_OFF: since when, licence time */
+    int64_t verdict_n;        /* the number of the last verdict that was heard of, ever; 0: none */
     int64_t verdict_at_ms;    /* when the verdict that stands was given; 0: none yet */
     size_t waiting;           /* changes of this host that the farm does not have yet */
     int64_t waiting_since_ms; /* of the first of them, licence time; 0: none */

@@ -332,6 +332,11 @@ bool follower_is_current(const struct follower *follower)
            farm_state_revision(state) >= follower->verdict_revision;
 }
 
+bool follower_is_live(const struct follower *follower)
+{
+    return follower->is_watching;
+}
+
 int64_t follower_heard_ms(const struct follower *follower)
 {
     return follower->heard_ms;

@@ -218,7 +218,7 @@ class Agent(Program):
     """farmgated with its state, sockets and gate files in the place; session events come through the API or `script`."""
 
     def __init__(self, place, build, authority=None, name="agent", settings="", sources='"api"', host="h1", env=None,
-                 gate=True, scripted=None, key=None, url=None):
+                 gate=True, scripted=None, key=None, url=None, farm=""):
         self.build = build
         self.binary = os.path.join(build, "agent", "farmgated")
         self.ctl_binary = os.path.join(build, "agent", "ctl", "farmgate")
@@ -234,14 +234,14 @@ class Agent(Program):
             authority_lines = 'authority: { url = "%s"; key = "%s"; };' % (url or authority.url,
                                                                            key or authority.public_key())
         self.conf = place.write(name + ".conf", """
-farm: { host = "%s"; };
+farm: { host = "%s"; %s };
 %s
 sessions: { sources = (%s); %s };
 gate: { directory = "%s"; resources = "%s"; };
 store: { directory = "%s"; };
 api: { socket = "%s"; admin_socket = "%s"; };
 %s
-""" % (host, authority_lines, sources, 'scripted_file = "%s";' % scripted if scripted else "",
+""" % (host, farm, authority_lines, sources, 'scripted_file = "%s";' % scripted if scripted else "",
             self.run_directory if gate else "", self.resources, self.state, self.socket, self.admin, settings))
         super().__init__(place, name, [self.binary, "--config", self.conf], env)
 

@@ -1,0 +1,53 @@
+/* shared_say.c - what is said of the farm: as log events of this host. */
+#include "shared_private.h"
+
+void shared_say(struct shared *shared, enum log_event_code code, const char *name, const char *text)
+{
+    struct log_event event = {.code = code, .at_ms = shared_licence_ms(shared)};
+    if (name != NULL)
+        log_event_text(&event, name, text);
+    shared->told.say(shared->told.data, &event);
+}
+
+/* A key is told of once; one that goes on being wrong says nothing new. */
+void shared_say_note(struct shared *shared, enum farm_note note, const char *key, const char *detail)
+{
+    static const enum log_event_code codes[FARM_NOTE_MAX] = {
+        [FARM_NOTE_FOREIGN] = LOG_farm_value_ignored, [FARM_NOTE_UNREADABLE] = LOG_farm_value_ignored,
+        [FARM_NOTE_OLD] = LOG_farm_value_ignored,     [FARM_NOTE_MISSED] = LOG_farm_changes_missed,
+        [FARM_NOTE_GAP] = LOG_farm_history_lost,
+    };
+    struct log_event event = {.code = codes[note], .at_ms = shared_licence_ms(shared)};
+    if (note != FARM_NOTE_GAP)
+        log_event_text(&event, "key", key);
+    log_event_text(&event, "detail", detail);
+    shared->told.say(shared->told.data, &event);
+}
+
+void shared_say_writer(struct shared *shared, enum writer_saying saying, const char *detail)
+{
+    static const struct {
+        enum log_event_code code;
+        bool is_said;
+    } table[WRITER_SAYING_MAX] = {
+        [WRITER_WENT_BACK] = {LOG_farm_put_back, true},
+        [WRITER_OTHER_LINE] = {LOG_farm_journal_other, true},
+        [WRITER_UNREADABLE] = {LOG_farm_journal_other, true},
+        [WRITER_FULL] = {LOG_farm_queue_full, true},
+        [WRITER_ROOM] = {LOG_farm_queue_free, true},
+        [WRITER_JOURNAL_BAD] = {LOG_farm_journal_failed, true},
+        [WRITER_JOURNAL_GOOD] = {LOG_farm_journal_recovered, true},
+    };
+    if (table[saying].is_said)
+        shared_say(shared, table[saying].code, "detail", detail);
+}
+
+/* Here, as the leader says it where it counts. */
+void shared_say_verdict(struct shared *shared, const struct verdict *verdict)
+{
+    struct log_event event = {.code = verdict->open ? LOG_gate_opened : LOG_gate_closed,
+                              .at_ms = shared_licence_ms(shared)};
+    log_event_text(&event, "reason", verdict_reason_name(verdict->reason));
+    log_event_text(&event, "detail", verdict_reason_text(verdict->reason));
+    shared->told.say(shared->told.data, &event);
+}
