@@ -8,6 +8,8 @@
  *
  * Licence time is T0 at the wall clock's EPOCH_MS and runs SPEED times as fast, so that windows close while
  * somebody looks on. */
+#include "etcd_env.h"
+
 #include "agent/farm/etcd.h"
 #include "agent/farm/leader.h"
 
@@ -401,10 +403,11 @@ int main(int argc, char **argv)
     int error;
     if (argc < 6 || sodium_init() < 0)
         return 64;
-    const struct etcd_settings settings = {.endpoints = (const char *const *)(argv + 5),
-                                           .endpoint_count = (size_t)(argc - 5),
-                                           .request_ms = 1500,
-                                           .stalled_ms = 3000};
+    struct etcd_settings settings = {.endpoints = (const char *const *)(argv + 5),
+                                     .endpoint_count = (size_t)(argc - 5),
+                                     .request_ms = 1500,
+                                     .stalled_ms = 3000};
+    etcd_env(&settings);
     (void)setvbuf(stdout, NULL, _IOLBF, 0);
     (void)uv_loop_init(&program.loop);
     program.name = argv[2];

@@ -8,6 +8,8 @@
  *     word boot ID        word set ID=USER...      word put HOST ID USER      word end HOST ID
  *     word status         word leave
  * and says by itself "member STATE" and "said WORD". Ends at the end of its input. */
+#include "etcd_env.h"
+
 #include "agent/farm/etcd.h"
 #include "agent/farm/member.h"
 #include "agent/farm/writer.h"
@@ -336,9 +338,10 @@ int main(int argc, char **argv)
     int first = shows ? 2 : 3, error;
     if (argc <= first || sodium_init() < 0 || record_farm_init(&program.farm, "north", secret) != 0)
         return 64;
-    const struct etcd_settings settings = {.endpoints = (const char *const *)(argv + first),
-                                           .endpoint_count = (size_t)(argc - first),
-                                           .request_ms = 2000};
+    struct etcd_settings settings = {.endpoints = (const char *const *)(argv + first),
+                                     .endpoint_count = (size_t)(argc - first),
+                                     .request_ms = 2000};
+    etcd_env(&settings);
     (void)setvbuf(stdout, NULL, _IOLBF, 0);
     (void)uv_loop_init(&program.loop);
     (void)uv_timer_init(&program.loop, &program.timer);
