@@ -130,6 +130,10 @@ static int on_kv(void *data, const struct wire_kv *kv)
         memcpy(state->after.text, kv->key, bytes + 1);
     if (state->phase == PHASE_FOLLOWING)
         state->event_revision = kv->mod_revision;
+    else if (record_kind_of(state->farm, kv->key) != phases[state->phase].kind) {
+        farm_state_note(state, FARM_NOTE_FOREIGN, kv->key, "not what was asked for");
+        return 0;
+    }
     return phases[state->phase].kv(state, kv);
 }
 

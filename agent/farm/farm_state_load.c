@@ -82,7 +82,7 @@ int farm_load_host(struct farm_state *state, const struct wire_kv *kv)
 
 int farm_load_seq(struct farm_state *state, const struct wire_kv *kv)
 {
-    struct error_detail detail = {""};
+    struct error_detail detail = {"not the name of a host"};
     const char *name = strrchr(kv->key, '/') + 1;
     int code = strlen(name) == SEAL_NAME_BYTES - 1 ? record_seq_read(state->farm, kv, state->seq, &detail)
                                                    : ERROR_INVALID;

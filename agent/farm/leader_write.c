@@ -536,6 +536,8 @@ static int on_old_kv(void *data, const struct wire_kv *kv)
 {
     struct leader *leader = data;
     const struct checkpoint *checkpoint = leader->checkpoint;
+    if (record_kind_of(leader->settings.farm, kv->key) != RECORD_WINDOW)
+        return 0;
     int64_t start_ms = strtoll(strrchr(kv->key, '/') + 1, NULL, 10);
     bool is_unsent = checkpoint->unsent_count > 0 && start_ms >= checkpoint->unsent_from_ms;
     if (is_unsent || start_ms >= history_now_ms(leader) - LEADER_WINDOWS_KEPT_MS ||
