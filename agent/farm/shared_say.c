@@ -1,6 +1,8 @@
 /* shared_say.c - what is said of the farm: as log events of this host. */
 #include "shared_private.h"
 
+#include <string.h>
+
 void shared_say(struct shared *shared, enum log_event_code code, const char *name, const char *text)
 {
     struct log_event event = {.code = code, .at_ms = shared_licence_ms(shared)};
@@ -9,16 +11,31 @@ void shared_say(struct shared *shared, enum log_event_code code, const char *nam
     shared->told.say(shared->told.data, &event);
 }
 
+static enum log_event_code code_of(enum farm_note note)
+{
+    switch (note) {
+    case FARM_NOTE_MISSED:
+        return LOG_farm_changes_missed;
+    case FARM_NOTE_GAP:
+        return LOG_farm_history_lost;
+    case FARM_NOTE_LATE:
+        return LOG_farm_history_late;
+    case FARM_NOTE_LEFT_OUT:
+        return LOG_farm_hosts_left_out;
+    case FARM_NOTE_FOREIGN:
+    case FARM_NOTE_UNREADABLE:
+    case FARM_NOTE_OLD:
+    case FARM_NOTE_MAX:
+        break;
+    }
+    return LOG_farm_value_ignored;
+}
+
 /* A key is told of once; one that goes on being wrong says nothing new. */
 void shared_say_note(struct shared *shared, enum farm_note note, const char *key, const char *detail)
 {
-    static const enum log_event_code codes[FARM_NOTE_MAX] = {
-        [FARM_NOTE_FOREIGN] = LOG_farm_value_ignored, [FARM_NOTE_UNREADABLE] = LOG_farm_value_ignored,
-        [FARM_NOTE_OLD] = LOG_farm_value_ignored,     [FARM_NOTE_MISSED] = LOG_farm_changes_missed,
-        [FARM_NOTE_GAP] = LOG_farm_history_lost,
-    };
-    struct log_event event = {.code = codes[note], .at_ms = shared_licence_ms(shared)};
-    if (note != FARM_NOTE_GAP)
+    struct log_event event = {.code = code_of(note), .at_ms = shared_licence_ms(shared)};
+    if (log_event_has_field(event.code, "key", strlen("key")))
         log_event_text(&event, "key", key);
     log_event_text(&event, "detail", detail);
     shared->told.say(shared->told.data, &event);
