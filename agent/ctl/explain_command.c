@@ -50,7 +50,7 @@ struct verdict_part {
 struct explain_view {
     int64_t now_ms;
     struct verdict_part verdict;
-    struct why remedies;
+    struct why remedies, scope_why;
     size_t machines_count, setbacks_count, next_count, admission_count, users_count, connections_count,
         ignored_count;
     struct machine_row machines[EXPLAIN_MACHINE_MAX];
@@ -104,6 +104,7 @@ static const struct json_field explain_fields[] = {
     SHAPE_LIST("setbacks", struct explain_view, setbacks, setback_row_shape),
     SHAPE_SPANS("next", struct explain_view, next),
     SHAPE_WHY("remedies", struct explain_view, remedies),
+    SHAPE_WHY("scope_why", struct explain_view, scope_why),
     SHAPE_LIST("admission", struct explain_view, admission, admission_shape),
     SHAPE_LIST("users", struct explain_view, users, user_shape),
     SHAPE_LIST("connections", struct explain_view, connections, connection_shape),
@@ -323,6 +324,9 @@ static int print_explanation(const struct explain_view *view, bool one_user)
         print_clocks(&page, (int64_t)time(NULL) * 1000);
         if (view->more)
             (void)printf("… there are more; ask for one user\n");
+        if (view->scope_why.sentences_count > 0)
+            (void)fputc('\n', page.term.file);
+        say_why(&page, &view->scope_why);
     }
     bool failed = !page.said || page.failed;
     said_destroy(page.said);

@@ -12,6 +12,10 @@ static const struct command subcommands[] = {
     {"init", "make this host the first of a farm of many hosts", farm_init},
     {"invite", "print what another host needs to join", farm_invite},
     {"join", "make this host a member, by an invitation", farm_join},
+    {"status", "who is in the farm, who counts, and what it does not have or know", farm_status_command},
+    {"settings", "what the farm has agreed on, and where this host's file differs", farm_settings_command},
+    {"set", "set a setting for the whole farm", farm_set_command},
+    {"leave", "take this host out of the farm", farm_leave_command},
 };
 #define SUBCOMMANDS (sizeof subcommands / sizeof *subcommands)
 
@@ -21,6 +25,10 @@ const char farm_help[] =
     "       farmgate farm invite [--with-client-key] [--output FILE] [--config FILE]\n"
     "       farmgate farm join [FILE|-] [--certificate FILE --key FILE] [--replace] [--directory DIRECTORY]\n"
     "                          [--config FILE]\n"
+    "       farmgate farm status [--json] [--socket PATH]\n"
+    "       farmgate farm settings [--json] [--socket PATH]\n"
+    "       farmgate farm set PATH VALUE | PATH --unset [--socket PATH]\n"
+    "       farmgate farm leave [--force] [--socket PATH]\n"
     "\n"
     "A farm of many hosts, which share an etcd cluster. On the first host init makes the farm's secret and "
     "writes the\n"
@@ -30,6 +38,14 @@ const char farm_help[] =
     "keep the old\n"
     "file as FILE.bak; what goes wrong on the way leaves everything as it was. They need root, and no "
     "agent.\n"
+    "\n"
+    "The others ask the agent: status tells who is in the farm, which host counts for all, and what the farm "
+    "does "
+    "not have\n"
+    "or know; settings what all hosts count by, and where this host's file says otherwise; set changes that "
+    "for "
+    "all hosts;\n"
+    "leave takes this host out, once the farm has all that happened on it.\n"
     "\n"
     "options:\n"
     "  --name NAME           the farm's name, the same on each host: up to 63 of a to z, 0 to 9 and -\n"
@@ -44,9 +60,13 @@ const char farm_help[] =
     "  --replace             leave the farm that this host is in, for the one of the invitation\n"
     "  --directory DIRECTORY where the secret, certificates and password go (/etc/farmgate)\n"
     "  --config FILE         the configuration (/etc/farmgate/farmgate.conf)\n"
+    "  --json                the agent's answer as it is\n"
+    "  --unset               back to the default\n"
+    "  --force               leave also what the farm does not have yet; it is lost\n"
+    "  --socket PATH         another agent's socket\n"
     "  --help                print this\n"
     "\n"
-    "exit codes: 0 done; 1 failed; 64 usage; 65 data; 77 forbidden; 78 configuration\n";
+    "exit codes: 0 done; 1 failed; 3 no agent; 64 usage; 65 data; 77 forbidden; 78 configuration\n";
 
 int farm_command(int argc, char **argv)
 {

@@ -9,6 +9,10 @@ extern const char farm_help[];
 int farm_init(int argc, char **argv);
 int farm_invite(int argc, char **argv);
 int farm_join(int argc, char **argv);
+int farm_status_command(int argc, char **argv);
+int farm_settings_command(int argc, char **argv);
+int farm_set_command(int argc, char **argv);
+int farm_leave_command(int argc, char **argv);
 
 int farm_command(int argc, char **argv);
 

@@ -57,6 +57,13 @@ static void note_more(bool more)
         (void)printf("… there are more; ask by --host or --user\n");
 }
 
+static void note_scope(const char *scope)
+{
+    if (strcmp(scope, "host") == 0)
+        (void)printf(
+            "\nThese are this host's alone; `farmgate farm status` tells which host knows the others'.\n");
+}
+
 /* --- sessions that are no connections ------------------------------------------------------- */
 
 static bool print_ignored(const struct ignored_row *rows, size_t count, const struct term *term)
@@ -84,6 +91,7 @@ static bool print_ignored(const struct ignored_row *rows, size_t count, const st
 
 struct connections_view {
     bool more;
+    char scope[8];
     size_t connections_count, ignored_count;
     struct connection_row connections[ROWS_MAX];
     struct ignored_row ignored[IGNORED_ROWS_MAX];
@@ -93,6 +101,7 @@ static const struct json_field connections_fields[] = {
     SHAPE_LIST("connections", struct connections_view, connections, connection_shape),
     SHAPE_LIST("ignored", struct connections_view, ignored, ignored_shape),
     SHAPE_YES_NO("more", struct connections_view, more),
+    SHAPE_TEXT("scope", struct connections_view, scope),
 };
 static const struct json_shape connections_shape = SHAPE_OF(connections_fields);
 
@@ -126,6 +135,7 @@ static int print_connections(const struct connections_view *view)
     if (view->connections_count == 0 && view->ignored_count == 0)
         (void)printf("nobody is connected\n");
     note_more(view->more);
+    note_scope(view->scope);
     return COMMAND_OK;
 }
 
@@ -219,6 +229,7 @@ struct user_row {
 struct users_view {
     int64_t concurrent_users;
     bool more;
+    char scope[8];
     size_t users_count;
     struct user_row users[ROWS_MAX];
 };
@@ -234,6 +245,7 @@ static const struct json_field users_fields[] = {
     SHAPE_NUMBER("concurrent_users", struct users_view, concurrent_users),
     SHAPE_LIST("users", struct users_view, users, user_shape),
     SHAPE_YES_NO("more", struct users_view, more),
+    SHAPE_TEXT("scope", struct users_view, scope),
 };
 static const struct json_shape users_shape = SHAPE_OF(users_fields);
 
@@ -259,9 +271,10 @@ static int print_users(const void *data)
     table_destroy(table);
     if (!printed)
         return no_memory();
-    (void)printf("%s%" PRId64 " concurrent user%s\n", view->users_count ? "\n" : "", view->concurrent_users,
-                 view->concurrent_users == 1 ? "" : "s");
+    (void)printf("%s%" PRId64 " concurrent user%s%s\n", view->users_count ? "\n" : "", view->concurrent_users,
+                 view->concurrent_users == 1 ? "" : "s", strcmp(view->scope, "host") == 0 ? " here" : "");
     note_more(view->more);
+    note_scope(view->scope);
     return COMMAND_OK;
 }
 

@@ -1,5 +1,6 @@
 #include "status_view.h"
 
+#include "farm_view.h"
 #include "shape.h"
 
 #include <inttypes.h>
@@ -42,6 +43,23 @@ static const struct json_field entitlement_fields[] = {
 };
 static const struct json_shape entitlement_shape = SHAPE_OF(entitlement_fields);
 
+static const struct json_field farm_fields[] = {
+    SHAPE_TEXT("name", struct status_farm, name),
+    SHAPE_TEXT("part", struct status_farm, part),
+    SHAPE_TEXT("leader", struct status_farm, leader),
+    SHAPE_TIME("verdict_at", struct status_farm, verdict_at_ms),
+    SHAPE_NUMBER("waiting", struct status_farm, waiting),
+};
+static const struct json_shape farm_shape = SHAPE_OF(farm_fields);
+
+static const struct json_field here_fields[] = {
+    SHAPE_NUMBER("users", struct status_here, users),
+    SHAPE_NUMBER("connections", struct status_here, connections),
+    SHAPE_NUMBER("exempt", struct status_here, exempt),
+    SHAPE_NUMBER("disconnected", struct status_here, disconnected),
+};
+static const struct json_shape here_shape = SHAPE_OF(here_fields);
+
 static const struct json_field status_fields[] = {
     SHAPE_TEXT("host", struct status_view, host),
     SHAPE_TIME("now", struct status_view, now_ms),
@@ -72,6 +90,8 @@ static const struct json_field status_fields[] = {
     SHAPE_LIST("setbacks", struct status_view, setbacks, setback_row_shape),
     SHAPE_PART("entitlement", struct status_view, entitlement, entitlement_shape),
     SHAPE_TEXT("health", struct status_view, health),
+    SHAPE_PART("farm", struct status_view, farm, farm_shape),
+    SHAPE_PART("this_host", struct status_view, this_host, here_shape),
 };
 const struct json_shape status_view_shape = SHAPE_OF(status_fields);
 
@@ -252,6 +272,33 @@ static void print_setbacks(const struct status_view *view, const struct term *te
     said_destroy(said);
 }
 
+/* What stands above is the farm's; this is this host's. */
+static void print_here(const struct status_view *view, const struct term *term)
+{
+    const struct status_here *here = &view->this_host;
+    const struct status_farm *farm = &view->farm;
+    char line[TERM_TEXT_BYTES], part[FARM_VIEW_PART_BYTES], span[TERM_TIME_BYTES];
+    if (farm->part[0] == '\0' || strcmp(farm->part, "alone") == 0)
+        return;
+    print_label(term, "this host");
+    (void)snprintf(line, sizeof(line),
+                   "%" PRId64 " connection%s of %" PRId64 " user%s; %" PRId64 " disconnected, %" PRId64
+                   " exempt",
+                   here->connections, here->connections == 1 ? "" : "s", here->users,
+                   here->users == 1 ? "" : "s", here->disconnected, here->exempt);
+    term_wrap(term, LABEL_COLUMNS, line);
+    int used = snprintf(line, sizeof(line), "%s", farm_view_part(farm->part, farm->leader, part));
+    if (farm->verdict_at_ms != 0)
+        used += snprintf(line + used, sizeof(line) - (size_t)used, "; the verdict is %s old",
+                         term_span(view->now_ms - farm->verdict_at_ms, span));
+    if (farm->waiting > 0)
+        (void)snprintf(line + used, sizeof(line) - (size_t)used,
+                       "; the farm does not have %" PRId64 " change%s of this host yet", farm->waiting,
+                       farm->waiting == 1 ? "" : "s");
+    print_label(term, "part");
+    term_wrap(term, LABEL_COLUMNS, line);
+}
+
 void status_view_print(const struct status_view *view, const struct term *term)
 {
     char clean[TERM_TEXT_BYTES];
@@ -265,9 +312,11 @@ void status_view_print(const struct status_view *view, const struct term *term)
     print_clock(view, term, "refresh by", view->clocks.refresh_by_ms);
     print_contact(view, term);
     print_setbacks(view, term);
+    print_here(view, term);
     if (view->farm_id[0]) {
         print_label(term, "farm");
-        (void)fprintf(term->file, "%s\n", view->farm_id);
+        (void)fprintf(term->file, "%s%s%s\n", view->farm_id, view->farm.name[0] ? ", " : "",
+                      term_clean(view->farm.name, clean));
     }
     if (view->health[0]) {
         print_label(term, "health");

@@ -22,6 +22,13 @@ struct status_peak {
 struct status_clocks {
     int64_t expires_at_ms, refresh_by_ms, next_report_ms; /* 0: does not run */
 };
+struct status_farm {
+    char name[64], part[16], leader[256];
+    int64_t verdict_at_ms, waiting;
+};
+struct status_here {
+    int64_t users, connections, exempt, disconnected;
+};
 struct status_entitlement {
     bool trial;
     char reason[STATUS_VIEW_TEXT_BYTES + 1]; /* why it revokes */
@@ -44,6 +51,8 @@ struct status_view {
     size_t setbacks_count;
     struct setback_row setbacks[SETBACK_ROWS_MAX]; /* within the text that was read */
     struct status_entitlement entitlement;
+    struct status_farm farm; /* of many hosts, unless its part is "alone" or not told */
+    struct status_here this_host;
 };
 
 extern const struct json_shape status_view_shape;

@@ -75,6 +75,19 @@
     "revoked     by the licensing authority: key moved?[2J\n" \
     "users       5 of 20 licences"
 
+#define OF_MANY                                                                                             \
+    "{\"host\":\"h1\",\"now\":\"2026-01-05T08:00:00.000Z\",\"version\":\"1.0\",\"ready\":true,\"farm_id\":" \
+    "\"F\",\"verdict\":{\"open\":true,\"reason\":\"open\",\"text\":\"all is well\"},\"limit\":20,"          \
+    "\"concurrent_users\":5,\"health\":\"\",\"farm\":{\"name\":\"office\",\"part\":\"follows\",\"leader\":" \
+    "\"h2\",\"verdict_at\":\"2026-01-05T07:59:55.000Z\",\"waiting\":1},\"this_host\":{\"users\":2,"         \
+    "\"connections\":3,\"exempt\":1,\"disconnected\":0}}"
+#define OF_MANY_SHOWN                                                             \
+    "this host   3 connections of 2 users; 0 disconnected, 1 exempt\n"            \
+    "part        follows h2, which counts for the whole farm; the verdict is 5\n" \
+    "            seconds old; the farm does not have 1 change of this host yet\n" \
+    "farm        F, office\n"                                                     \
+    "agent       1.0 on h1\n"
+
 static void show(const char *json, bool colour, char *text, size_t bytes)
 {
     struct status_view view;
@@ -97,6 +110,9 @@ static void test_shown(void **state)
     assert_string_equal(text, CLOSED_SHOWN);
     show(BY_FILES, false, text, sizeof(text));
     if (!strstr(text, BY_FILES_SHOWN))
+        fail_msg("%s", text);
+    show(OF_MANY, false, text, sizeof(text));
+    if (!strstr(text, OF_MANY_SHOWN))
         fail_msg("%s", text);
     show(REVOKED, false, text, sizeof(text));
     if (strncmp(text, REVOKED_SHOWN, strlen(REVOKED_SHOWN)) != 0)
