@@ -4,9 +4,11 @@
  *     k KIND HOST SESSION TEXT   a key of this farm with TEXT sealed for it (KIND: 0 host, 1 seq, 2 s, …)
  *     d KIND HOST SESSION        its deletion
  *     r KEY VALUE                any key with a value as it is
- *     m FLAGS                    the message is over: f failed, o of lost history, c cancelled, + there is
- * more e                          the connection breaks t MS                       so much later w its owner
- * wants to load anew */
+ *     m FLAGS                    the message is over: tell_message has the flags
+ *     e                          the connection breaks
+ *     t MS                       so much later
+ *     w                          its owner wants to load anew
+ */
 #include "agent/farm/farm_state.h"
 
 #include <sodium.h>
@@ -224,6 +226,8 @@ static void tell_any(struct store *store, const char *at, const char *end)
     tell_kv(store, &kv);
 }
 
+/* f: failed, o: of lost history; c: cancelled, g: of lost history; n: begun; +: there is more; 0: no
+ * revision. */
 static void tell_message(struct store *store, const char *at, const char *end)
 {
     struct wire_message message = {.revision = ++store->revision, .events = store->events};
