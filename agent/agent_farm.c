@@ -55,13 +55,31 @@ static void on_identity(void *data, struct store_identity *ret,
 }
 
 /* The farm's licence counts for all its hosts: one that a host had for itself is named, and not used. */
+static void put_aside(struct agent *agent, const char *farm_id)
+{
+    const char *own = agent->identity.farm_id;
+    if (*own && *agent->identity.farm_token && strcmp(own, farm_id) != 0)
+        agent_say(agent, LOG_farm_licence_put_aside, "farm_id", own);
+}
+
+static void on_named(void *data, const char *farm_id)
+{
+    struct agent *agent = data;
+    struct store_identity *identity = &agent->identity;
+    if (strcmp(identity->farm_id, farm_id) == 0)
+        return;
+    put_aside(agent, farm_id);
+    (void)snprintf(identity->farm_id, sizeof(identity->farm_id), "%s", farm_id);
+    identity->farm_token[0] = '\0';
+    agent->entitlement[0] = '\0';
+    commit_identity_changed(agent->commit);
+}
+
 static void on_adopt(void *data, const struct store_identity *identity, const char *entitlement)
 {
     struct agent *agent = data;
     struct entitlement_keyring ring;
-    const char *own = agent->identity.farm_id;
-    if (*own && strcmp(own, identity->farm_id) != 0)
-        agent_say(agent, LOG_farm_licence_put_aside, "farm_id", own);
+    put_aside(agent, identity->farm_id);
     agent->identity = *identity;
     service_machine_id(agent->identity.machine_id, sizeof(agent->identity.machine_id));
     (void)snprintf(agent->entitlement, sizeof(agent->entitlement), "%s", entitlement);
@@ -131,6 +149,7 @@ static int open_shared(struct agent *agent, const struct store_loaded *loaded,
                                           .clock = on_clock,
                                           .identity = on_identity,
                                           .adopt = on_adopt,
+                                          .named = on_named,
                                           .gate = on_gate,
                                           .moved = on_moved,
                                           .report = on_report,

@@ -169,6 +169,18 @@ static const struct core *on_core(void *data)
     return leader->told.core(leader->data);
 }
 
+/* A farm that begins with what its first host was alone: the windows that it had not sent yet are the farm's
+ * now, and a checkpoint only names them. */
+static int keep_unsent(struct leader *leader)
+{
+    size_t count;
+    const struct window *unsent = core_unsent(leader->told.core(leader->data), &count);
+    for (size_t i = 0; i < count; i++)
+        if (!keep_window(leader, &unsent[i]))
+            return ERROR_NO_MEMORY;
+    return 0;
+}
+
 static int on_begin(void *data, const struct farm_begin *begin)
 {
     struct leader *leader = data;
@@ -187,7 +199,8 @@ static int on_begin(void *data, const struct farm_begin *begin)
         *leader->checkpoint = (struct checkpoint){.n = 0};
     if (begin->gap != NULL)
         checkpoint_add_gap(leader->checkpoint, begin->gap);
-    return leader->told.begin(leader->data, begin);
+    int code = leader->told.begin(leader->data, begin);
+    return code == 0 && begin->checkpoint == NULL ? keep_unsent(leader) : code;
 }
 
 static int on_checkpoint(void *data, const struct checkpoint *checkpoint, int64_t revision, int64_t at_ms)

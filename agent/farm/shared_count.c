@@ -347,6 +347,8 @@ static void on_verdict(void *data, const struct farm_verdict *verdict)
     shared->verdict = *verdict;
     shared->verdict.status.farm_id = NULL;
     shared->seen_n = verdict->n;
+    if (*verdict->farm_id)
+        shared->told.named(shared->told.data, verdict->farm_id);
     follow_clock(shared, verdict);
     keep_standing(shared, &before);
     if (before.n == 0 || before.status.verdict.reason != verdict->status.verdict.reason)
