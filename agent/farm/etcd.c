@@ -196,6 +196,8 @@ static void on_answer(void *data, const struct http_client_answer *answer)
     if (error == 0 && ask->unauthenticated && send_with_new_token(ask))
         return;
     turn_to_next(etcd, ask->unavailable ? ERROR_UNREACHABLE : error);
+    if (error == ERROR_TIMEOUT)
+        etcd->token[0] = '\0'; /* to one that it no longer knows etcd may not answer at all */
     ask->state = ASK_OVER;
     conclude(ask, error, error == ERROR_CANCELLED ? error_text(error) : ask->detail.text);
 }
@@ -209,7 +211,7 @@ static int post(struct ask *ask)
     if (asprintf(&url, "%s%s", etcd_endpoint(etcd), ask->path) < 0)
         return ERROR_NO_MEMORY;
     struct http_client_request request = {
-        .method = "POST",
+        .method = ask->text[0] != '\0' ? "POST" : "GET",
         .url = url,
         .body = ask->text,
         .body_bytes = strlen(ask->text),
@@ -292,7 +294,8 @@ static void on_authenticated(void *data, int error, const char *detail)
     etcd->authenticating = NULL;
     if (error == 0 && etcd->token[0] == '\0') {
         error = ERROR_FORBIDDEN;
-        detail = "etcd takes neither this user nor this password";
+        detail = "etcd takes neither this user nor this password, or has no users at all (`etcdctl auth "
+                 "enable`)";
     }
     if (error == 0) {
         start_turn(etcd);

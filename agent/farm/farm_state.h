@@ -30,13 +30,14 @@ struct farm_state;
 
 /* What is told of the store beside its events. */
 enum farm_note {
-    FARM_NOTE_FOREIGN,    /* a key that is not ours */
-    FARM_NOTE_UNREADABLE, /* a value that does not open, or is not understood */
-    FARM_NOTE_OLD,        /* an old value was put back: a number went back */
-    FARM_NOTE_MISSED,     /* a host's changes are not all there: numbers are missing */
-    FARM_NOTE_GAP,        /* history was compacted away before it was read */
-    FARM_NOTE_LATE,       /* a host was cut off: what it had kept counts now; told once it is all there */
-    FARM_NOTE_LEFT_OUT,   /* more hosts are silent than a checkpoint holds */
+    FARM_NOTE_FOREIGN,       /* a key that is not ours */
+    FARM_NOTE_UNREADABLE,    /* a value that does not open, or is not understood */
+    FARM_NOTE_OLD,           /* an old value was put back: a number went back */
+    FARM_NOTE_MISSED,        /* a host's changes are not all there: numbers are missing */
+    FARM_NOTE_GAP,           /* history was compacted away before it was read */
+    FARM_NOTE_LATE,          /* a host was cut off: what it had kept counts now; told once it is all there */
+    FARM_NOTE_LEFT_OUT,      /* more hosts are silent than a checkpoint holds */
+    FARM_NOTE_NO_COMPACTION, /* etcd does not let its user compact the history */
     FARM_NOTE_MAX
 };
 

@@ -72,6 +72,7 @@ struct leader {
     int64_t awaited_revision; /* of a committed checkpoint that did not come by yet; 0: none */
     int64_t awaited_until_ms;
     unsigned awaited_times;
+    bool said_no_compaction;
     bool is_dirty, is_urgent, wants_turn, is_turn, barrier_sent, barrier_back, said_left_out;
 };
 

@@ -605,9 +605,22 @@ static void on_compacted(void *data, int error, const char *detail)
         prune(leader);
 }
 
+/* Another may have done it, or it is tried again; but one that is not allowed never is. */
+static void on_compact_answered(void *data, int error, const char *detail)
+{
+    struct leader *leader = data;
+    const struct leader_answer *answer = &leader->compacting_answer;
+    if (error == 0 && answer->failed && answer->code == WIRE_PERMISSION_DENIED &&
+        !leader->said_no_compaction) {
+        leader->said_no_compaction = true;
+        leader->told.note(leader->data, FARM_NOTE_NO_COMPACTION, leader->settings.farm->prefix, answer->text);
+    }
+    on_compacted(leader, error, detail);
+}
+
 static void on_floors(void *data, int error, const char *detail)
 {
-    static const struct etcd_told told = {NULL, NULL, on_compacted};
+    static const struct etcd_told told = {NULL, on_compacting_message, on_compact_answered};
     struct leader *leader = data;
     const struct leader_answer *answer = &leader->compacting_answer;
     if (error != 0 || answer->failed || answer->more || leader->floor <= 0)

@@ -72,7 +72,7 @@ void probe_pass(struct probe *probe, int64_t now_ms)
     if (probe->is_good || probe->ask != NULL || now_ms < probe->due_ms)
         return;
     probe->answer = (struct wire_message){.failed = false};
-    if (ask_send(&probe->ask, &probe->settings.port, WIRE_PATH_STATUS, strdup("{}"), &told, probe) < 0)
+    if (ask_send(&probe->ask, &probe->settings.port, WIRE_PATH_VERSION, strdup(""), &told, probe) < 0)
         ask_later(probe);
 }
 

@@ -22,6 +22,8 @@ static enum log_event_code code_of(enum farm_note note)
         return LOG_farm_history_late;
     case FARM_NOTE_LEFT_OUT:
         return LOG_farm_hosts_left_out;
+    case FARM_NOTE_NO_COMPACTION:
+        return LOG_farm_not_compacted;
     case FARM_NOTE_FOREIGN:
     case FARM_NOTE_UNREADABLE:
     case FARM_NOTE_OLD:

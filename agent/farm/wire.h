@@ -20,7 +20,8 @@
 
 /* --- requests ------------------------------------------------------------------------------------------- */
 
-/* Where they are posted. */
+/* Where they are posted; an empty text is no request but a question: GET. */
+#define WIRE_PATH_VERSION      "/version"
 #define WIRE_PATH_RANGE        "/v3/kv/range"
 #define WIRE_PATH_TXN          "/v3/kv/txn"
 #define WIRE_PATH_COMPACT      "/v3/kv/compaction"
@@ -29,7 +30,6 @@
 #define WIRE_PATH_REVOKE       "/v3/lease/revoke"
 #define WIRE_PATH_WATCH        "/v3/watch"
 #define WIRE_PATH_AUTHENTICATE "/v3/auth/authenticate"
-#define WIRE_PATH_STATUS       "/v3/maintenance/status"
 
 enum wire_target { WIRE_VERSION, WIRE_CREATE, WIRE_MOD };
 
@@ -98,7 +98,7 @@ struct wire_message {
     bool more;                                /* of a range with a limit: there are more */
     int64_t lease, ttl;                       /* ttl 0: the lease is gone */
     char token[WIRE_TEXT_BYTES_MAX + 1];      /* of an authentication */
-    char version[WIRE_TEXT_BYTES_MAX + 1];    /* of a status */
+    char version[WIRE_TEXT_BYTES_MAX + 1];    /* of a version: the member's */
     char cluster_id[WIRE_TEXT_BYTES_MAX + 1]; /* tells one cluster from another */
     bool created, cancelled;                  /* of a watch */
     int64_t compacted;                        /* why it was cancelled: history before this is gone */

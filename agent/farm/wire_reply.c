@@ -29,6 +29,7 @@ enum member {
     MEMBER_CREATE_REVISION,
     MEMBER_MOD_REVISION,
     MEMBER_VERSION,
+    MEMBER_ETCDSERVER,
     MEMBER_LEASE,
     MEMBER_RESPONSES,
     MEMBER_RESPONSE_RANGE,
@@ -64,6 +65,7 @@ static const char *const member_names[MEMBER_MAX] = {
     [MEMBER_CREATE_REVISION] = "create_revision",
     [MEMBER_MOD_REVISION] = "mod_revision",
     [MEMBER_VERSION] = "version",
+    [MEMBER_ETCDSERVER] = "etcdserver",
     [MEMBER_LEASE] = "lease",
     [MEMBER_RESPONSES] = "responses",
     [MEMBER_RESPONSE_RANGE] = "response_range",
@@ -272,7 +274,7 @@ static int take_message_text(struct wire_reader *reader, enum member name, const
     case MEMBER_TOKEN:
         keep_text(message->token, text, bytes);
         return 1;
-    case MEMBER_VERSION:
+    case MEMBER_ETCDSERVER:
         keep_text(message->version, text, bytes);
         return 1;
     default:

@@ -137,8 +137,8 @@ static char *text_of(const char *words[], size_t count, const char **ret_path)
         return wire_compact_text(number);
     }
     if (strcmp(verb, "status") == 0) {
-        *ret_path = WIRE_PATH_STATUS;
-        return strdup("{}");
+        *ret_path = WIRE_PATH_VERSION;
+        return strdup("");
     }
     *ret_path = WIRE_PATH_TXN;
     return txn_text(words, count);

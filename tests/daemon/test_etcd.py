@@ -86,7 +86,7 @@ def test_requests(tap, cluster):
     tap.ok("ttl 2" in asker.ask("keepalive " + lease[-3])[0], "and kept alive")
     asker.ask("revoke " + lease[-3])
     tap.ok("ttl 0" in asker.ask("keepalive " + lease[-3])[0], "one that is gone has no time to live")
-    tap.ok("version 3." in asker.ask("status")[0], "a status tells the version")
+    tap.ok("version 3." in asker.ask("status")[0], "the version is told")
     future = asker.ask("compact 99999")
     tap.ok("failed 11" in future[0] and future[-1].startswith("done well"), "etcd's own refusal is an answer", future)
     tap.equal(asker.end(), 0, "and it ends with nothing left open")

@@ -336,7 +336,7 @@ static void do_compact(struct model_etcd *etcd, const char *text, struct reply *
         etcd_store_compact(&etcd->store, revision);
 }
 
-static void do_status(struct model_etcd *etcd, const char *text, struct reply *ret)
+static void do_version(struct model_etcd *etcd, const char *text, struct reply *ret)
 {
     (void)etcd;
     (void)text;
@@ -359,7 +359,7 @@ static void carry_out(struct model_etcd *etcd, struct ask *ask)
         {WIRE_PATH_RANGE, do_range},         {WIRE_PATH_TXN, do_txn},
         {WIRE_PATH_COMPACT, do_compact},     {WIRE_PATH_GRANT, do_grant},
         {WIRE_PATH_KEEPALIVE, do_keepalive}, {WIRE_PATH_REVOKE, do_revoke},
-        {WIRE_PATH_STATUS, do_status},       {WIRE_PATH_AUTHENTICATE, do_authenticate},
+        {WIRE_PATH_VERSION, do_version},     {WIRE_PATH_AUTHENTICATE, do_authenticate},
     };
     size_t i = 0;
     while (strcmp(services[i].path, ask->path) != 0)

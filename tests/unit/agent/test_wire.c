@@ -176,7 +176,7 @@ static const struct reply {
     {"{\"result\":{" HEADER ",\"ID\":\"123\",\"TTL\":\"8\"}}\n", "r3 lease 123 ttl 8.\n"},
     {"{\"result\":{" HEADER ",\"ID\":\"123\"}}", "r3 lease 123 ttl 0.\n"},
     {"{" HEADER ",\"token\":\"yWsv.17\"}", "r3 token yWsv.17.\n"},
-    {"{" HEADER ",\"version\":\"3.4.23\",\"dbSize\":\"20480\",\"leader\":\"331\"}", "r3 version 3.4.23.\n"},
+    {"{\"etcdserver\":\"3.4.23\",\"etcdcluster\":\"3.4.0\"}", "r0 version 3.4.23.\n"},
     {"{\"error\":\"etcdserver: mvcc: required revision has been compacted\",\"message\":\"etcdserver: mvcc: "
      "required revision has been compacted\",\"code\":11}",
      "r0 failed 11 'etcdserver: mvcc: required revision has been compacted'.\n"},

@@ -120,6 +120,7 @@ static const struct golden {
     {"farm_put_back", 723, "9c72419f2e6344ec86c1bed074b7f604"},
     {"farm_history_late", 724, "5f79a4f83a4245e6a5ecc982e156940d"},
     {"farm_hosts_left_out", 725, "a67e6830dd074b8793646b1a7661a06d"},
+    {"farm_not_compacted", 726, "d02e4275ae3a4e8ba65ed9fb1ce9c8be"},
     {"farm_journal_failed", 730, "0a180249ac964828bae5e9798dab8827"},
     {"farm_journal_recovered", 731, "1f1cdc1df3dc418cbf0007748e162277"},
     {"farm_journal_other", 732, "75cf2c2b52204450b3580e4b56a4fbe1"},
