@@ -12,9 +12,12 @@
 
 /* --- settings ------------------------------------------------------------------------------------------- */
 
+/* A file that says the same says nothing else. */
 static void write_setting(void *data, const char *path, const char *farm_value, const char *host_value)
 {
     struct json_writer *writer = data;
+    if (farm_value && host_value && strcmp(farm_value, host_value) == 0)
+        host_value = NULL;
     json_open_object(writer, NULL);
     json_text(writer, "path", path);
     json_text(writer, "value", farm_value);

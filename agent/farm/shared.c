@@ -437,6 +437,7 @@ static void on_place(const struct farm *farm, struct farm_place *ret)
     const struct farm_state *state = leader_farm_state(shared->leader);
     *ret = (struct farm_place){
         .part = part_of(shared),
+        .name = shared->name,
         .whole = shared_is_whole(shared),
         .leader = leader_name(shared->leader),
         .holder = shared->holder,
@@ -579,6 +580,7 @@ static int open_all(struct shared *shared, struct error_detail *ret_detail)
                          shared->settings.name);
         return ERROR_CONFIGURATION;
     }
+    (void)snprintf(shared->name, sizeof(shared->name), "%s", shared->settings.name);
     shared->etcd = etcd_create(shared->settings.loop, &shared->settings.etcd, &error, ret_detail);
     if (shared->etcd == NULL)
         return error == ERROR_INVALID ? ERROR_CONFIGURATION : ERROR_NO_MEMORY;

@@ -28,6 +28,7 @@ struct shared {
     struct farm farm;
     struct farm_shared_settings settings;
     struct farm_shared_told told;
+    char name[RECORD_FARM_BYTES_MAX + 1]; /* the farm's */
     struct record_farm record;
     struct farm_port port;
     uint64_t seed;

@@ -73,7 +73,10 @@ static struct roll roll = {.hosts = hosts,
                            .checkpoint_at_ms = HOUSE_NOW_MS - 10000,
                            .checkpoint_revision = 41,
                            .unreadable = 2,
-                           .gaps = {{10, 20, HOUSE_NOW_MS - DAY_MS, HOUSE_NOW_MS - DAY_MS + 1000}},
+                           .gaps = {{.after_revision = 10,
+                                     .through_revision = 20,
+                                     .after_ms = HOUSE_NOW_MS - DAY_MS,
+                                     .through_ms = HOUSE_NOW_MS - DAY_MS + 1000}},
                            .gap_count = 1,
                            .gaps_ever = 1};
 
@@ -235,7 +238,7 @@ static void settings_are_the_farms(void **state)
     struct house *house = follower();
     (void)state;
     house->farm_settings[0] = (struct house_farm_setting){"gate.strict", "true", "false"};
-    house->farm_settings[1] = (struct house_farm_setting){"sessions.api_lease", "\"12h\"", NULL};
+    house->farm_settings[1] = (struct house_farm_setting){"sessions.api_lease", "\"12h\"", "\"12h\""};
     house->farm_setting_count = 2;
     ask(house, API_DOOR_READER, "GET", "/v1/farm/settings", NULL);
     expect_body(
