@@ -608,7 +608,7 @@ int farm_shared_create(const struct farm_shared_settings *settings, const struct
     shared->seen_n = settings->seen_n;
     shared->windows_after_ms = settings->windows_after_ms;
     shared->opened_ms = shared_steady_ms(shared);
-    shared->gate.reason = VERDICT_REASON_MAX; /* none was told */
+    shared->gate.reason = shared->said_reason = VERDICT_REASON_MAX; /* none was told */
     choose_instance(shared);
     int error = open_all(shared, ret_detail);
     if (error == 0) {

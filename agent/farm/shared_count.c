@@ -79,11 +79,27 @@ static void on_note(void *data, enum farm_note note, const char *key, const char
 /* ---- what this host keeps too ----------------------------------------------------------------------------
  */
 
+/* A leader's core begins by saying how the gate stands: this host has said so already if nothing has changed.
+ */
+static bool is_said_again(struct shared *shared, const struct log_event *event)
+{
+    if (event->code != LOG_gate_opened && event->code != LOG_gate_closed)
+        return false;
+    const struct sentence_field *said =
+        sentence_find(event->fields, event->field_count, "reason", strlen("reason"));
+    enum verdict_reason reason = VERDICT_OPEN;
+    while (reason < VERDICT_REASON_MAX && strcmp(verdict_reason_name(reason), said->text) != 0)
+        reason++;
+    bool again = reason == shared->said_reason;
+    shared->said_reason = reason;
+    return again;
+}
+
 /* Connections are the journal's, and where a leader begins the store's. */
-static bool is_kept(const struct action *action)
+static bool is_kept(struct shared *shared, const struct action *action)
 {
     if (action->type == ACTION_LOG)
-        return true;
+        return !is_said_again(shared, &action->log);
     if (action->type != ACTION_PERSIST)
         return false;
     switch (action->persist.type) {
@@ -106,9 +122,11 @@ static void keep(struct shared *shared, const struct core_actions *actions)
     if (kept == NULL)
         return; /* a copy of what the farm has: history may lack it here */
     for (size_t i = 0; i < count; i++) {
+        if (!is_kept(shared, &all[i]))
+            continue;
         if (all[i].type == ACTION_LOG)
             (void)core_actions_event(kept, &all[i].log);
-        else if (is_kept(&all[i]))
+        else
             (void)core_actions_persist(kept, &all[i].persist);
     }
     if (core_actions_count(kept) > 0)
@@ -351,8 +369,9 @@ static void on_verdict(void *data, const struct farm_verdict *verdict)
         shared->told.named(shared->told.data, verdict->farm_id);
     follow_clock(shared, verdict);
     keep_standing(shared, &before);
-    if (before.n == 0 || before.status.verdict.reason != verdict->status.verdict.reason)
+    if (shared->said_reason != verdict->status.verdict.reason)
         shared_say_verdict(shared, &verdict->status.verdict);
+    shared->said_reason = verdict->status.verdict.reason;
     shared_moved(shared);
 }
 

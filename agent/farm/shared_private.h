@@ -61,11 +61,12 @@ struct shared {
     struct core *whole;                 /* NULL unless it is followed whole */
     struct core_actions *whole_actions; /* a follower's: nothing comes of them */
     struct core_settings whole_settings;
-    bool whole_leads;            /* `whole` is the leader's */
-    struct farm_verdict verdict; /* n 0: none was heard */
-    int64_t kept_at_ms;          /* when its standing was kept last */
-    uint64_t moves;              /* of who is on: it grows */
-    struct verdict gate;         /* that was told last */
+    bool whole_leads;                /* `whole` is the leader's */
+    struct farm_verdict verdict;     /* n 0: none was heard */
+    int64_t kept_at_ms;              /* when its standing was kept last */
+    uint64_t moves;                  /* of who is on: it grows */
+    struct verdict gate;             /* that was told last */
+    enum verdict_reason said_reason; /* of the gate, as a log event */
     int64_t windows_after_ms, seen_n;
     bool is_turn;
     const struct core_actions *step_list; /* that the last step is on */
