@@ -223,11 +223,19 @@ static void on_done(void *data, int error, const char *detail)
         loaded(state);
 }
 
+/* Windows are written with the checkpoint that has them, which is later than what it was made of. */
 static int64_t revision_asked(const struct farm_state *state)
 {
-    if (state->phase == PHASE_CHECKING)
+    switch (state->phase) {
+    case PHASE_CHECKPOINT:
+        return state->checkpoint_before;
+    case PHASE_CHECKING:
         return 0;
-    return state->phase == PHASE_CHECKPOINT ? state->checkpoint_before : state->revision;
+    case PHASE_WINDOW:
+        return state->revision < state->loaded_revision ? state->loaded_revision : state->revision;
+    default:
+        return state->revision;
+    }
 }
 
 static char *range_text(const struct farm_state *state)

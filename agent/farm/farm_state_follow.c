@@ -17,22 +17,29 @@ static int step(struct farm_state *state, const struct core_event *event)
 
 struct looking {
     const char *host;
+    int64_t silent_since_ms;
     bool lost;
 };
 
 static void look(void *data, const struct core_host *host)
 {
     struct looking *looking = data;
-    if (strcmp(looking->host, host->host) == 0)
-        looking->lost = host->lost;
+    if (strcmp(looking->host, host->host) != 0)
+        return;
+    looking->silent_since_ms = host->silent_since_ms;
+    looking->lost = host->lost;
 }
 
+/* Or will be, before anything else happens, in the core's next step: its time may have run out meanwhile. */
 static bool is_lost(const struct farm_state *state, const struct host_set *set)
 {
-    struct looking looking = {set->host, false};
-    if (set->is_silent)
-        core_each_host(state->told.core(state->data), look, &looking);
-    return looking.lost;
+    struct looking looking = {set->host, 0, false};
+    int64_t after_ms = state->told.settings(state->data)->host_lost_after_ms;
+    if (!set->is_silent)
+        return false;
+    core_each_host(state->told.core(state->data), look, &looking);
+    return looking.lost || (after_ms != 0 && looking.silent_since_ms != 0 &&
+                            looking.silent_since_ms + after_ms < state->now_ms);
 }
 
 static int step_own(struct farm_state *state, const struct host_set *set)

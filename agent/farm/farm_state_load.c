@@ -32,6 +32,7 @@ int farm_load_checkpoint(struct farm_state *state, const struct wire_kv *kv)
     }
     free(state->checkpoint);
     state->checkpoint = checkpoint;
+    state->loaded_revision = kv->mod_revision;
     state->is_older = checkpoint->n < state->seen_n;
     if (state->is_older)
         farm_state_note(state, FARM_NOTE_OLD, kv->key, "an earlier checkpoint was put back");
@@ -205,12 +206,19 @@ static int by_revision(const void *a, const void *b)
     return strcmp((*one)->connection.id, (*other)->connection.id);
 }
 
+/* A host's clock may be ahead of the farm's time: what it told was counted at that. */
+static int64_t not_ahead(const struct gathering *gathering, int64_t told_at_ms)
+{
+    return told_at_ms < gathering->at_ms ? told_at_ms : gathering->at_ms;
+}
+
 static int gather_brokers(struct gathering *gathering)
 {
     qsort(gathering->brokers, gathering->broker_count, sizeof(*gathering->brokers), by_revision);
     for (size_t i = 0; i < gathering->broker_count; i++) {
         const struct host_session *session = gathering->brokers[i];
-        if (roster_broker_put(gathering->roster, &session->connection, session->told_at_ms) == CORE_NO_MEMORY)
+        if (roster_broker_put(gathering->roster, &session->connection,
+                              not_ahead(gathering, session->told_at_ms)) == CORE_NO_MEMORY)
             return ERROR_NO_MEMORY;
     }
     roster_expire(gathering->roster, gathering->settings->api_lease_ms, gathering->at_ms);
@@ -228,7 +236,7 @@ static void collect(void *data, const struct roster_change *change)
         host_sets_find(&gathering->state->sets, &gathering->state->farm->seal, change->connection.host);
     const struct host_session *session =
         set != NULL ? host_list_find(&set->own, change->connection.id) : NULL;
-    kept->disconnected_at_ms = session != NULL ? session->told_at_ms : 0;
+    kept->disconnected_at_ms = session != NULL ? not_ahead(gathering, session->told_at_ms) : 0;
 }
 
 static int by_lease(const void *a, const void *b)
@@ -316,5 +324,7 @@ int farm_load_begin(struct farm_state *state)
     state->as_of_now = false;
     farm_follow_leases(state);
     farm_follow_late(state);
-    return 0;
+    /* A restored core is at its window's start; a checkpoint made of it must not fall behind the one before.
+     */
+    return state->told.step(state->data, &(struct core_event){.type = EVENT_TIMER}, state->now_ms);
 }

@@ -49,6 +49,7 @@ struct farm_state {
     struct window *unsent;
     size_t unsent_count, unsent_room;
     int64_t checkpoint_before; /* the checkpoint is read as of then, for the later ones do not open; 0: now */
+    int64_t loaded_revision;   /* at which the checkpoint was written, with the windows that had closed */
     bool has_gap, is_older;
     struct checkpoint_gap gap;
 

@@ -323,7 +323,7 @@ struct leader *leader_create(const struct leader_settings *settings, const struc
     leader->told = *told;
     leader->data = data;
     leader->stands = true;
-    leader->last_n = settings->seen_n;
+    leader->seen_n = leader->last_n = settings->seen_n;
     return leader;
 }
 

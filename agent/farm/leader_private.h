@@ -64,8 +64,9 @@ struct leader {
     struct closed_window *windows;
     size_t window_count, window_room;
     int64_t first_n;               /* of this leadership's checkpoints */
-    int64_t last_n, last_revision; /* of the key `checkpoint`; the revision to which history must be whole */
-    int64_t guard_revision;
+    int64_t seen_n;                /* the highest that ever stood in the store */
+    int64_t last_n, last_revision; /* of the key `checkpoint`, tried or not; its revision, and */
+    int64_t guard_revision;        /* the one to which history must be whole */
     struct record_key old_keys[LEADER_WINDOWS_MAX]; /* windows that are kept no longer */
     size_t old_count;
     int64_t floor;            /* of all farms, as far as was read; 0: none */

@@ -101,6 +101,13 @@ static void end_flight(struct leader *leader)
     leader->write_due_ms = INT64_MAX;
 }
 
+/* Of a checkpoint that was tried in vain nobody has seen the number. */
+static void see_number(struct leader *leader, int64_t n)
+{
+    if (n > leader->seen_n)
+        leader->seen_n = n;
+}
+
 static void forget_windows(struct leader *leader, size_t count)
 {
     leader->window_count -= count;
@@ -136,6 +143,7 @@ static void committed(struct leader *leader, int64_t revision)
     bool is_checkpoint = flight->is_checkpoint;
     flight->actions = NULL;
     if (is_checkpoint) {
+        see_number(leader, flight->n);
         leader->last_revision = revision;
         leader->guard_revision = flight->revision;
         await(leader, revision);
@@ -191,8 +199,9 @@ static int on_begin(void *data, const struct farm_begin *begin)
     leader->is_dirty = leader->is_urgent = leader->barrier_sent = leader->barrier_back = false;
     leader->last_revision = farm_state_checkpoint_revision(leader->farm_state);
     leader->guard_revision = farm_state_revision(leader->farm_state);
-    if (farm_state_seen_n(leader->farm_state) > leader->last_n)
-        leader->last_n = farm_state_seen_n(leader->farm_state);
+    see_number(leader, farm_state_seen_n(leader->farm_state));
+    if (leader->seen_n > leader->last_n)
+        leader->last_n = leader->seen_n;
     if (begin->checkpoint != NULL)
         *leader->checkpoint = *begin->checkpoint;
     else
@@ -273,7 +282,7 @@ int leader_write_open(struct leader *leader)
     leader->checkpoint = calloc(1, sizeof(*leader->checkpoint));
     leader->gathered = core_actions_create();
     leader->farm_state =
-        farm_state_create(leader->settings.farm, &leader->settings.port, &told, leader, leader->last_n);
+        farm_state_create(leader->settings.farm, &leader->settings.port, &told, leader, leader->seen_n);
     leader->write_due_ms = leader->compact_due_ms = INT64_MAX;
     leader->wants_turn = leader->barrier_sent = leader->barrier_back = false;
     leader->awaited_revision = 0;
@@ -289,6 +298,8 @@ void leader_write_close(struct leader *leader)
 {
     end_flight(leader);
     ask_drop(&leader->compacting);
+    if (leader->farm_state != NULL)
+        see_number(leader, farm_state_seen_n(leader->farm_state));
     farm_state_destroy(leader->farm_state);
     core_actions_destroy(leader->gathered);
     free(leader->checkpoint);
@@ -661,7 +672,11 @@ void leader_write_pass(struct leader *leader)
 {
     watch_awaited(leader);
     farm_state_pass(leader->farm_state, leader->steady_ms);
-    if (leader->resigning || leader->writing != NULL)
+    if (leader->resigning)
+        return;
+    if (leader->compacting == NULL && leader->steady_ms >= leader->compact_due_ms)
+        compact(leader);
+    if (leader->writing != NULL)
         return;
     if (leader->flight.is_on) {
         if (leader->steady_ms >= leader->write_due_ms)
@@ -669,8 +684,6 @@ void leader_write_pass(struct leader *leader)
     } else if (wants_checkpoint(leader)) {
         take_off(leader);
     }
-    if (leader->compacting == NULL && leader->steady_ms >= leader->compact_due_ms)
-        compact(leader);
 }
 
 static int64_t least(int64_t left, int64_t right)

@@ -25,7 +25,9 @@ struct house {
     int64_t n;
     char heard[8192]; /* of steps and notes, a line each */
     int64_t gap_after, gap_through, late_changes;
-    bool is_older;
+    bool is_older, has_begun;
+    int64_t begun_at_ms;
+    struct window unsent; /* the last one, as the core began */
     int failed;
 };
 
@@ -71,6 +73,12 @@ static int on_begin(void *data, const struct farm_begin *begin)
              saved.connections[i].reported_by == REPORTED_BY_BROKER ? " by broker" : "");
     hear(house, "%s\n", begin->gap != NULL ? " after a gap" : "");
     house->is_older = begin->is_older;
+    house->has_begun = true;
+    house->begun_at_ms = begin->at_ms;
+    for (size_t i = 0; i < saved.connection_count; i++)
+        assert_true(saved.connections[i].disconnected_at_ms <= begin->at_ms);
+    if (saved.unsent_count > 0)
+        house->unsent = saved.unsent[saved.unsent_count - 1];
     if (begin->gap != NULL) {
         house->gap_after = begin->gap->after_revision;
         house->gap_through = begin->gap->through_revision;
@@ -122,8 +130,14 @@ static int on_step(void *data, const struct core_event *event, int64_t at_ms)
 {
     struct house *house = data;
     struct core_actions *actions = core_actions_create();
-    hear_event(house, event);
-    hear(house, " @%" PRId64 "\n", at_ms - T0);
+    if (house->has_begun) { /* first of all the core comes to where it was: not told by each test */
+        assert_int_equal(event->type, EVENT_TIMER);
+        assert_int_equal(at_ms, house->begun_at_ms);
+    } else {
+        hear_event(house, event);
+        hear(house, " @%" PRId64 "\n", at_ms - T0);
+    }
+    house->has_begun = false;
     (void)core_step(house->core, event, at_ms, actions);
     core_actions_destroy(actions);
     return 0;
@@ -406,6 +420,59 @@ static void what_no_broker_renewed_has_ended(void **state)
     expect(house, "begin @86400003 0 hosts h1/y=kim by broker\n");
 }
 
+/* A host's clock may be ahead of whoever counted it. */
+static void what_was_told_ahead_is_not_later_than_now(void **state)
+{
+    struct house *house = *state;
+    struct change change = session("1", "ann", 5000);
+    change.state = CONNECTION_DISCONNECTED;
+    boot(house, 1, "b1", 0);
+    tell_one(house, 1, change);
+    tell_one(house, 2, broker("h2", "x", "eve", 6000));
+    begin(house, 0);
+    expect(house, "begin @0 1 hosts h1/1=ann h2/x=eve by broker\n");
+    assert_true(core_due_ms(house->core) <= T0 + DAY_MS); /* the broker's lease */
+}
+
+static void put_window(struct house *house, int64_t start_ms)
+{
+    const struct window window = {.start_ms = start_ms,
+                                  .end_ms = start_ms + 1000,
+                                  .peak_users = 4,
+                                  .peak_at_ms = start_ms,
+                                  .sequence = 1};
+    struct record_key key = record_window_key(&house->farm, start_ms);
+    struct record_value value = checkpoint_window_value(&house->farm, "f-1", &window);
+    put(house, key.text, &value);
+}
+
+/* Its transaction puts them, which is later than the revision that it was made of. */
+static void windows_that_a_checkpoint_has_closed_are_unsent(void **state)
+{
+    struct house *house = *state;
+    struct checkpoint *made = calloc(1, sizeof *made);
+    struct record_key key = record_key(&house->farm, RECORD_CHECKPOINT, NULL, NULL);
+    boot(house, 1, "b1", 0);
+    assert_non_null(made);
+    made->n = 1;
+    made->revision = model_etcd_revision(house->etcd);
+    made->event_ms = made->clock_ms = made->at_ms = T0 + 1000;
+    made->next_sequence = 2;
+    made->unsent[0] = (struct checkpoint_span){1, 1};
+    made->unsent_count = 1;
+    made->unsent_from_ms = T0;
+    strcpy(made->instance, "l");
+    strcpy(made->identity.installation_id, "inst");
+    strcpy(made->identity.farm_id, "f-1");
+    put_window(house, T0);
+    struct record_value value = checkpoint_value(&house->farm, made);
+    put(house, key.text, &value);
+    free(made);
+    begin(house, 0);
+    assert_int_equal(house->unsent.start_ms, T0);
+    assert_int_equal(house->unsent.peak_users, 4);
+}
+
 static void pages_are_put_together(void **state)
 {
     struct house *house = *state;
@@ -545,6 +612,24 @@ static void a_host_that_comes_back_too_late_has_its_sessions_again(void **state)
     tell_one(house, 2, session("1", "bob", 500000));
     expect(house, "back h1 @500000\nset h1 1=ann @500000\nput h1 x=eve @500000\nset h2 1=bob @500000\n");
     assert_int_equal(tally_level(core_tally(house->core))->connections, 3);
+}
+
+/* Nothing has told the core the time since: it is lost by the very step that brings it back. */
+static void a_host_that_is_back_is_not_lost_on_the_way(void **state)
+{
+    struct house *house = *state;
+    boot(house, 1, "b1", 0);
+    tell_one(house, 1, session("1", "ann", 0));
+    begin(house, 0);
+    house->licence_ms = T0 + 900000;
+    up(house, 1, false);
+    checkpoint(house, 1000);
+    pass(house);
+    house->heard[0] = '\0';
+    up(house, 1, true);
+    tell_one(house, 2, session("1", "bob", 500000));
+    expect(house, "back h1 @500000\nset h1 1=ann @500000\nset h2 1=bob @500000\n");
+    assert_int_equal(tally_level(core_tally(house->core))->connections, 2);
 }
 
 static void who_changes_something_lives(void **state)
@@ -796,6 +881,9 @@ int main(void)
         HOUSED(time_goes_neither_back_nor_ahead),
         HOUSED(changes_are_told_once),
         HOUSED(a_watch_that_breaks_goes_on_where_it_was),
+        HOUSED(what_was_told_ahead_is_not_later_than_now),
+        HOUSED(windows_that_a_checkpoint_has_closed_are_unsent),
+        HOUSED(a_host_that_is_back_is_not_lost_on_the_way),
         HOUSED(a_lost_lease_waits_for_a_time),
         HOUSED(a_host_that_comes_back_too_late_has_its_sessions_again),
         HOUSED(who_changes_something_lives),

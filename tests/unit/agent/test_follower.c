@@ -235,7 +235,7 @@ static void who_is_on_is_known_while_holders_are_admitted(void **state)
     expect(house, "1: open, all, 7 of 10, by rds1\n");
     assert_false(follower_is_current(house->follower));
     say(house, 2, ADMISSION_HOLDERS, 0);
-    expect(house, "2: open, holders, 7 of 10, by rds1\nbegin with 1\n");
+    expect(house, "2: open, holders, 7 of 10, by rds1\nbegin with 1\nstep\n");
     assert_true(follower_is_current(house->follower));
     struct tally_user user;
     assert_true(tally_user(core_tally(house->core), "ann", &user));

@@ -374,6 +374,23 @@ static void numbers_go_on_above_what_was_seen(void **state)
     assert_true(n_of(house) > 41);
 }
 
+/* Nobody but itself has seen the number of a checkpoint that was never committed. */
+static void a_number_tried_in_vain_is_not_an_older_one(void **state)
+{
+    struct house *house = *state;
+    struct host *host = start(house, 0, 0);
+    const struct model_weather fine = {.way_ms_max = 0}, none = {.cut_off = true};
+    pass(house, 2000);
+    model_etcd_weather(house->etcd, 0, &none);
+    leader_wants_turn(host->leader);
+    pass(house, 60000);
+    assert_int_equal(leader_state(host->leader), LEADER_FOLLOWING);
+    model_etcd_weather(house->etcd, 0, &fine);
+    pass(house, 60000);
+    assert_int_equal(leader_state(host->leader), LEADER_LIVE);
+    assert_string_equal(host->heard, "resigned: the lease could not be renewed\n");
+}
+
 /* ---- what it writes ------------------------------------------------------------------------------------ */
 
 static void the_owner_steps_at_its_turn(void **state)
@@ -387,6 +404,23 @@ static void the_owner_steps_at_its_turn(void **state)
     pass(house, 100);
     assert_true(host->turns > turns);
     assert_int_equal(host->code, CORE_NOT_ACTIVE);
+}
+
+/* Compacting does not wait for a checkpoint that is under way, and nothing turns until that is answered. */
+static void it_rests_while_it_waits(void **state)
+{
+    struct house *house = *state;
+    struct host *host = start(house, 0, 0);
+    const struct model_weather none = {.cut_off = true};
+    pass(house, LEADER_COMPACT_MS - 1000);
+    model_etcd_weather(house->etcd, 0, &none);
+    leader_wants_turn(host->leader);
+    for (int i = 0; i < 300; i++) {
+        pass(house, 10);
+        leader_pass(host->leader, house->now_ms);
+        assert_true(leader_due_ms(host->leader) > house->now_ms);
+    }
+    assert_int_equal(leader_state(host->leader), LEADER_LIVE);
 }
 
 static void more_windows_than_fit_go_ahead_of_the_checkpoint(void **state)
@@ -617,6 +651,8 @@ int main(void)
         HOUSED(the_second_one_waits_until_it_is_handed_on),
         HOUSED(who_does_not_stand_is_not_elected),
         HOUSED(numbers_go_on_above_what_was_seen),
+        HOUSED(a_number_tried_in_vain_is_not_an_older_one),
+        HOUSED(it_rests_while_it_waits),
         HOUSED(the_owner_steps_at_its_turn),
         HOUSED(more_windows_than_fit_go_ahead_of_the_checkpoint),
         HOUSED(windows_are_kept_for_400_days),
