@@ -50,10 +50,12 @@ class Client:
 
 
 class FarmHost:
-    def __init__(self, build):
+    def __init__(self, build, name=""):
+        """`name` tells the machines of one test apart."""
         self.build = os.path.abspath(build)
-        self.env = dict(os.environ, FARMGATE_MACHINE="farmgate-%d" % os.getpid())
-        self.place = "/tmp/farmgate-system-%d" % os.getpid()
+        self.name = "farmgate-%d%s" % (os.getpid(), name)
+        self.env = dict(os.environ, FARMGATE_MACHINE=self.name)
+        self.place = "/tmp/farmgate-system-%d%s" % (os.getpid(), name)
         self.clients = []
         self.screen = None
 
@@ -124,6 +126,16 @@ class FarmHost:
 
     def reboot(self):
         subprocess.run([MACHINE, "reboot"], env=self.env, check=True, stdin=subprocess.DEVNULL)
+
+    def kill(self):
+        """The power fails."""
+        subprocess.run([MACHINE, "kill"], env=self.env, check=True, stdin=subprocess.DEVNULL)
+
+    def first_process(self):
+        """As this machine numbers them."""
+        cache = os.environ.get("FARMGATE_TEST_CACHE", "/var/tmp/farmgate-test")
+        with open(os.path.join(cache, "run", self.name, "leader"), encoding="ascii") as file:
+            return int(file.read())
 
     def unit(self, unit, name):
         """A property of a unit, as systemd tells it."""
