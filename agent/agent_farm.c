@@ -105,6 +105,40 @@ static void on_report(void *data)
     agent_contact_report(data);
 }
 
+struct history {
+    struct agent *agent;
+    int64_t before_ms;
+};
+
+static void on_windows(void *data, int error, const struct store_windows *windows)
+{
+    struct history *history = data;
+    struct agent *agent = history->agent;
+    struct window *copy = error ? NULL : malloc((windows->count + 1) * sizeof(*copy));
+    size_t count = 0;
+    for (size_t i = 0; copy && i < windows->count; i++) {
+        if (windows->windows[i].start_ms < history->before_ms)
+            copy[count++] = windows->windows[i];
+    }
+    if (copy && agent->farm && !agent->stopping)
+        farm_shared_add_history(agent->farm, copy, count);
+    else
+        free(copy);
+    free(history);
+}
+
+/* Whoever joins sees the whole of it. */
+static void on_history(void *data, int64_t before_ms)
+{
+    struct agent *agent = data;
+    struct history *history = malloc(sizeof(*history));
+    if (!history)
+        return;
+    *history = (struct history){agent, before_ms};
+    if (store_query_windows(agent->store, 0, before_ms, STORE_QUERY_ROWS_MAX, on_windows, history) < 0)
+        free(history);
+}
+
 static void on_keep(void *data, const struct core_actions *actions)
 {
     struct agent *agent = data;
@@ -153,6 +187,7 @@ static int open_shared(struct agent *agent, const struct store_loaded *loaded,
                                           .gate = on_gate,
                                           .moved = on_moved,
                                           .report = on_report,
+                                          .history = on_history,
                                           .keep = on_keep,
                                           .say = on_say,
                                           .farm_settings = agent_farm_settings,

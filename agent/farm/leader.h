@@ -86,6 +86,11 @@ void leader_stand(struct leader *leader, bool stands);
 void leader_pass(struct leader *leader, int64_t steady_ms);
 int64_t leader_due_ms(const struct leader *leader); /* steady */
 
+/* Windows of a time before this farm, for its hosts to have: written when nothing else is to be. `windows` is
+ * the leader's from here on, freed with free(). Only while it is live, and once; else they are freed at once.
+ */
+void leader_add_history(struct leader *leader, struct window *windows, size_t count);
+
 /* The owner has something to step that is not in the store: `turn` follows soon. */
 void leader_wants_turn(struct leader *leader);
 /* Within `turn` only: steps at this turn's time. What core_step returned. */

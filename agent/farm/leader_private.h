@@ -21,6 +21,7 @@ struct closed_window {
 /* A transaction whose outcome is not known yet: it is sent again as it was. */
 struct leader_flight {
     bool is_on, is_checkpoint; /* else of windows alone */
+    bool is_history;           /* these are of a time before this farm */
     int64_t n, revision;
     struct record_value checkpoint, verdict; /* the latter empty before the core has started */
     size_t window_count;                     /* the first ones of those that are kept */
@@ -63,6 +64,8 @@ struct leader {
     struct core_actions *gathered;
     struct closed_window *windows;
     size_t window_count, window_room;
+    struct window *history; /* NULL: none is to be written */
+    size_t history_at, history_count;
     int64_t first_n;               /* of this leadership's checkpoints */
     int64_t seen_n;                /* the highest that ever stood in the store */
     int64_t last_n, last_revision; /* of the key `checkpoint`, tried or not; its revision, and */

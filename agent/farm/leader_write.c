@@ -14,7 +14,8 @@
 static bool keep_window(struct leader *leader, const struct window *window)
 {
     struct closed_window *at = NULL;
-    for (size_t i = leader->flight.is_on ? leader->flight.window_count : 0; i < leader->window_count; i++)
+    bool flies = leader->flight.is_on && !leader->flight.is_history;
+    for (size_t i = flies ? leader->flight.window_count : 0; i < leader->window_count; i++)
         if (leader->windows[i].window.start_ms == window->start_ms)
             at = &leader->windows[i];
     if (at == NULL && leader->window_count == leader->window_room) {
@@ -114,6 +115,15 @@ static void forget_windows(struct leader *leader, size_t count)
     memmove(leader->windows, leader->windows + count, leader->window_count * sizeof(*leader->windows));
 }
 
+static void forget_history(struct leader *leader, size_t count)
+{
+    leader->history_at += count;
+    if (leader->history_at < leader->history_count)
+        return;
+    free(leader->history);
+    leader->history = NULL;
+}
+
 /* A member that is cut off from the others keeps a watch alive, and tells nothing. */
 static void await(struct leader *leader, int64_t revision)
 {
@@ -148,7 +158,9 @@ static void committed(struct leader *leader, int64_t revision)
         leader->guard_revision = flight->revision;
         await(leader, revision);
     }
-    if (flight->window_count > 0)
+    if (flight->is_history)
+        forget_history(leader, flight->window_count);
+    else if (flight->window_count > 0)
         forget_windows(leader, flight->window_count);
     end_flight(leader);
     leader->write_due_ms = leader->steady_ms + LEADER_CHECKPOINT_MS;
@@ -303,6 +315,8 @@ void leader_write_close(struct leader *leader)
     farm_state_destroy(leader->farm_state);
     core_actions_destroy(leader->gathered);
     free(leader->checkpoint);
+    free(leader->history);
+    leader->history = NULL;
     leader->farm_state = NULL;
     leader->gathered = NULL;
     leader->checkpoint = NULL;
@@ -425,8 +439,11 @@ static void send(struct leader *leader)
     static const struct etcd_told told = {on_writing_kv, on_writing_message, on_written};
     struct leader_flight *flight = &leader->flight;
     struct record_key window_keys[LEADER_WINDOWS_MAX];
-    for (size_t i = 0; i < flight->window_count; i++)
-        window_keys[i] = record_window_key(leader->settings.farm, leader->windows[i].window.start_ms);
+    for (size_t i = 0; i < flight->window_count; i++) {
+        const struct window *window =
+            flight->is_history ? &leader->history[leader->history_at + i] : &leader->windows[i].window;
+        window_keys[i] = record_window_key(leader->settings.farm, window->start_ms);
+    }
     flight->leader_revision = flight->checkpoint_revision = 0;
     flight->is_ours = false;
     leader->write_due_ms = INT64_MAX;
@@ -523,6 +540,36 @@ static void take_off(struct leader *leader)
         send(leader);
     else
         leader_resign_soon(leader, ERROR_NO_MEMORY, "a checkpoint cannot be made");
+}
+
+/* Under no farm id: nobody reports them again. */
+static void take_off_history(struct leader *leader)
+{
+    struct leader_flight *flight = &leader->flight;
+    flight->is_on = flight->is_history = true;
+    while (flight->window_count < LEADER_WINDOWS_MAX &&
+           leader->history_at + flight->window_count < leader->history_count) {
+        struct record_value value = checkpoint_window_value(
+            leader->settings.farm, "", &leader->history[leader->history_at + flight->window_count]);
+        if (value.bytes == NULL)
+            break; /* the rest with the next one */
+        flight->windows[flight->window_count++] = value;
+    }
+    if (flight->window_count > 0)
+        send(leader);
+    else
+        leader_resign_soon(leader, ERROR_NO_MEMORY, "out of memory");
+}
+
+void leader_add_history(struct leader *leader, struct window *windows, size_t count)
+{
+    if (leader->state != LEADER_LIVE || leader->history != NULL || count == 0) {
+        free(windows);
+        return;
+    }
+    leader->history = windows;
+    leader->history_at = 0;
+    leader->history_count = count;
 }
 
 /* ---- old history --------------------------------------------------------------------------------------- */
@@ -683,6 +730,8 @@ void leader_write_pass(struct leader *leader)
             send(leader);
     } else if (wants_checkpoint(leader)) {
         take_off(leader);
+    } else if (leader->history != NULL && leader->state == LEADER_LIVE) {
+        take_off_history(leader);
     }
 }
 
@@ -702,7 +751,7 @@ int64_t leader_write_due_ms(const struct leader *leader)
         return due_ms;
     if (leader->flight.is_on)
         return least(due_ms, leader->write_due_ms);
-    if (wants_checkpoint(leader))
+    if (wants_checkpoint(leader) || (leader->history != NULL && leader->state == LEADER_LIVE))
         return leader->steady_ms;
     if (leader->is_dirty)
         due_ms = least(due_ms, leader->write_due_ms);

@@ -637,6 +637,11 @@ bool farm_shared_settings_known(const struct farm *farm)
     return settings_watch_is_read(of_const(farm)->watch);
 }
 
+void farm_shared_add_history(struct farm *farm, struct window *windows, size_t count)
+{
+    leader_add_history(of(farm)->leader, windows, count);
+}
+
 void farm_shared_put_settings(struct farm *farm, const char *text, size_t bytes, farm_done_fn *done,
                               void *done_data)
 {

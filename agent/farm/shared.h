@@ -53,6 +53,9 @@ struct farm_shared_told {
     void (*gate)(void *data);   /* the verdict has moved */
     void (*moved)(void *data);  /* who is on */
     void (*report)(void *data); /* ACTION_REPORT: core_report_batch of farm_core is to be sent */
+    /* The farm begins with this host: its closed windows that begin before this are asked for, to be given to
+     * farm_shared_add_history. */
+    void (*history)(void *data, int64_t before_ms);
     /* Log events, and what else this host is to keep, too: windows, days, how the farm stands. */
     void (*keep)(void *data, const struct core_actions *actions);
     void (*say)(void *data, const struct log_event *event);
@@ -79,6 +82,9 @@ uint32_t farm_shared_connections(const struct farm *farm);
 
 /* Whether told.farm_settings has told how things stand. */
 bool farm_shared_settings_known(const struct farm *farm);
+
+/* `windows` is the farm's from here on, freed with free(). */
+void farm_shared_add_history(struct farm *farm, struct window *windows, size_t count);
 
 /* Another value of the farm's settings; `done` with ERROR_BUSY if it was changed meanwhile. */
 void farm_shared_put_settings(struct farm *farm, const char *text, size_t bytes, farm_done_fn *done,

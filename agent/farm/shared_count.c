@@ -188,7 +188,8 @@ static int on_lead_begin(void *data, const struct farm_begin *begin)
 {
     struct shared *shared = data;
     struct core_saved saved = *begin->saved;
-    if (begin->checkpoint == NULL) {
+    shared->begins = begin->checkpoint == NULL;
+    if (shared->begins) {
         begin_with_own(shared, &saved);
     } else {
         shared->told.adopt(shared->told.data, &begin->checkpoint->identity, begin->checkpoint->entitlement);
@@ -224,11 +225,22 @@ static void on_identity(void *data, struct store_identity *ret,
     shared->told.identity(shared->told.data, ret, ret_entitlement);
 }
 
+/* Windows that are yet to be reported stand in the store already. */
+static void ask_for_history(struct shared *shared)
+{
+    size_t count;
+    const struct window *unsent = core_unsent(shared->whole, &count);
+    shared->told.history(shared->told.data, count > 0 ? unsent[0].start_ms : shared_licence_ms(shared));
+}
+
 static void on_live(void *data)
 {
     struct shared *shared = data;
     shared_say(shared, LOG_leader_elected, "host", shared->settings.self.host);
     shared_moved(shared);
+    if (shared->begins)
+        ask_for_history(shared);
+    shared->begins = false;
     if (shared->turns != NULL)
         leader_wants_turn(shared->leader);
 }

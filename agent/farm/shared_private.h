@@ -61,6 +61,7 @@ struct shared {
     struct core *whole;                 /* NULL unless it is followed whole */
     struct core_actions *whole_actions; /* a follower's: nothing comes of them */
     struct core_settings whole_settings;
+    bool begins;                     /* the farm had no state before this leadership */
     bool whole_leads;                /* `whole` is the leader's */
     struct farm_verdict verdict;     /* n 0: none was heard */
     int64_t kept_at_ms;              /* when its standing was kept last */

@@ -437,6 +437,26 @@ static void more_windows_than_fit_go_ahead_of_the_checkpoint(void **state)
     assert_int_equal(leader_state(host->leader), LEADER_LIVE);
 }
 
+static void history_is_written_when_nothing_else_is(void **state)
+{
+    struct house *house = *state;
+    struct host *host = start(house, 0, 0);
+    size_t count = LEADER_WINDOWS_MAX + 7;
+    struct window *windows = calloc(count, sizeof(*windows)), *late = calloc(1, sizeof(*late));
+    for (size_t i = 0; i < count; i++)
+        windows[i] = (struct window){.start_ms = T0 - (int64_t)(count - i) * WINDOW_MS, .peak_users = 3};
+    leader_add_history(host->leader, late, 1); /* nobody leads yet: it is freed */
+    pass(house, 2000);
+    assert_int_equal(windows_of(house), 0);
+    leader_add_history(host->leader, windows, count);
+    pass(house, 2000);
+    assert_int_equal(windows_of(house), count);
+    assert_int_equal(leader_state(host->leader), LEADER_LIVE);
+    int64_t n = n_of(house);
+    write_often(house, host);
+    assert_true(n_of(house) > n); /* and the farm goes on */
+}
+
 static void windows_are_kept_for_400_days(void **state)
 {
     static const int64_t days_old[] = {-1, 1, 399, 401, 500};
@@ -655,6 +675,7 @@ int main(void)
         HOUSED(it_rests_while_it_waits),
         HOUSED(the_owner_steps_at_its_turn),
         HOUSED(more_windows_than_fit_go_ahead_of_the_checkpoint),
+        HOUSED(history_is_written_when_nothing_else_is),
         HOUSED(windows_are_kept_for_400_days),
         HOUSED(a_strangers_checkpoint_is_written_over),
         HOUSED(history_is_compacted_behind_its_own_checkpoint),
