@@ -66,7 +66,7 @@ int db_prepare(struct db *db, const char *sql, sqlite3_stmt **ret_statement, str
 static int query_text(struct db *db, const char *sql, char *ret, size_t ret_bytes,
                       struct error_detail *ret_detail)
 {
-    sqlite3_stmt *statement;
+    sqlite3_stmt *statement = NULL;
     int error = db_prepare(db, sql, &statement, ret_detail);
     if (error != 0)
         return error;

@@ -1,10 +1,10 @@
 #include "http_internal.h"
 
 #include "error.h"
+#include "platform/sockets.h"
 
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 struct http_write {
     uv_write_t request;
@@ -770,7 +770,7 @@ static int open_handle(struct http_connection *connection, int fd, bool tcp)
     if (tcp) {
         error = uv_tcp_init(server->loop, &connection->uv.tcp);
         if (!error)
-            error = uv_tcp_open(&connection->uv.tcp, fd);
+            error = uv_tcp_open(&connection->uv.tcp, (uv_os_sock_t)fd);
     } else {
         error = uv_pipe_init(server->loop, &connection->uv.pipe, 0);
         if (!error)
@@ -785,7 +785,7 @@ int http_connection_open(struct http_server *server, int fd, bool tcp, bool coun
 {
     struct http_connection *connection = calloc(1, sizeof *connection);
     if (!connection) {
-        (void)close(fd);
+        sockets_close(fd);
         return ERROR_NO_MEMORY;
     }
     connection->server = server;
@@ -805,7 +805,7 @@ int http_connection_open(struct http_server *server, int fd, bool tcp, bool coun
 
     int error = open_handle(connection, fd, tcp);
     if (error < 0) {
-        (void)close(fd);
+        sockets_close(fd);
         http_connection_close(connection);
         return error;
     }

@@ -161,7 +161,7 @@ void http_respond(struct http_exchange *exchange, const struct http_reply *reply
     else if (!exchange->chunked_ok)
         PUT(&text, "Connection: keep-alive\r\n");
 
-    uv_buf_t parts[4] = {{head, (size_t)(text.at - head)}};
+    uv_buf_t parts[4] = {uv_buf_init(head, (unsigned)(text.at - head))};
     unsigned count = 1;
     if (reply->extra_headers)
         parts[count++] =

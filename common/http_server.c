@@ -1,15 +1,14 @@
 #include "http_internal.h"
 
 #include "error.h"
+#include "platform/sockets.h"
 
 #include <arpa/inet.h>
 #include <assert.h>
-#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 /* --- deadlines ------------------------------------------------------------------------------------------ */
@@ -166,7 +165,7 @@ static void on_listener_closed(uv_handle_t *handle)
 {
     struct http_listener *listener = handle->data;
     struct http_server *server = listener->server;
-    (void)close(listener->fd);
+    sockets_close(listener->fd);
     free(listener);
     http_server_handle_closed(server);
 }
@@ -209,8 +208,8 @@ static void refuse_fd(struct http_server *server, int fd)
 {
     char text[HTTP_REPLY_HEAD_BYTES];
     size_t bytes = http_refusal(server, 503, "too many clients", text, sizeof text);
-    (void)send(fd, text, bytes, MSG_NOSIGNAL | MSG_DONTWAIT);
-    (void)close(fd);
+    sockets_say(fd, text, bytes);
+    sockets_close(fd);
 }
 
 /* Out of files: the reserve is given up to take the newcomer off the queue and refuse him, or he would wake
@@ -220,11 +219,12 @@ static bool accept_with_reserve(struct http_server *server, int listening_fd)
     if (server->reserve_fd < 0)
         return false;
     (void)close(server->reserve_fd);
-    int fd = accept4(listening_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-    if (fd >= 0)
+    struct sockaddr_storage address;
+    int fd, error = sockets_accept(listening_fd, &address, &fd);
+    if (error == 0)
         refuse_fd(server, fd);
     server->reserve_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
-    return fd >= 0;
+    return error == 0;
 }
 
 static void peer_text(const struct sockaddr_storage *address, char ret[HTTP_PEER_BYTES])
@@ -270,20 +270,18 @@ static void on_newcomer(uv_poll_t *poll, int status, int events)
         return;
     }
     for (unsigned count = 0; count < HTTP_ACCEPTS_PER_WAKE && !server->closing; count++) {
-        struct sockaddr_storage address = {0};
-        socklen_t address_bytes = sizeof address;
-        int fd =
-            accept4(listener->fd, (struct sockaddr *)&address, &address_bytes, SOCK_CLOEXEC | SOCK_NONBLOCK);
-        if (fd >= 0) {
+        struct sockaddr_storage address;
+        int fd, error = sockets_accept(listener->fd, &address, &fd);
+        if (error == 0) {
             welcome(listener, fd, &address);
-        } else if (errno == EAGAIN) {
+        } else if (error == UV_EAGAIN) {
             return;
-        } else if (errno == EMFILE || errno == ENFILE) {
+        } else if (error == UV_EMFILE || error == UV_ENFILE) {
             if (!accept_with_reserve(server, listener->fd)) {
                 pause_accepting(server);
                 return;
             }
-        } else if (errno == ENOMEM || errno == ENOBUFS || errno == EBADF || errno == EINVAL) {
+        } else if (error == UV_ENOMEM || error == UV_ENOBUFS || error == UV_EBADF || error == UV_EINVAL) {
             pause_accepting(server);
             return;
         } /* else the newcomer's own trouble, such as ECONNABORTED */
@@ -303,24 +301,20 @@ static uint64_t listeners_rest(struct http_server *server, uint64_t now_ms)
 
 int http_server_listen(struct http_server *server, int fd, void *listener_data)
 {
-    struct sockaddr_storage address;
-    socklen_t address_bytes = sizeof address;
-    if (getsockname(fd, (struct sockaddr *)&address, &address_bytes))
-        return uv_translate_sys_error(errno);
+    int family, error = sockets_family(fd, &family);
+    if (error < 0)
+        return error;
     struct http_listener *listener = calloc(1, sizeof *listener);
     if (!listener)
         return ERROR_NO_MEMORY;
-    int error = uv_poll_init(server->loop, &listener->poll, fd);
+    error = uv_poll_init_socket(server->loop, &listener->poll, (uv_os_sock_t)fd);
     if (error < 0) {
         free(listener);
         return error;
     }
     server->handle_count++;
-    *listener = (struct http_listener){.poll = listener->poll,
-                                       .server = server,
-                                       .fd = fd,
-                                       .tcp = address.ss_family != AF_UNIX,
-                                       .data = listener_data};
+    *listener = (struct http_listener){
+        .poll = listener->poll, .server = server, .fd = fd, .tcp = family != AF_UNIX, .data = listener_data};
     listener->poll.data = listener;
     error = uv_poll_start(&listener->poll, UV_READABLE, on_newcomer);
     if (error < 0) {

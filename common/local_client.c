@@ -1,15 +1,14 @@
 #include "local_client.h"
 
+#include "platform/waiting.h"
+
 #include <errno.h>
-#include <fcntl.h>
 #include <llhttp.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 #include <uv.h>
@@ -24,9 +23,8 @@ struct call {
     uv_loop_t loop;
     uv_pipe_t pipe;
     uv_timer_t timer;
-    uv_poll_t file; /* body_fd, if it is something to wait for */
-    bool file_open, file_waits;
-    int file_flags; /* as they were before libuv made it non-blocking */
+    struct waiting file; /* body_fd */
+    bool file_waits;
     uv_connect_t connect;
     uv_write_t write;
     llhttp_t parser;
@@ -52,8 +50,7 @@ static void finish(struct call *call, int result)
     call->result = result;
     uv_close((uv_handle_t *)&call->pipe, NULL);
     uv_close((uv_handle_t *)&call->timer, NULL);
-    if (call->file_open)
-        uv_close((uv_handle_t *)&call->file, NULL);
+    waiting_close(&call->file);
 }
 
 static void fail(struct call *call, int error, const char *what)
@@ -229,26 +226,20 @@ static void on_last_written(uv_write_t *write, int status)
         moved(call);
 }
 
-static void on_file_readable(uv_poll_t *poll, int status, int events)
+static void on_file_readable(void *data)
 {
-    (void)status; /* read() will tell */
-    (void)events;
-    struct call *call = poll->data;
-    (void)uv_poll_stop(poll);
+    struct call *call = data;
     call->file_waits = false;
     send_chunk(call);
 }
 
-/* Pipes and terminals are waited for in the loop, so that an early answer ends the call; files are always
- * readable. */
+/* Pipes and terminals are waited for in the loop, so that an early answer ends the call. */
 static bool must_wait(struct call *call)
 {
-    struct pollfd now = {.fd = call->request->body_fd, .events = POLLIN};
-    if (!call->file_open || poll(&now, 1, 0) != 0)
+    if (!waiting_for_bytes(&call->file))
         return false;
     call->file_waits = true;
     (void)uv_timer_stop(&call->timer); /* the silence is not the daemon's */
-    (void)uv_poll_start(&call->file, UV_READABLE | UV_DISCONNECT, on_file_readable);
     return true;
 }
 
@@ -343,17 +334,6 @@ static void prepare_parser(struct call *call)
     call->parser.data = call;
 }
 
-static void prepare_file(struct call *call)
-{
-    struct stat kind;
-    int fd = call->request->body_fd;
-    if (!call->request->body_from_fd || fstat(fd, &kind) || S_ISREG(kind.st_mode))
-        return;
-    call->file_flags = fcntl(fd, F_GETFL);
-    call->file_open = uv_poll_init(&call->loop, &call->file, fd) == 0;
-    call->file.data = call;
-}
-
 static int run(struct call *call)
 {
     int error = uv_loop_init(&call->loop);
@@ -365,13 +345,13 @@ static int run(struct call *call)
     (void)uv_timer_init(&call->loop, &call->timer);
     call->pipe.data = call->timer.data = call->connect.data = call->write.data = call;
     prepare_parser(call);
-    prepare_file(call);
+    if (call->request->body_from_fd)
+        waiting_open(&call->file, &call->loop, call->request->body_fd, on_file_readable, call);
     moved(call);
     uv_pipe_connect(&call->connect, &call->pipe, call->request->socket_path, on_connected);
     (void)uv_run(&call->loop, UV_RUN_DEFAULT);
     (void)uv_loop_close(&call->loop);
-    if (call->file_open) /* it may be the shell's terminal */
-        (void)fcntl(call->request->body_fd, F_SETFL, call->file_flags);
+    waiting_restore(&call->file);
     return call->result;
 }
 

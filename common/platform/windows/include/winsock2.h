@@ -1,0 +1,4 @@
+/* Windows' sockets; gethostname() is unistd.h's. */
+#define gethostname winsock_gethostname
+#include_next <winsock2.h>
+#undef gethostname
