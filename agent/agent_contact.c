@@ -440,12 +440,13 @@ static void release_done(void *data, struct uplink_result *result)
 void agent_contact_release(void *data, api_done_fn *done, void *done_data)
 {
     struct agent *agent = data;
+    if (agent_refuses_to_lead(agent, done, done_data))
+        return;
     if (!*agent->identity.farm_token) {
         agent_answer(done, done_data, 409, "not_activated", "there is no key to give back");
         return;
     }
-    if (agent_refuses_without_network(agent, AGENT_ASKED_RELEASE, done, done_data) ||
-        agent_refuses_to_lead(agent, done, done_data))
+    if (agent_refuses_without_network(agent, AGENT_ASKED_RELEASE, done, done_data))
         return;
     struct errand *errand = errand_create(agent, done, done_data);
     int error = ERROR_NO_MEMORY;

@@ -62,13 +62,14 @@ static void put_aside(struct agent *agent, const char *farm_id)
         agent_say(agent, LOG_farm_licence_put_aside, "farm_id", own);
 }
 
-static void on_named(void *data, const char *farm_id)
+static void on_named(void *data, const char *farm_id, bool first)
 {
     struct agent *agent = data;
     struct store_identity *identity = &agent->identity;
     if (strcmp(identity->farm_id, farm_id) == 0)
         return;
-    put_aside(agent, farm_id);
+    if (first)
+        put_aside(agent, farm_id);
     (void)snprintf(identity->farm_id, sizeof(identity->farm_id), "%s", farm_id);
     identity->farm_token[0] = '\0';
     agent->entitlement[0] = '\0';
@@ -218,6 +219,30 @@ static int open_shared(struct agent *agent, const struct store_loaded *loaded,
     return farm_shared_create(shared, &told, &agent->farm, ret_detail);
 }
 
+/* What brokers told this host while it was alone stays told: nobody else would tell it to the farm. Its own
+ * sessions are told by their sources. */
+static void carry_over(struct agent *agent, const struct store_loaded *loaded)
+{
+    const struct core_saved *alone = &loaded->core;
+    bool has_booted = false;
+    if (*loaded->journal.line != '\0')
+        return; /* it was in a farm already */
+    for (size_t i = 0; i < alone->host_count; i++) {
+        const struct core_host *host = &alone->hosts[i];
+        has_booted |=
+            strcmp(host->host, agent->host) == 0 && strcmp(host->boot_id, agent->clock.boot_id) != 0;
+    }
+    for (size_t i = 0; i < alone->connection_count; i++) {
+        const struct roster_change *stored = &alone->connections[i];
+        struct core_event event = {.type = EVENT_BROKER_PUT, .put = stored->connection};
+        bool is_over = has_booted && strcmp(event.put.host, agent->host) == 0;
+        if (*stored->broker_id)
+            event.put.id = stored->broker_id;
+        if ((stored->reported_by & REPORTED_BY_BROKER) && !is_over)
+            farm_offer(agent->farm, &event, NULL, NULL);
+    }
+}
+
 static int open_with_secrets(struct agent *agent, const struct store_loaded *loaded,
                              struct error_detail *ret_detail)
 {
@@ -230,6 +255,8 @@ static int open_with_secrets(struct agent *agent, const struct store_loaded *loa
     if (!error) {
         shared.etcd.password = password;
         error = open_shared(agent, loaded, &shared, ret_detail);
+        if (!error)
+            carry_over(agent, loaded);
     } else {
         error = ERROR_CONFIGURATION;
     }

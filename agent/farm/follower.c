@@ -22,11 +22,28 @@ struct follower {
     bool windows_wanted, windows_failed, windows_more;
     int64_t windows_after_ms, windows_due_ms;
 
+    struct ask *identity_ask;
+    bool identity_wanted, identity_failed;
+    int64_t identity_due_ms;
+    char farm_id[GRANT_ID_BYTES_MAX + 1]; /* of the licence that was read, or is to be */
+    uint64_t serial;
+
     bool wants_state; /* the verdict admits holders alone */
     struct farm_state *farm_state;
 };
 
 /* ---- the verdict --------------------------------------------------------------------------------------- */
+
+static void note_licence(struct follower *follower, const struct farm_verdict *verdict)
+{
+    uint64_t serial = verdict->status.standing.grant.serial;
+    if (serial == follower->serial && strcmp(verdict->farm_id, follower->farm_id) == 0)
+        return;
+    follower->serial = serial;
+    memcpy(follower->farm_id, verdict->farm_id, sizeof(follower->farm_id));
+    follower->identity_wanted = true;
+    follower->identity_due_ms = follower->steady_ms;
+}
 
 static void take_verdict(struct follower *follower, const struct wire_kv *kv,
                          const struct farm_verdict *verdict)
@@ -42,6 +59,7 @@ static void take_verdict(struct follower *follower, const struct wire_kv *kv,
     if (verdict->status.window.start_ms != follower->window_start_ms)
         follower->windows_wanted = true;
     follower->window_start_ms = verdict->status.window.start_ms;
+    note_licence(follower, verdict);
     if (is_new)
         follower->told.verdict(follower->data, verdict);
 }
@@ -174,6 +192,57 @@ static void ask_windows(struct follower *follower)
     }
 }
 
+/* ---- who the farm is ------------------------------------------------------------------------------------
+ */
+
+/* The checkpoint is of the verdict's transaction, or of a later one. What is wrong with it the leader says.
+ */
+static int on_identity_kv(void *data, const struct wire_kv *kv)
+{
+    struct follower *follower = data;
+    struct checkpoint *checkpoint = NULL;
+    struct error_detail detail = {""};
+    int code = checkpoint_read(follower->settings.farm, kv, &checkpoint, &detail);
+    if (code == ERROR_NO_MEMORY)
+        return code;
+    if (code == 0 && checkpoint->n >= follower->n) {
+        follower->identity_failed = false;
+        follower->told.identity(follower->data, checkpoint);
+    }
+    free(checkpoint);
+    return 0;
+}
+
+static int on_identity_message(void *data, const struct wire_message *message)
+{
+    (void)data;
+    (void)message; /* without the key in it, it is asked again */
+    return 0;
+}
+
+static void on_identity_done(void *data, int error, const char *detail)
+{
+    struct follower *follower = data;
+    (void)error;
+    (void)detail;
+    if (!follower->identity_failed)
+        return;
+    follower->identity_wanted = true;
+    follower->identity_due_ms = follower->steady_ms + FOLLOWER_RETRY_MAX_MS;
+}
+
+static void ask_identity(struct follower *follower)
+{
+    static const struct etcd_told told = {on_identity_kv, on_identity_message, on_identity_done};
+    const struct record_key key = record_key(follower->settings.farm, RECORD_CHECKPOINT, NULL, NULL);
+    const struct wire_op range = {.type = WIRE_RANGE, .key = key.text};
+    follower->identity_wanted = false;
+    follower->identity_failed = true;
+    if (ask_send(&follower->identity_ask, &follower->settings.port, WIRE_PATH_RANGE, wire_range_text(&range),
+                 &told, follower) < 0)
+        on_identity_done(follower, ERROR_NO_MEMORY, "");
+}
+
 /* ---- the whole state ----------------------------------------------------------------------------------- */
 
 static int64_t on_licence_ms(void *data)
@@ -291,6 +360,7 @@ void follower_destroy(struct follower *follower)
         return;
     ask_drop(&follower->verdict_ask);
     ask_drop(&follower->windows_ask);
+    ask_drop(&follower->identity_ask);
     farm_state_destroy(follower->farm_state);
     free(follower);
 }
@@ -302,6 +372,8 @@ void follower_pass(struct follower *follower, int64_t steady_ms)
         ask_verdict(follower);
     if (follower->windows_wanted && follower->windows_ask == NULL && steady_ms >= follower->windows_due_ms)
         ask_windows(follower);
+    if (follower->identity_wanted && follower->identity_ask == NULL && steady_ms >= follower->identity_due_ms)
+        ask_identity(follower);
     if (follower->wants_state && follower->farm_state == NULL)
         open_state(follower);
     else if (!follower->wants_state && follower->farm_state != NULL)
@@ -320,6 +392,8 @@ int64_t follower_due_ms(const struct follower *follower)
     int64_t due_ms = follower->verdict_ask == NULL ? follower->verdict_due_ms : INT64_MAX;
     if (follower->windows_wanted && follower->windows_ask == NULL)
         due_ms = least(due_ms, follower->windows_due_ms);
+    if (follower->identity_wanted && follower->identity_ask == NULL)
+        due_ms = least(due_ms, follower->identity_due_ms);
     if (follower->wants_state != (follower->farm_state != NULL))
         return follower->steady_ms;
     return follower->farm_state != NULL ? least(due_ms, farm_state_due_ms(follower->farm_state)) : due_ms;

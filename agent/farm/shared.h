@@ -48,8 +48,9 @@ struct farm_shared_told {
     /* Who the farm is: this host leads, and leaves it in the store; or it has found it there. */
     void (*identity)(void *data, struct store_identity *ret, char ret_entitlement[STORE_ENTITLEMENT_MAX + 1]);
     void (*adopt)(void *data, const struct store_identity *identity, const char *entitlement);
-    /* A follower knows the farm's id alone, under which it keeps the farm's windows. Never "". */
-    void (*named)(void *data, const char *farm_id);
+    /* A follower knows the farm's id first, under which it keeps the farm's windows. Never "". `first`: this
+     * host had not heard of its farm before. */
+    void (*named)(void *data, const char *farm_id, bool first);
     void (*gate)(void *data);   /* the verdict has moved */
     void (*moved)(void *data);  /* who is on */
     void (*report)(void *data); /* ACTION_REPORT: core_report_batch of farm_core is to be sent */

@@ -374,11 +374,12 @@ static void on_verdict(void *data, const struct farm_verdict *verdict)
 {
     struct shared *shared = data;
     const struct farm_verdict before = shared->verdict;
+    bool first = shared->seen_n == 0;
     shared->verdict = *verdict;
     shared->verdict.status.farm_id = NULL;
     shared->seen_n = verdict->n;
     if (*verdict->farm_id)
-        shared->told.named(shared->told.data, verdict->farm_id);
+        shared->told.named(shared->told.data, verdict->farm_id, first);
     follow_clock(shared, verdict);
     keep_standing(shared, &before);
     if (shared->said_reason != verdict->status.verdict.reason)
@@ -391,6 +392,12 @@ static void on_follow_window(void *data, const char *farm_id, const struct windo
 {
     (void)farm_id;
     keep_window(data, window);
+}
+
+static void on_follow_identity(void *data, const struct checkpoint *checkpoint)
+{
+    const struct shared *shared = data;
+    shared->told.adopt(shared->told.data, &checkpoint->identity, checkpoint->entitlement);
 }
 
 static int on_follow_begin(void *data, const struct farm_begin *begin)
@@ -417,6 +424,7 @@ static struct follower *create_follower(struct shared *shared)
     static const struct follower_told told = {
         .verdict = on_verdict,
         .window = on_follow_window,
+        .identity = on_follow_identity,
         .note = on_note,
         .licence_ms = on_licence_ms,
         .settings = on_settings,

@@ -57,6 +57,11 @@ static void on_note(void *data, enum farm_note note, const char *key, const char
     hear(data, "%s\n", detail);
 }
 
+static void on_identity(void *data, const struct checkpoint *checkpoint)
+{
+    hear(data, "identity %s, %s\n", checkpoint->identity.farm_id, checkpoint->entitlement);
+}
+
 static int64_t on_licence_ms(void *data)
 {
     const struct house *house = data;
@@ -104,8 +109,16 @@ static void on_dropped(void *data)
     house->core = NULL;
 }
 
-static const struct follower_told told = {on_verdict, on_window, on_note, on_licence_ms, on_settings,
-                                          on_begin,   on_core,   on_step, on_dropped};
+static const struct follower_told told = {.verdict = on_verdict,
+                                          .window = on_window,
+                                          .note = on_note,
+                                          .identity = on_identity,
+                                          .licence_ms = on_licence_ms,
+                                          .settings = on_settings,
+                                          .begin = on_begin,
+                                          .core = on_core,
+                                          .step = on_step,
+                                          .dropped = on_dropped};
 
 static int open_house(void **state)
 {
@@ -158,9 +171,12 @@ static void put(struct house *house, struct record_key key, struct record_value 
     free(value.bytes);
 }
 
-static void say(struct house *house, int64_t n, enum admission admission, int64_t windows)
+static void say_licensed(struct house *house, int64_t n, enum admission admission, int64_t windows,
+                         const char *farm_id, uint64_t serial)
 {
     struct farm_verdict verdict = {.n = n, .leader = "rds1"};
+    (void)snprintf(verdict.farm_id, sizeof verdict.farm_id, "%s", farm_id);
+    verdict.status.standing.grant.serial = serial;
     verdict.status.verdict = (struct verdict){
         admission != ADMISSION_NONE, admission == ADMISSION_NONE ? VERDICT_STALE : VERDICT_OPEN, admission};
     verdict.status.level.concurrent_users = 7;
@@ -168,6 +184,25 @@ static void say(struct house *house, int64_t n, enum admission admission, int64_
     verdict.status.window.start_ms = T0 + windows * WINDOW_MS;
     put(house, record_key(&house->farm, RECORD_VERDICT, NULL, NULL),
         farm_verdict_value(&house->farm, &verdict));
+}
+
+static void say(struct house *house, int64_t n, enum admission admission, int64_t windows)
+{
+    say_licensed(house, n, admission, windows, "", 0);
+}
+
+static void license(struct house *house, int64_t n, const char *farm_id, const char *entitlement)
+{
+    struct checkpoint *checkpoint = calloc(1, sizeof *checkpoint);
+    assert_non_null(checkpoint);
+    checkpoint->n = n;
+    (void)snprintf(checkpoint->instance, sizeof checkpoint->instance, "i");
+    (void)snprintf(checkpoint->identity.installation_id, sizeof checkpoint->identity.installation_id, "in");
+    (void)snprintf(checkpoint->identity.farm_id, sizeof checkpoint->identity.farm_id, "%s", farm_id);
+    (void)snprintf(checkpoint->entitlement, sizeof checkpoint->entitlement, "%s", entitlement);
+    put(house, record_key(&house->farm, RECORD_CHECKPOINT, NULL, NULL),
+        checkpoint_value(&house->farm, checkpoint));
+    free(checkpoint);
 }
 
 static void close_window(struct house *house, int64_t number, uint32_t peak_users)
@@ -219,6 +254,26 @@ static void windows_are_read_when_another_one_runs(void **state)
     expect(house, "2: open, all, 7 of 10, by rds1\n");
     say(house, 3, ADMISSION_ALL, 3);
     expect(house, "3: open, all, 7 of 10, by rds1\nwindow 2 of f1: 8\n");
+}
+
+static void who_the_farm_is_is_read_with_each_licence(void **state)
+{
+    struct house *house = *state;
+    begin(house, 0, T0 + WINDOW_MS);
+    license(house, 1, "f1", "e1");
+    say_licensed(house, 1, ADMISSION_ALL, 0, "f1", 1);
+    expect(house, "1: open, all, 7 of 10, by rds1\nidentity f1, e1\n");
+    license(house, 2, "f1", "e1");
+    say_licensed(house, 2, ADMISSION_ALL, 0, "f1", 1);
+    expect(house, "2: open, all, 7 of 10, by rds1\n");
+    license(house, 2, "f1", "older");
+    say_licensed(house, 3, ADMISSION_ALL, 0, "f1", 2);
+    expect(house, "3: open, all, 7 of 10, by rds1\n");
+    struct record_key key = record_key(&house->farm, RECORD_CHECKPOINT, NULL, NULL);
+    model_etcd_put(house->etcd, key.text, "x", 1);
+    expect(house, "");
+    license(house, 3, "f1", "e2");
+    expect(house, "identity f1, e2\n");
 }
 
 static void who_is_on_is_known_while_holders_are_admitted(void **state)
@@ -299,6 +354,7 @@ int main(void)
         HOUSED(each_verdict_is_told_once),
         HOUSED(an_earlier_verdict_than_was_seen_is_none),
         HOUSED(windows_are_read_when_another_one_runs),
+        HOUSED(who_the_farm_is_is_read_with_each_licence),
         HOUSED(who_is_on_is_known_while_holders_are_admitted),
         HOUSED(all_of_a_status_but_its_texts_comes_back),
     };
