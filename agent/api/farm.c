@@ -146,6 +146,8 @@ static void write_gaps(struct json_writer *writer, const struct roll *roll)
         json_time_or_null(writer, "through", roll->gaps[i].through_ms);
         json_integer(writer, "after_revision", roll->gaps[i].after_revision);
         json_integer(writer, "through_revision", roll->gaps[i].through_revision);
+        json_text(writer, "host", roll->gaps[i].host[0] != '\0' ? roll->gaps[i].host : NULL);
+        json_integer(writer, "changes", roll->gaps[i].changes);
         json_close_object(writer);
     }
     json_close_array(writer);

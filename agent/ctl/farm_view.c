@@ -24,6 +24,8 @@ static const struct json_shape host_shape = SHAPE_OF(host_fields);
 static const struct json_field gap_fields[] = {
     SHAPE_TIME("after", struct farm_view_gap, after_ms),
     SHAPE_TIME("through", struct farm_view_gap, through_ms),
+    SHAPE_TEXT("host", struct farm_view_gap, host),
+    SHAPE_NUMBER("changes", struct farm_view_gap, changes),
 };
 static const struct json_shape gap_shape = SHAPE_OF(gap_fields);
 
@@ -160,24 +162,36 @@ static void print_waiting(const struct farm_view *view, const struct term *term)
     print_line(term, "waiting", TERM_WARN, line);
 }
 
+static void print_last_gap(const struct farm_view_gap *gap, const struct term *term)
+{
+    char line[LINE_BYTES], after[TERM_TIME_BYTES], through[TERM_TIME_BYTES];
+    int used = snprintf(line, sizeof(line), "%s to %s: ", term_time(gap->after_ms, after),
+                        term_time(gap->through_ms, through));
+    if (gap->host[0] != '\0')
+        (void)snprintf(line + used, sizeof(line) - (size_t)used,
+                       "%" PRId64 " change%s of %s came late, and counted from its end on only", gap->changes,
+                       plural(gap->changes), gap->host);
+    else
+        (void)snprintf(line + used, sizeof(line) - (size_t)used,
+                       "the store lost what happened before it was read");
+    print_line(term, "last gap", TERM_PLAIN, line);
+}
+
 static void print_gaps(const struct farm_view *view, const struct farm_view_store *store,
                        const struct term *term)
 {
-    char line[LINE_BYTES], after[TERM_TIME_BYTES], through[TERM_TIME_BYTES];
+    char line[LINE_BYTES];
     int64_t count = store->gaps_ever > view->gaps ? store->gaps_ever : view->gaps;
     if (count == 0) {
         print_line(term, "gaps", TERM_PLAIN, "none: the farm's peaks are exact");
         return;
     }
-    int used = snprintf(line, sizeof(line),
-                        "%" PRId64 " span%s of time of which not all is known: peaks may have been higher",
-                        count, plural(count));
-    if (store->gaps_count > 0) {
-        const struct farm_view_gap *last = &store->gaps[store->gaps_count - 1];
-        (void)snprintf(line + used, sizeof(line) - (size_t)used, "; the last one %s to %s",
-                       term_time(last->after_ms, after), term_time(last->through_ms, through));
-    }
+    (void)snprintf(line, sizeof(line),
+                   "%" PRId64 " span%s of time of which not all is known: peaks may have been higher", count,
+                   plural(count));
     print_line(term, "gaps", TERM_WARN, line);
+    if (store->gaps_count > 0)
+        print_last_gap(&store->gaps[store->gaps_count - 1], term);
 }
 
 static void print_store(const struct farm_view *view, const struct farm_view_store *store,

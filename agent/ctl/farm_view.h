@@ -17,7 +17,8 @@ struct farm_view_host {
     bool answering;
 };
 struct farm_view_gap {
-    int64_t after_ms, through_ms;
+    int64_t after_ms, through_ms, changes;
+    char host[256]; /* whose changes came late; "": history was lost */
 };
 struct farm_view_store {
     int64_t revision, gaps_ever, unreadable;

@@ -75,6 +75,8 @@ static struct roll roll = {.hosts = hosts,
                            .unreadable = 2,
                            .gaps = {{.after_revision = 10,
                                      .through_revision = 20,
+                                     .host = "h3",
+                                     .changes = 4,
                                      .after_ms = HOUSE_NOW_MS - DAY_MS,
                                      .through_ms = HOUSE_NOW_MS - DAY_MS + 1000}},
                            .gap_count = 1,
@@ -123,7 +125,8 @@ static void a_follower_tells_the_roll(void **state)
     expect_body(
         "\"store_detail\":\"\",\"store\":{\"revision\":44,\"checkpoint\":{\"number\":7,\"revision\":41,"
         "\"at\":\"2026-01-05T07:59:50.000Z\"},\"gaps\":[{\"after\":\"2026-01-04T08:00:00.000Z\","
-        "\"through\":\"2026-01-04T08:00:01.000Z\",\"after_revision\":10,\"through_revision\":20}],"
+        "\"through\":\"2026-01-04T08:00:01.000Z\",\"after_revision\":10,\"through_revision\":20,\"host\":"
+        "\"h3\",\"changes\":4}],"
         "\"gaps_ever\":1,\"unreadable\":2,\"more\":false}}");
     house_close(house);
 }

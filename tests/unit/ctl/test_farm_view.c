@@ -69,14 +69,17 @@
     "\"verdict_at\":null,\"waiting\":0,\"hosts\":[{\"host\":\"rds1\",\"connections\":0,\"answering\":true}]" \
     ","                                                                                                      \
     "\"store\":{\"revision\":9,\"gaps\":[{\"after\":\"2026-01-04T08:00:00.000Z\",\"through\":"               \
-    "\"2026-01-04T08:05:00.000Z\"}],\"gaps_ever\":3,\"unreadable\":1,\"more\":true}}"
+    "\"2026-01-04T08:05:00.000Z\",\"host\":\"rds3\",\"changes\":2}],\"gaps_ever\":3,\"unreadable\":1,"       \
+    "\"more\":true}}"
 #define TROUBLED_SHOWN                                                                   \
     "farm        office\n"                                                               \
     "this host   rds1 refused: another machine of the farm has its name; its id is m2\n" \
     "verdict     none yet\n"                                                             \
     "waiting     nothing: the farm has every change of this host\n"                      \
     "gaps        3 spans of time of which not all is known: peaks may have been\n"       \
-    "            higher; the last one 2026-01-04 08:00 to 2026-01-04 08:05\n"            \
+    "            higher\n"                                                               \
+    "last gap    2026-01-04 08:00 to 2026-01-04 08:05: 2 changes of rds3 came late,\n"   \
+    "            and counted from its end on only\n"                                     \
     "store       revision 9\n"                                                           \
     "strange     1 value under the farm's name does not open: written by a stranger,\n"  \
     "            or by a host with another secret\n"                                     \
@@ -87,6 +90,21 @@
     "\n"                                                                                 \
     "told of: no agent runs there, as far as the farm knows; brokers speak of its\n"     \
     "sessions.\n"
+
+#define LOST_HISTORY                                                                \
+    "{\"mode\":\"etcd\",\"host\":\"rds1\"," NOW                                     \
+    "\"name\":\"office\",\"part\":\"leads\",\"gaps\":1,\"store\":{"                 \
+    "\"revision\":9,\"gaps\":[{\"after\":\"2026-01-04T08:00:00.000Z\",\"through\":" \
+    "\"2026-01-04T08:05:00.000Z\",\"host\":null,\"changes\":0}],\"gaps_ever\":1}}"
+#define LOST_HISTORY_SHOWN                                                               \
+    "farm        office\n"                                                               \
+    "this host   rds1 leads: it counts for the whole farm\n"                             \
+    "verdict     none yet\n"                                                             \
+    "waiting     nothing: the farm has every change of this host\n"                      \
+    "gaps        1 span of time of which not all is known: peaks may have been higher\n" \
+    "last gap    2026-01-04 08:00 to 2026-01-04 08:05: the store lost what happened\n"   \
+    "            before it was read\n"                                                   \
+    "store       revision 9\n"
 
 #define ALONE                                                                                        \
     "{\"mode\":\"alone\",\"host\":\"rds1\"," NOW "\"part\":\"alone\",\"hosts\":[{\"host\":\"rds1\"," \
@@ -115,8 +133,11 @@ static void test_shown(void **state)
 {
     static const struct {
         const char *json, *shown;
-    } rows[] = {
-        {FOLLOWS, FOLLOWS_SHOWN}, {CUT_OFF, CUT_OFF_SHOWN}, {TROUBLED, TROUBLED_SHOWN}, {ALONE, ALONE_SHOWN}};
+    } rows[] = {{FOLLOWS, FOLLOWS_SHOWN},
+                {CUT_OFF, CUT_OFF_SHOWN},
+                {TROUBLED, TROUBLED_SHOWN},
+                {LOST_HISTORY, LOST_HISTORY_SHOWN},
+                {ALONE, ALONE_SHOWN}};
     char text[8192];
     (void)state;
     for (size_t i = 0; i < COUNT(rows); i++) {
