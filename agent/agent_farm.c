@@ -390,8 +390,8 @@ void agent_farm_leave(void *data, bool force, api_done_fn *done, void *done_data
     farm_place(agent->farm, &place);
     if (here > 0 && !force) {
         error_detail_set(&words,
-                         "%u %s on this host are counted in the farm: log them off first, or force it",
-                         (unsigned)here, here == 1 ? "connection" : "connections");
+                         "%u %s on at this host and counted in the farm: log them off first, or force it",
+                         (unsigned)here, here == 1 ? "connection is" : "connections are");
         agent_answer(done, done_data, 409, "still_in_use", words.text);
     } else if (place.waiting > 0 && !force) {
         error_detail_set(&words, "%zu changes of this host wait for the farm, which cannot be reached",

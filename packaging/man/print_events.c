@@ -14,6 +14,7 @@ static const char *const groups[] = {
     [4] = "The gate, the licence and its terms",
     [5] = "The authority",
     [6] = "State and session sources",
+    [7] = "A farm of many hosts",
 };
 
 static void print_fields(FILE *out, const char *fields)
