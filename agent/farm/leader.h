@@ -19,9 +19,10 @@
 #include "farm_state.h"
 #include "farm_verdict.h"
 
-#define LEADER_CHECKPOINT_MS 10000  /* between two where nothing is urgent */
-#define LEADER_RETRY_MS      500    /* after a request that failed */
-#define LEADER_COMPACT_MS    300000 /* between two compactions */
+#define LEADER_CHECKPOINT_MS \
+    2000                         /* between two where nothing is urgent: so old a follower's numbers may be */
+#define LEADER_RETRY_MS   500    /* after a request that failed */
+#define LEADER_COMPACT_MS 300000 /* between two compactions */
 #define LEADER_BARRIER_MS \
     8000 /* a checkpoint that was committed comes back sooner, or the watch is begun anew */
 #define LEADER_BARRIERS_MAX    3              /* so often; then another host may see more */
