@@ -3,8 +3,8 @@
  *     farm_leader lead NAME EPOCH_MS SPEED ENDPOINT...      leads, or waits to; says what becomes of it
  *     farm_leader write NAME EPOCH_MS SPEED ENDPOINT...     a host: reads "on ID USER" and "off ID" a line,
  *                                                           says "acked REVISION AT_MS on ID USER"
- *     farm_leader history NAME EPOCH_MS SPEED ENDPOINT...   every checkpoint ever written and every window,
- * as they stand in the store; then ends
+ *     farm_leader history NAME EPOCH_MS SPEED ENDPOINT...   every checkpoint ever written, every window and
+ * every leader, as they stand in the store; then ends
  *
  * Licence time is T0 at the wall clock's EPOCH_MS and runs SPEED times as fast, so that windows close while
  * somebody looks on. */
@@ -347,10 +347,21 @@ static void show_checkpoint(const struct program *program, const struct wire_kv 
     struct checkpoint *checkpoint;
     if (checkpoint_read(&program->farm, kv, &checkpoint, NULL) < 0)
         return;
-    printf("checkpoint %" PRId64 " %" PRId64 " %" PRId64 " ever %u %" PRId64 " users %u by %s\n",
+    printf("checkpoint %" PRId64 " %" PRId64 " %" PRId64 " ever %u %" PRId64 " users %u by %s number %" PRId64
+           "\n",
            kv->mod_revision, checkpoint->at_ms, checkpoint->gaps_ever, checkpoint->ever.users,
-           checkpoint->ever.at_ms, checkpoint->running.users_at_end, checkpoint->instance);
+           checkpoint->ever.at_ms, checkpoint->running.users_at_end, checkpoint->instance, checkpoint->n);
     free(checkpoint);
+}
+
+/* "nobody": the lease is over, or it was given back. */
+static void show_leader(const struct program *program, const struct wire_kv *kv)
+{
+    struct record_host leader;
+    if (kv->deleted)
+        printf("leader %" PRId64 " nobody\n", kv->mod_revision);
+    else if (record_host_read(&program->farm, kv, &leader, NULL) == 0)
+        printf("leader %" PRId64 " %s\n", kv->mod_revision, leader.instance);
 }
 
 static int on_history_kv(void *data, const struct wire_kv *kv)
@@ -361,6 +372,8 @@ static int on_history_kv(void *data, const struct wire_kv *kv)
     enum record_kind kind = record_kind_of(&program->farm, kv->key);
     if (kind == RECORD_CHECKPOINT && !kv->deleted)
         show_checkpoint(program, kv);
+    if (kind == RECORD_LEADER)
+        show_leader(program, kv);
     if (kind == RECORD_WINDOW && !kv->deleted &&
         checkpoint_window_read(&program->farm, kv, farm_id, &window, NULL) == 0)
         printf("window %" PRId64 " %" PRId64 " %u %" PRId64 " %u\n", window.start_ms, window.end_ms,
