@@ -571,6 +571,15 @@ static void choose_instance(struct shared *shared)
                          sizeof(random));
 }
 
+/* A member that swallows requests is left for the next one while the lease still lasts. */
+static unsigned request_ms(int64_t lease_ttl_s)
+{
+    int64_t ms = lease_ttl_s * 1000 / MEMBER_RENEWALS;
+    if (ms > ETCD_REQUEST_MS)
+        ms = ETCD_REQUEST_MS;
+    return ms > SHARED_REQUEST_MS ? (unsigned)ms : SHARED_REQUEST_MS;
+}
+
 static int open_all(struct shared *shared, struct error_detail *ret_detail)
 {
     int error = record_farm_init(&shared->record, shared->settings.name, shared->settings.secret);
@@ -581,6 +590,8 @@ static int open_all(struct shared *shared, struct error_detail *ret_detail)
         return ERROR_CONFIGURATION;
     }
     (void)snprintf(shared->name, sizeof(shared->name), "%s", shared->settings.name);
+    if (shared->settings.etcd.request_ms == 0)
+        shared->settings.etcd.request_ms = request_ms(shared->settings.lease_ttl_s);
     shared->etcd = etcd_create(shared->settings.loop, &shared->settings.etcd, &error, ret_detail);
     if (shared->etcd == NULL)
         return error == ERROR_INVALID ? ERROR_CONFIGURATION : ERROR_NO_MEMORY;

@@ -22,14 +22,15 @@
 #define SHARED_AHEAD_MS   60000 /* licence time further ahead of the leader's than this is set back to it */
 #define SHARED_KEEP_MS    (20 * 60 * 1000) /* so often at least a follower keeps how the farm stands */
 #define SHARED_HAND_ON_MS 500              /* at the end, for the leadership to be given back */
+#define SHARED_REQUEST_MS 1000 /* a request to the store has so long at least: see farm.lease_ttl */
 
 struct farm_shared_settings {
     uv_loop_t *loop;
     const char *name; /* the farm's in the store */
     uint8_t secret[SEAL_SECRET_BYTES];
-    struct etcd_settings etcd;
-    bool any_version;        /* an etcd that is too old is accepted */
-    struct record_host self; /* but for the instance, which is made here */
+    struct etcd_settings etcd; /* request_ms 0: as suits the lease */
+    bool any_version;          /* an etcd that is too old is accepted */
+    struct record_host self;   /* but for the instance, which is made here */
     int64_t lease_ttl_s;
     /* How things stood when this host stopped. It outlives the farm: a farm that has no state yet begins with
      * it, and until there is a verdict its standing is the farm's. */
