@@ -13,6 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define INSTALLATION_ID_BYTES 16
+
 bool agent_shares(const struct agent *agent)
 {
     return agent->settings->farm_mode == FARM_MODE_ETCD;
@@ -370,9 +372,14 @@ void agent_farm_set(void *data, const char *path, const char *value_or_null, api
 
 /* --- leaving --- */
 
-/* What a host that goes takes with it: nothing of the farm's. */
+/* What a host that goes takes with it: nothing of the farm's. It is another installation from now on: as the
+ * farm's own it could take the farm's key without moving it. */
 static void forget_farm(struct agent *agent)
 {
+    unsigned char random[INSTALLATION_ID_BYTES];
+    randombytes_buf(random, sizeof(random));
+    (void)sodium_bin2hex(agent->identity.installation_id, sizeof(agent->identity.installation_id), random,
+                         sizeof(random));
     agent->identity.farm_id[0] = '\0';
     agent->identity.farm_token[0] = '\0';
     agent->entitlement[0] = '\0';

@@ -194,30 +194,3 @@ int farm_set_command(int argc, char **argv)
         (void)puts(takes_back ? "the default holds in the whole farm" : "set in the whole farm");
     return code;
 }
-
-/* ---- leave --------------------------------------------------------------------------------------------- */
-
-int farm_leave_command(int argc, char **argv)
-{
-    bool force = false;
-    struct ask question = {.method = "POST", .target = "/v1/farm/leave"};
-    const struct option_spec specs[] = {{"force", OPTION_FLAG, &force},
-                                        {"socket", OPTION_TEXT, &question.socket}};
-    const struct options_form form = {"farm leave", farm_help, specs, sizeof(specs) / sizeof(specs[0]), 0, 0};
-    char **operands;
-    int count;
-    int code = options_parse(&form, argc, argv, &operands, &count);
-    if (code != OPTIONS_GO_ON)
-        return code;
-    struct json_writer *writer = json_writer_create(false);
-    if (writer) {
-        json_open_object(writer, NULL);
-        json_boolean(writer, "force", force);
-        json_close_object(writer);
-    }
-    code = tell(&question, writer);
-    json_writer_destroy(writer);
-    if (code == COMMAND_OK)
-        (void)puts("this host has left the farm");
-    return code;
-}

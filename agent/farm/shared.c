@@ -443,7 +443,7 @@ static void on_place(const struct farm *farm, struct farm_place *ret)
         .holder = shared->holder,
         .detail = shared->trouble.text,
         .endpoint = shared->etcd != NULL ? etcd_endpoint(shared->etcd) : "",
-        .since_ms = shared->cut_off_since_ms,
+        .since_ms = part_of(shared) == FARM_CUT_OFF ? shared->cut_off_since_ms : 0,
         .verdict_at_ms = shared->verdict.at_ms,
         .verdict_n = shared->seen_n,
         .waiting = writer.waiting,
