@@ -9,6 +9,13 @@ import time
 from harness import free_port
 
 
+def needs_etcd(tap, name):
+    """Ends the test with a skip where there is no etcd."""
+    if not shutil.which("etcd") or not shutil.which("etcdctl"):
+        tap.skip(name, "no etcd and etcdctl in PATH")
+        tap.done()
+
+
 def openssl(*words):
     subprocess.run(["openssl", *words], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 

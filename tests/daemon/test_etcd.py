@@ -5,14 +5,13 @@ members that die or hang, TLS, users, and what is said of each thing that may be
     test_etcd.py BUILD
 """
 import os
-import shutil
 import subprocess
 import sys
 import threading
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from etcd_cluster import Certificates, Cluster  # noqa: E402
+from etcd_cluster import Certificates, Cluster, needs_etcd  # noqa: E402
 from harness import Tap, free_port, wait_until  # noqa: E402
 
 BUILD = os.path.abspath(sys.argv[1])
@@ -230,9 +229,7 @@ def test_foreign(tap):
 
 def main():
     tap = Tap()
-    if not shutil.which("etcd") or not shutil.which("etcdctl"):
-        tap.skip("etcd", "no etcd and etcdctl in PATH")
-        tap.done()
+    needs_etcd(tap, "etcd")
     cluster = Cluster()
     try:
         cluster.wait()

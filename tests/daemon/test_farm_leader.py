@@ -14,7 +14,7 @@ import threading
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from etcd_cluster import Cluster  # noqa: E402
+from etcd_cluster import Cluster, needs_etcd  # noqa: E402
 from harness import Tap, wait_until  # noqa: E402
 
 BUILD = os.path.abspath(sys.argv[1])
@@ -248,6 +248,7 @@ def test_compaction(tap, farm):
 
 def main():
     tap = Tap()
+    needs_etcd(tap, "farm_leader")
     print("# seed %d" % SEED)
     test_leaders(tap, random.Random(SEED))
     tap.done()

@@ -8,6 +8,7 @@ import os
 import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from etcd_cluster import needs_etcd  # noqa: E402
 from farm_hosts import Farm, part, users  # noqa: E402
 from harness import Place, Tap, request, wait_until  # noqa: E402
 
@@ -148,6 +149,7 @@ def the_store_is_silent(farm, follower):
 
 
 def main():
+    needs_etcd(tap, "farm_status")
     with Place() as place, Farm(place, BUILD) as farm:
         farm.host("rds1")
         farm.leader()

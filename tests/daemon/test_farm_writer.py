@@ -14,7 +14,7 @@ import threading
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from etcd_cluster import Cluster  # noqa: E402
+from etcd_cluster import Cluster, needs_etcd  # noqa: E402
 from harness import Tap, wait_until  # noqa: E402
 
 BUILD = os.path.abspath(sys.argv[1])
@@ -230,9 +230,7 @@ def test_names(tap, cluster):
 
 def main():
     tap = Tap()
-    if not shutil.which("etcd") or not shutil.which("etcdctl"):
-        tap.skip("farm_writer", "no etcd and etcdctl in PATH")
-        tap.done()
+    needs_etcd(tap, "farm_writer")
     print("# seed %d" % SEED)
     cluster = Cluster(3)
     try:
