@@ -95,7 +95,8 @@ static int write_entries(struct writer *writer, const struct farm_journal_entry 
 /* A line that begins is written whole: what were left for the next write would be lost between. */
 static int write_next(struct writer *writer)
 {
-    size_t room = writer->written_begins ? writer->count : WRITER_JOURNAL_MAX, count = 0;
+    bool whole = writer->written_begins || writer->count < WRITER_JOURNAL_MAX;
+    size_t room = whole ? writer->count : WRITER_JOURNAL_MAX, count = 0;
     struct line *lines = calloc(room + 1, sizeof *lines);
     struct farm_journal_entry *entries = calloc(room + 1, sizeof *entries);
     int error = lines == NULL || entries == NULL ? ERROR_NO_MEMORY : 0;
