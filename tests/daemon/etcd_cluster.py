@@ -83,15 +83,15 @@ class Member:
 
 
 class Cluster:
-    def __init__(self, size=1, tls=None):
-        """`tls`: (certificates, name of the members' own pair)."""
+    def __init__(self, size=1, tls=None, options=()):
+        """`tls`: (certificates, name of the members' own pair); `options` of etcd, which hold where they are given twice."""
         self.place = tempfile.mkdtemp(prefix="etcd-")
         self.scheme = "https" if tls else "http"
         self.tls = tls
-        self.options = []
+        self.options = list(options)
         if tls:
             certificates, name = tls
-            self.options = ["--cert-file", certificates.path(name + ".pem"), "--key-file",
+            self.options += ["--cert-file", certificates.path(name + ".pem"), "--key-file",
                             certificates.path(name + ".key"), "--trusted-ca-file", certificates.path("ca.pem"),
                             "--client-cert-auth"]
         self.members = []

@@ -113,14 +113,15 @@ class Line:
 
 
 class Farm:
-    """`size` members of etcd; the agents of its hosts are made by `host`."""
+    """`size` members of etcd, with `options` besides; the agents of its hosts are made by `host`."""
 
     sessions_text = gate_text = ""  # more of these groups of the configuration
 
-    def __init__(self, place, build, size=1, authority=None, name="farm", settings="", lost_after="3s", tls=None):
+    def __init__(self, place, build, size=1, authority=None, name="farm", settings="", lost_after="3s", tls=None,
+                 lease=LEASE_SECONDS, options=()):
         self.place, self.build, self.authority, self.name = place, build, authority, name
-        self.settings, self.lost_after = settings, lost_after
-        self.cluster = Cluster(size, tls)
+        self.settings, self.lost_after, self.lease = settings, lost_after, lease
+        self.cluster = Cluster(size, tls, options)
         self.secret = base64.urlsafe_b64encode(os.urandom(32)).rstrip(b"=").decode()
         self.hosts = {}
 
@@ -140,7 +141,7 @@ class Farm:
             file.write(secret or self.secret)
         return """mode = "etcd"; name = "%s"; endpoints = (%s); secret_file = "%s"; lease_ttl = "%ds";
  host_lost_after = "%s"; any_etcd_version = true;""" % (
-            name or self.name, ", ".join('"%s"' % url for url in endpoints or self.cluster.urls), path, LEASE_SECONDS,
+            name or self.name, ", ".join('"%s"' % url for url in endpoints or self.cluster.urls), path, self.lease,
             self.lost_after)
 
     def host(self, name, start=True, wait=True, **rest):
