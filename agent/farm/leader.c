@@ -338,6 +338,12 @@ void leader_destroy(struct leader *leader)
     free(leader);
 }
 
+void leader_saw(struct leader *leader, int64_t n)
+{
+    if (n > leader->seen_n)
+        leader->seen_n = n;
+}
+
 void leader_stand(struct leader *leader, bool stands)
 {
     leader->stands = stands;

@@ -80,6 +80,10 @@ void leader_destroy(struct leader *leader);
 /* Hands the leadership on before it is destroyed: the lease is revoked, `resigned` is told. */
 void leader_resign(struct leader *leader);
 
+/* A verdict with this number was seen: a checkpoint that is older was put back, and what this host leads with
+ * has higher ones. */
+void leader_saw(struct leader *leader, int64_t n);
+
 /* Whether it stands for election (a host that drains does not); true at first. */
 void leader_stand(struct leader *leader, bool stands);
 

@@ -102,13 +102,6 @@ static void end_flight(struct leader *leader)
     leader->write_due_ms = INT64_MAX;
 }
 
-/* Of a checkpoint that was tried in vain nobody has seen the number. */
-static void see_number(struct leader *leader, int64_t n)
-{
-    if (n > leader->seen_n)
-        leader->seen_n = n;
-}
-
 static void forget_windows(struct leader *leader, size_t count)
 {
     leader->window_count -= count;
@@ -153,7 +146,7 @@ static void committed(struct leader *leader, int64_t revision)
     bool is_checkpoint = flight->is_checkpoint;
     flight->actions = NULL;
     if (is_checkpoint) {
-        see_number(leader, flight->n);
+        leader_saw(leader, flight->n); /* of one that was tried in vain nobody has seen the number */
         leader->last_revision = revision;
         leader->guard_revision = flight->revision;
         await(leader, revision);
@@ -211,7 +204,7 @@ static int on_begin(void *data, const struct farm_begin *begin)
     leader->is_dirty = leader->is_urgent = leader->barrier_sent = leader->barrier_back = false;
     leader->last_revision = farm_state_checkpoint_revision(leader->farm_state);
     leader->guard_revision = farm_state_revision(leader->farm_state);
-    see_number(leader, farm_state_seen_n(leader->farm_state));
+    leader_saw(leader, farm_state_seen_n(leader->farm_state));
     if (leader->seen_n > leader->last_n)
         leader->last_n = leader->seen_n;
     if (begin->checkpoint != NULL)
@@ -311,7 +304,7 @@ void leader_write_close(struct leader *leader)
     end_flight(leader);
     ask_drop(&leader->compacting);
     if (leader->farm_state != NULL)
-        see_number(leader, farm_state_seen_n(leader->farm_state));
+        leader_saw(leader, farm_state_seen_n(leader->farm_state));
     farm_state_destroy(leader->farm_state);
     core_actions_destroy(leader->gathered);
     free(leader->checkpoint);
@@ -753,10 +746,10 @@ int64_t leader_write_due_ms(const struct leader *leader)
         return least(due_ms, leader->write_due_ms);
     if (wants_checkpoint(leader) || (leader->history != NULL && leader->state == LEADER_LIVE))
         return leader->steady_ms;
+    if (leader->state != LEADER_LIVE || !farm_state_is_following(leader->farm_state))
+        return due_ms;
     if (leader->is_dirty)
         due_ms = least(due_ms, leader->write_due_ms);
-    if (leader->state != LEADER_LIVE)
-        return due_ms;
     int64_t core_ms = core_due_ms(leader->told.core(leader->data));
     if (core_ms == INT64_MAX)
         return due_ms;

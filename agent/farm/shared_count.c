@@ -378,6 +378,7 @@ static void on_verdict(void *data, const struct farm_verdict *verdict)
     shared->verdict = *verdict;
     shared->verdict.status.farm_id = NULL;
     shared->seen_n = verdict->n;
+    leader_saw(shared->leader, verdict->n);
     if (*verdict->farm_id)
         shared->told.named(shared->told.data, verdict->farm_id, first);
     follow_clock(shared, verdict);

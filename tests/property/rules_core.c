@@ -76,6 +76,7 @@ static struct core_settings settings_of(const struct rules_settings *settings)
     return (struct core_settings){
         .tally = {.count_disconnected = settings->count_disconnected, .routes_counted = settings->routes},
         .api_lease_ms = settings->lease_ms,
+        .host_lost_after_ms = settings->lost_ms,
         .overuse_settle_ms = settings->settle_ms,
         .spare_grace = settings->spare_grace,
         .strict = settings->strict,
@@ -182,6 +183,11 @@ static struct core_event event_of(struct rules_core *core, const struct rules_ev
         made.type = EVENT_BROKER_END;
         made.end.host = event->host;
         made.end.id = event->id;
+        break;
+    case RULES_EVENT_SILENT:
+    case RULES_EVENT_BACK:
+        made.type = event->type == RULES_EVENT_SILENT ? EVENT_HOST_SILENT : EVENT_HOST_BACK;
+        made.host = event->host;
         break;
     case RULES_EVENT_ACTIVATED:
         activation_of(core, event, parts, &made);

@@ -16,7 +16,8 @@ static const char *const verbs[RULES_EVENT_TYPE_MAX] = {
     [RULES_EVENT_COPIED] = "copied",     [RULES_EVENT_ACCEPTED] = "accepted",
     [RULES_EVENT_FAILED] = "failed",     [RULES_EVENT_REPORT_NOW] = "report-now",
     [RULES_EVENT_STARTED] = "started",   [RULES_EVENT_TIMER] = "timer",
-    [RULES_EVENT_RESTART] = "restart",
+    [RULES_EVENT_RESTART] = "restart",   [RULES_EVENT_SILENT] = "silent",
+    [RULES_EVENT_BACK] = "back",
 };
 
 static const char *const kinds[KIND_MAX] = {"desktop", "application"};
@@ -302,6 +303,9 @@ static bool read_step(struct words *words, const char *verb, struct rules_event 
     case RULES_EVENT_BOOTED:
     case RULES_EVENT_END:
         return read_name(next_word(words), event->host) && read_name(next_word(words), event->id);
+    case RULES_EVENT_SILENT:
+    case RULES_EVENT_BACK:
+        return read_name(next_word(words), event->host);
     case RULES_EVENT_SET:
     case RULES_EVENT_PUT:
         return read_name(next_word(words), event->host) && read_sessions(words, event, sessions);

@@ -7,6 +7,7 @@
  *     @T put HOST SESSION               one record of a broker
  *     @T end HOST ID
  *     @T boot HOST BOOT                 the boot id of a host, told at a start
+ *     @T silent HOST | back HOST        one that has booted is no longer heard of, or again
  *     @T activate FARM GRANT            the authority's answer to an activation
  *     @T grant GRANT                    an entitlement that came with the answer to a report
  *     @T release | copied

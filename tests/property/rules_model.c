@@ -384,11 +384,40 @@ static bool end_leases(struct rules_model *model)
     return ended;
 }
 
-/* Everything that is due at this instant: leases, then the machines' timers. */
+static void end_host(struct rules_model *model, const char *host)
+{
+    for (size_t i = model->live_count; i-- > 0;)
+        if (rules_same(model->live[i].host, host))
+            end_at(model, i);
+}
+
+static int64_t lost_at_ms(const struct rules_model *model, size_t host)
+{
+    bool runs = model->settings.lost_ms > 0 && model->silent_since_ms[host] != 0 && !model->lost[host];
+    return runs ? model->silent_since_ms[host] + model->settings.lost_ms : RULES_NEVER;
+}
+
+/* Hosts that have been silent for so long (§2.10). */
+static bool lose_hosts(struct rules_model *model)
+{
+    bool lost = false;
+    for (size_t i = 0; i < model->boot_count; i++)
+        if (lost_at_ms(model, i) <= model->licence_ms) {
+            model->lost[i] = lost = true;
+            end_host(model, model->boot_hosts[i]);
+        }
+    return lost;
+}
+
+/* Everything that is due at this instant: leases and lost hosts, then the machines' timers. */
 static void let_fall_due(struct rules_model *model)
 {
     model->judged_ms = model->licence_ms;
     if (end_leases(model)) {
+        note_level(model);
+        judge_users(model);
+    }
+    if (lose_hosts(model)) {
         note_level(model);
         judge_users(model);
     }
@@ -454,6 +483,8 @@ static int64_t next_due_ms(const struct rules_model *model)
         if (model->live[i].by_broker && model->settings.lease_ms > 0)
             earlier(&due_ms, ends_ms <= model->event_ms ? model->licence_ms : ends_ms, INT64_MIN);
     }
+    for (size_t i = 0; i < model->boot_count; i++)
+        earlier(&due_ms, lost_at_ms(model, i), INT64_MIN);
     if (is_running(model)) {
         earlier_of_usage(model, &due_ms);
         earlier_of_term(model, &due_ms);
@@ -614,21 +645,41 @@ static void take_set(struct rules_model *model, const struct rules_event *event)
         put(model, &event->connections[i], false);
 }
 
+static size_t host_place(const struct rules_model *model, const char *host)
+{
+    size_t at = 0;
+    while (at < model->boot_count && !rules_same(model->boot_hosts[at], host))
+        at++;
+    return at;
+}
+
 /* A changed boot id ends all earlier connections of the host, broker-reported ones too (§2.8). */
 static void take_boot(struct rules_model *model, const struct rules_event *event)
 {
-    size_t at = 0;
-    while (at < model->boot_count && !rules_same(model->boot_hosts[at], event->host))
-        at++;
+    size_t at = host_place(model, event->host);
     if (at == RULES_HOSTS_MAX)
         abort();
     bool changed = at < model->boot_count && !rules_same(model->boot_ids[at], event->id);
     model->boot_count += at == model->boot_count;
     (void)snprintf(model->boot_hosts[at], sizeof(model->boot_hosts[at]), "%s", event->host);
     (void)snprintf(model->boot_ids[at], sizeof(model->boot_ids[at]), "%s", event->id);
-    for (size_t i = model->live_count; changed && i-- > 0;)
-        if (rules_same(model->live[i].host, event->host))
-            end_at(model, i);
+    if (changed)
+        end_host(model, event->host);
+}
+
+/* False: no host that has booted. */
+static bool take_hearing(struct rules_model *model, const struct rules_event *event)
+{
+    size_t at = host_place(model, event->host);
+    if (at == model->boot_count)
+        return false;
+    if (event->type == RULES_EVENT_BACK) {
+        model->silent_since_ms[at] = 0;
+        model->lost[at] = false;
+    } else if (model->silent_since_ms[at] == 0) {
+        model->silent_since_ms[at] = model->licence_ms;
+    }
+    return true;
 }
 
 static bool take_end(struct rules_model *model, const struct rules_event *event)
@@ -902,6 +953,9 @@ static bool take(struct rules_model *model, const struct rules_event *event)
         return true;
     case RULES_EVENT_END:
         return take_end(model, event);
+    case RULES_EVENT_SILENT:
+    case RULES_EVENT_BACK:
+        return take_hearing(model, event);
     case RULES_EVENT_ACTIVATED:
         return activate(model, event);
     case RULES_EVENT_GRANT:

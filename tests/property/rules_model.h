@@ -45,6 +45,7 @@ struct rules_settings {
     unsigned routes;   /* ROUTE_BIT of those that count */
     int64_t settle_ms; /* overuse_settle */
     int64_t lease_ms;  /* api_lease; 0: never */
+    int64_t lost_ms;   /* host_lost_after; 0: never */
     bool strict;
     bool spare_grace;
 };
@@ -79,6 +80,8 @@ enum rules_event_type {
     RULES_EVENT_SET, /* a host's whole set */
     RULES_EVENT_PUT, /* one record of a broker */
     RULES_EVENT_END,
+    RULES_EVENT_SILENT, /* a host that has booted is no longer heard of */
+    RULES_EVENT_BACK,   /* heard of again; of a lost one its set and its brokers' records are told anew */
     RULES_EVENT_ACTIVATED,
     RULES_EVENT_GRANT, /* an entitlement came with an answer */
     RULES_EVENT_RELEASED,
@@ -95,7 +98,7 @@ enum rules_event_type {
 
 struct rules_event {
     enum rules_event_type type;
-    char host[RULES_NAME_BYTES_MAX + 1]; /* BOOTED, SET, END */
+    char host[RULES_NAME_BYTES_MAX + 1]; /* BOOTED, SET, END, SILENT, BACK */
     char id[RULES_NAME_BYTES_MAX + 1];   /* the boot id; END: the connection; ACTIVATED: the farm */
     struct rules_settings settings;
     struct rules_grant grant;
@@ -178,6 +181,8 @@ struct rules_model {
     char boot_hosts[RULES_HOSTS_MAX][RULES_NAME_BYTES_MAX + 1];
     char boot_ids[RULES_HOSTS_MAX][RULES_NAME_BYTES_MAX + 1];
     size_t boot_count;
+    int64_t silent_since_ms[RULES_HOSTS_MAX]; /* of those that booted; 0: heard of */
+    bool lost[RULES_HOSTS_MAX];
 
     enum rules_activation activation;
     enum rules_term term;

@@ -15,6 +15,7 @@
 #define LEASE_TTL_MIN   2    /* seconds: etcd gives no shorter one */
 #define WATCH_REVISIONS 1000 /* in one message */
 #define HELD_PERCENT    50   /* of what is asked without a quorum: it happens when there is one again */
+#define HELD_MAX        64   /* at a time */
 #define UNAVAILABLE_MS  4000
 #define EVERYTHING      INT64_MAX /* a revision: now */
 #define CODE_COMPACTED  "etcdserver: mvcc: required revision has been compacted"
@@ -61,8 +62,12 @@ struct model_etcd {
         unsigned client;
     } ways[MODEL_ETCD_CLIENTS_MAX];
     uint64_t chance;
-    int64_t now_ms, last_id, last_lease;
+    int64_t now_ms, progress_ms, last_id, last_lease;
+    size_t lease_end; /* leases from here on are free */
     bool no_quorum;
+    void (*changed)(void *data, const struct wire_kv *kv);
+    void *changed_data;
+    int64_t seen; /* what was changed through this revision is told */
 };
 
 static void *must(void *memory)
@@ -140,12 +145,11 @@ static void answer_range(const struct model_etcd *etcd, const struct etcd_range 
 {
     const struct etcd_store *store = &etcd->store;
     int64_t revision = range->revision == 0 ? EVERYTHING : range->revision, count = 0;
-    for (size_t i = etcd_store_place(store, range->key); i < store->key_count; i++) {
-        if (range->end[0] == '\0' ? strcmp(store->keys[i].name, range->key) != 0
-                                  : strcmp(store->keys[i].name, range->end) >= 0)
-            break;
+    size_t first = etcd_store_place(store, range->key);
+    size_t end = range->end[0] == '\0' ? first + 1 : etcd_store_place(store, range->end);
+    for (size_t i = first; i < end && i < store->key_count; i++) {
         const struct etcd_version *version = etcd_store_at(store, i, revision);
-        if (version == NULL || !in_range(range, version->key))
+        if (version == NULL || (i == first && !in_range(range, version->key)))
             continue;
         count++;
         if (!range->count_only && (range->limit == 0 || count <= range->limit))
@@ -175,9 +179,11 @@ static void do_range(struct model_etcd *etcd, const char *text, struct reply *re
 
 /* ---- leases -------------------------------------------------------------------------------------------- */
 
+/* id 0: a free place. */
 static struct lease *find_lease(struct model_etcd *etcd, int64_t id)
 {
-    for (size_t i = 0; i < LEASES_MAX; i++)
+    size_t end = id == 0 ? LEASES_MAX : etcd->lease_end;
+    for (size_t i = 0; i < end; i++)
         if (etcd->leases[i].id == id)
             return &etcd->leases[i];
     return NULL;
@@ -204,6 +210,8 @@ static void do_grant(struct model_etcd *etcd, const char *text, struct reply *re
     if (ttl < LEASE_TTL_MIN)
         ttl = LEASE_TTL_MIN;
     *lease = (struct lease){.id = ++etcd->last_lease, .ttl_ms = ttl * 1000};
+    if ((size_t)(lease - etcd->leases) >= etcd->lease_end)
+        etcd->lease_end = (size_t)(lease - etcd->leases) + 1;
     lease->expires_ms = etcd->now_ms + lease->ttl_ms;
     ret->message.lease = lease->id;
     ret->message.ttl = ttl;
@@ -471,6 +479,14 @@ static void port_cancel(void *data, int64_t id)
         }
 }
 
+static bool is_held(struct model_etcd *etcd)
+{
+    unsigned held = 0;
+    for (const struct ask *ask = etcd->asks; ask != NULL; ask = ask->next)
+        held += ask->held;
+    return held < HELD_MAX && chance_percent(&etcd->chance, HELD_PERCENT);
+}
+
 static void arrive(struct model_etcd *etcd, struct ask *ask)
 {
     struct model_weather *weather = &etcd->weather[ask->client];
@@ -478,7 +494,7 @@ static void arrive(struct model_etcd *etcd, struct ask *ask)
     if (weather->cut_off || weather->refused)
         return;
     if (etcd->no_quorum) {
-        ask->held = chance_percent(&etcd->chance, HELD_PERCENT);
+        ask->held = is_held(etcd);
         if (ask->held)
             return;
         refuse(&ask->reply, WIRE_UNAVAILABLE, "etcdserver: no leader");
@@ -550,7 +566,7 @@ static void turn_watch(struct model_etcd *etcd, struct ask *watch)
     struct reply reply = {.count = 0};
     int error = 0;
     watch->heard_ms = etcd->now_ms;
-    watch->arrives_ms = etcd->now_ms + MODEL_ETCD_PROGRESS_MS;
+    watch->arrives_ms = etcd->now_ms + etcd->progress_ms;
     if (!watch->created) {
         watch->created = reply.message.created = true;
         error = watch_message(etcd, watch, &reply);
@@ -568,9 +584,21 @@ static void turn_watch(struct model_etcd *etcd, struct ask *watch)
         conclude(watch, error, "");
 }
 
+static void tell_changes(struct model_etcd *etcd)
+{
+    const struct etcd_store *store = &etcd->store;
+    if (etcd->changed != NULL)
+        for (size_t i = etcd_store_since(store, etcd->seen + 1); i < store->log_count; i++) {
+            const struct wire_kv kv = kv_of(store->log[i]);
+            etcd->changed(etcd->changed_data, &kv);
+        }
+    etcd->seen = store->revision;
+}
+
 /* A change is on its way to whoever watches. */
 static void wake_watches(struct model_etcd *etcd)
 {
+    tell_changes(etcd);
     for (struct ask *ask = etcd->asks; ask != NULL; ask = ask->next)
         if (ask->is_watch && !ask->forgotten && ask->from <= etcd->store.revision)
             ask->arrives_ms = least(ask->arrives_ms, etcd->now_ms + way_ms(etcd, ask->client));
@@ -579,14 +607,16 @@ static void wake_watches(struct model_etcd *etcd)
 static void watch_due(struct model_etcd *etcd, struct ask *watch)
 {
     const struct model_weather *weather = &etcd->weather[watch->client];
+    int64_t stalled_ms = MODEL_ETCD_STALLED * etcd->progress_ms;
+    bool silent = weather->cut_off || weather->reply_lost_percent == 100;
     if (weather->refused) {
         conclude(watch, ERROR_UNREACHABLE, "");
-    } else if (!weather->cut_off) {
+    } else if (!silent) {
         turn_watch(etcd, watch);
-    } else if (etcd->now_ms - watch->heard_ms >= MODEL_ETCD_STALLED_MS) {
+    } else if (etcd->now_ms - watch->heard_ms >= stalled_ms) {
         conclude(watch, ERROR_TIMEOUT, "");
     } else {
-        watch->arrives_ms = watch->heard_ms + MODEL_ETCD_STALLED_MS;
+        watch->arrives_ms = watch->heard_ms + stalled_ms;
     }
 }
 
@@ -638,7 +668,7 @@ int64_t model_etcd_due_ms(const struct model_etcd *etcd)
     int64_t due_ms = NEVER;
     for (const struct ask *ask = etcd->asks; ask != NULL; ask = ask->next)
         due_ms = least(due_ms, ask_due_ms(ask));
-    for (size_t i = 0; i < LEASES_MAX; i++)
+    for (size_t i = 0; i < etcd->lease_end; i++)
         due_ms = least(due_ms, lease_due_ms(etcd, &etcd->leases[i]));
     return due_ms;
 }
@@ -649,7 +679,7 @@ static void turn(struct model_etcd *etcd, int64_t due_ms)
     int64_t revision = etcd->store.revision;
     if (due_ms > etcd->now_ms)
         etcd->now_ms = due_ms;
-    for (size_t i = 0; i < LEASES_MAX; i++)
+    for (size_t i = 0; i < etcd->lease_end; i++)
         if (lease_due_ms(etcd, &etcd->leases[i]) <= due_ms)
             end_lease(etcd, &etcd->leases[i]);
     struct ask *first = etcd->asks;
@@ -675,7 +705,7 @@ void model_etcd_pass(struct model_etcd *etcd, int64_t now_ms)
 
 static void renew_leases(struct model_etcd *etcd)
 {
-    for (size_t i = 0; i < LEASES_MAX; i++)
+    for (size_t i = 0; i < etcd->lease_end; i++)
         etcd->leases[i].expires_ms = etcd->now_ms + etcd->leases[i].ttl_ms;
 }
 
@@ -745,6 +775,7 @@ void model_etcd_restore(struct model_etcd *etcd)
 {
     etcd_store_finish(&etcd->store);
     etcd_store_copy(&etcd->backup, &etcd->store);
+    etcd->seen = etcd->store.revision;
     model_etcd_restart(etcd);
     for (size_t i = 0; i < etcd->store.key_count; i++) {
         const struct etcd_version *version = etcd_store_at(&etcd->store, i, EVERYTHING);
@@ -752,6 +783,8 @@ void model_etcd_restore(struct model_etcd *etcd)
             etcd->store.revision += etcd_store_delete(&etcd->store, version->key);
     }
     memset(etcd->leases, 0, sizeof etcd->leases);
+    etcd->lease_end = 0;
+    tell_changes(etcd);
 }
 
 /* ---- looking ------------------------------------------------------------------------------------------- */
@@ -773,6 +806,18 @@ bool model_etcd_get(const struct model_etcd *etcd, const char *key, int64_t revi
     if (version != NULL)
         *ret = kv_of(version);
     return version != NULL;
+}
+
+void model_etcd_progress(struct model_etcd *etcd, int64_t progress_ms)
+{
+    etcd->progress_ms = progress_ms;
+}
+
+void model_etcd_on_change(struct model_etcd *etcd, void (*changed)(void *data, const struct wire_kv *kv),
+                          void *data)
+{
+    etcd->changed = changed;
+    etcd->changed_data = data;
 }
 
 size_t model_etcd_each(const struct model_etcd *etcd, const char *prefix, int64_t revision,
@@ -802,6 +847,8 @@ struct model_etcd *model_etcd_create(uint64_t seed)
     etcd_store_init(&etcd->backup);
     etcd->reader = etcd_reader_create();
     etcd->chance = seed;
+    etcd->progress_ms = MODEL_ETCD_PROGRESS_MS;
+    etcd->seen = etcd->store.revision;
     for (unsigned i = 0; i < MODEL_ETCD_CLIENTS_MAX; i++)
         etcd->ways[i] = (struct way){etcd, i};
     return etcd;

@@ -12,14 +12,14 @@
 
 #define MODEL_ETCD_CLIENTS_MAX 64
 #define MODEL_ETCD_REQUEST_MS  5000 /* a client waits no longer for an answer */
-#define MODEL_ETCD_STALLED_MS  8000 /* nor for a sign of life from a watch */
-#define MODEL_ETCD_PROGRESS_MS 2000 /* the least a watch is told */
+#define MODEL_ETCD_PROGRESS_MS 2000 /* a watch is told something at least so often */
+#define MODEL_ETCD_STALLED     4    /* so many times that, without a sign of life, and its client gives up */
 
 struct model_etcd;
 
 struct model_weather {
-    int64_t way_ms_max; /* one way takes 0 to this */
-    unsigned request_lost_percent, reply_lost_percent;
+    int64_t way_ms_max;                                /* one way takes 0 to this */
+    unsigned request_lost_percent, reply_lost_percent; /* 100: of watches too, which are told all later */
     unsigned late_percent; /* of requests: they arrive when the client has given up on them */
     bool cut_off;          /* nothing passes, and nobody says so */
     bool refused;          /* nobody listens: at once ERROR_UNREACHABLE */
@@ -27,6 +27,9 @@ struct model_weather {
 
 struct model_etcd *model_etcd_create(uint64_t seed);
 void model_etcd_destroy(struct model_etcd *etcd);
+
+/* Other than MODEL_ETCD_PROGRESS_MS, for long times in which little happens. */
+void model_etcd_progress(struct model_etcd *etcd, int64_t progress_ms);
 
 /* The way of one client, a number below MODEL_ETCD_CLIENTS_MAX. */
 struct farm_port model_etcd_port(struct model_etcd *etcd, unsigned client);
@@ -58,6 +61,10 @@ void model_etcd_restore(struct model_etcd *etcd);
 int64_t model_etcd_revision(const struct model_etcd *etcd);
 int64_t model_etcd_compacted(const struct model_etcd *etcd);
 bool model_etcd_get(const struct model_etcd *etcd, const char *key, int64_t revision, struct wire_kv *ret);
+/* Tells each change of a key as it is made, in the order of revisions; of a restore the leased keys that go.
+ * NULL: nobody. */
+void model_etcd_on_change(struct model_etcd *etcd, void (*changed)(void *data, const struct wire_kv *kv),
+                          void *data);
 size_t model_etcd_each(const struct model_etcd *etcd, const char *prefix, int64_t revision,
                        void (*visit)(void *data, const struct wire_kv *kv), void *data);
 

@@ -374,6 +374,23 @@ static void numbers_go_on_above_what_was_seen(void **state)
     assert_true(n_of(house) > 41);
 }
 
+/* Also of what was seen while another one led. */
+static void numbers_go_on_above_what_was_followed(void **state)
+{
+    struct house *house = *state;
+    struct host *first = start(house, 0, 0);
+    pass(house, 2000);
+    struct host *second = start(house, 1, 0);
+    pass(house, 2000);
+    leader_saw(second->leader, 41);
+    leader_saw(second->leader, 40);
+    leader_stand(first->leader, false);
+    leader_resign(first->leader);
+    pass(house, 2000);
+    assert_true(n_of(house) > 41);
+    assert_string_equal(second->heard, "an earlier checkpoint was put back\n");
+}
+
 /* Nobody but itself has seen the number of a checkpoint that was never committed. */
 static void a_number_tried_in_vain_is_not_an_older_one(void **state)
 {
@@ -671,6 +688,7 @@ int main(void)
         HOUSED(the_second_one_waits_until_it_is_handed_on),
         HOUSED(who_does_not_stand_is_not_elected),
         HOUSED(numbers_go_on_above_what_was_seen),
+        HOUSED(numbers_go_on_above_what_was_followed),
         HOUSED(a_number_tried_in_vain_is_not_an_older_one),
         HOUSED(it_rests_while_it_waits),
         HOUSED(the_owner_steps_at_its_turn),
