@@ -51,7 +51,7 @@ struct source { /* every source's struct begins with this */
     const struct source_type *type;
 };
 
-extern const struct source_type source_logind, source_utmp, source_scripted;
+extern const struct source_type source_logind, source_utmp, source_wts, source_scripted;
 
 /* Those that were built in, NULL at the end. */
 extern const struct source_type *const source_types[];

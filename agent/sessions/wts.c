@@ -1,0 +1,261 @@
+/* wts.c - the sessions that Windows' Remote Desktop Services know. The service manager's notes say that
+ * something changed; then all of them are read anew, on a thread of libuv's pool, one reading at a time. */
+#include "wts.h"
+
+#include "source.h"
+#include "wts_read.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct reading {
+    uv_work_t work;
+    struct wts *wts; /* NULL: stopped meanwhile */
+    int result;
+    struct wts_snapshot snapshot;
+    struct wts_trouble trouble;
+};
+
+struct wts {
+    struct source source;
+    struct source_listener listener;
+    uv_loop_t *loop;
+    char *host;
+    uv_async_t changed;
+    uv_timer_t due; /* the next reading */
+    struct wts_sessions *sessions;
+    struct reading *reading; /* the one that runs */
+    bool again;              /* something changed while it ran */
+    unsigned looks;          /* in a row, for a session whose kind is not told yet */
+    uint64_t retry_ms;
+    int health; /* as last told */
+    struct error_detail detail;
+    unsigned open_handles;
+};
+
+/* Whom a service manager's note is for: the manager knows the process alone. */
+static struct {
+    uv_once_t once;
+    uv_mutex_t lock;
+    struct wts *wts;
+} noted = {.once = UV_ONCE_INIT};
+
+static void init_noted(void)
+{
+    if (uv_mutex_init(&noted.lock) < 0)
+        abort(); /* without memory for the first lock of all */
+}
+
+static void note_for(struct wts *wts)
+{
+    uv_once(&noted.once, init_noted);
+    uv_mutex_lock(&noted.lock);
+    noted.wts = wts;
+    uv_mutex_unlock(&noted.lock);
+}
+
+void wts_session_changed(void)
+{
+    uv_once(&noted.once, init_noted);
+    uv_mutex_lock(&noted.lock);
+    if (noted.wts != NULL)
+        (void)uv_async_send(&noted.wts->changed);
+    uv_mutex_unlock(&noted.lock);
+}
+
+/* --- telling -------------------------------------------------------------------------------------------- */
+
+static void tell_health(struct wts *wts, int health, const struct error_detail *detail)
+{
+    if (health == wts->health && strcmp(detail->text, wts->detail.text) == 0)
+        return;
+    wts->health = health;
+    wts->detail = *detail;
+    wts->listener.on_health(wts->listener.data, &wts->source, health, detail->text);
+}
+
+static int tell_set(struct wts *wts, const struct wts_snapshot *snapshot, bool *ret_settled)
+{
+    const struct session_facts *facts;
+    size_t count;
+    int r = wts_sessions_judge(wts->sessions, snapshot, &facts, &count, ret_settled);
+
+    if (r == 0)
+        wts->listener.on_set(wts->listener.data, &wts->source, wts->host, facts, count, true);
+    return r;
+}
+
+/* --- reading -------------------------------------------------------------------------------------------- */
+
+static void start_reading(struct wts *wts);
+
+static void on_due(uv_timer_t *due)
+{
+    start_reading(due->data);
+}
+
+/* Reads after delay_ms, or sooner if that is planned already. */
+static void schedule(struct wts *wts, uint64_t delay_ms)
+{
+    if (uv_is_active((uv_handle_t *)&wts->due) && uv_timer_get_due_in(&wts->due) <= delay_ms)
+        return;
+    uv_timer_start(&wts->due, on_due, delay_ms, 0);
+}
+
+static void schedule_retry(struct wts *wts)
+{
+    schedule(wts, wts->retry_ms);
+    wts->retry_ms = wts->retry_ms * 2 < WTS_RETRY_LAST_MS ? wts->retry_ms * 2 : WTS_RETRY_LAST_MS;
+}
+
+static void schedule_next(struct wts *wts, bool settled)
+{
+    bool look = !settled && wts->looks < WTS_LOOKS_MAX;
+
+    wts->looks = look ? wts->looks + 1 : settled ? 0 : wts->looks;
+    wts->retry_ms = WTS_RETRY_FIRST_MS;
+    schedule(wts, look ? WTS_LOOK_AGAIN_MS : WTS_POLL_MS);
+}
+
+static void take(struct wts *wts, struct reading *reading)
+{
+    struct error_detail detail = {""};
+    int health = wts_trouble_text(&reading->trouble, &detail);
+    bool settled = true;
+    int r = reading->result;
+
+    if (r == 0)
+        r = tell_set(wts, &reading->snapshot, &settled);
+    if (r == ERROR_NO_MEMORY) {
+        health = r;
+        error_detail_set(&detail, "the sessions cannot be told: %s", error_text(r));
+    }
+    tell_health(wts, health, &detail);
+    if (r < 0)
+        schedule_retry(wts);
+    else
+        schedule_next(wts, settled);
+}
+
+static void on_read(uv_work_t *work, int status)
+{
+    struct reading *reading = work->data;
+    struct wts *wts = reading->wts;
+
+    (void)status; /* it is cancelled by nobody */
+    if (wts != NULL) {
+        wts->reading = NULL;
+        take(wts, reading);
+        if (wts->again)
+            schedule(wts, WTS_SETTLE_MS);
+        wts->again = false;
+    }
+    wts_snapshot_finish(&reading->snapshot);
+    free(reading);
+}
+
+static void read_there(uv_work_t *work)
+{
+    struct reading *reading = work->data;
+
+    reading->result = wts_read(&reading->snapshot, &reading->trouble);
+}
+
+static void start_reading(struct wts *wts)
+{
+    struct reading *reading;
+
+    if (wts->reading != NULL) {
+        wts->again = true;
+        return;
+    }
+    reading = calloc(1, sizeof(*reading));
+    if (reading == NULL) {
+        schedule_retry(wts);
+        return;
+    }
+    reading->wts = wts;
+    reading->work.data = reading;
+    wts->reading = reading;
+    uv_queue_work(wts->loop, &reading->work, read_there, on_read);
+}
+
+static void on_changed(uv_async_t *changed)
+{
+    struct wts *wts = changed->data;
+
+    wts->looks = 0;
+    schedule(wts, WTS_SETTLE_MS);
+}
+
+/* --- the contract --------------------------------------------------------------------------------------- */
+
+static void on_closed(uv_handle_t *handle)
+{
+    struct wts *wts = handle->data;
+
+    if (--wts->open_handles > 0)
+        return;
+    wts_sessions_destroy(wts->sessions);
+    free(wts->host);
+    free(wts);
+}
+
+static void close_all(struct wts *wts)
+{
+    uv_close((uv_handle_t *)&wts->changed, on_closed);
+    uv_close((uv_handle_t *)&wts->due, on_closed);
+}
+
+static void stop(struct source *source)
+{
+    struct wts *wts = (struct wts *)source;
+
+    note_for(NULL);
+    if (wts->reading != NULL)
+        wts->reading->wts = NULL; /* it ends when it ends */
+    close_all(wts);
+}
+
+static void refresh(struct source *source)
+{
+    schedule((struct wts *)source, 0);
+}
+
+static int start(const struct source_settings *settings, const struct source_listener *listener,
+                 struct source **ret, struct error_detail *ret_detail)
+{
+    struct wts *wts = calloc(1, sizeof(*wts));
+    int r = wts == NULL ? ERROR_NO_MEMORY : uv_async_init(settings->loop, &wts->changed, on_changed);
+
+    if (r < 0) {
+        free(wts);
+        error_detail_set(ret_detail, "%s", error_text(r));
+        return r;
+    }
+    wts->source.type = &source_wts;
+    wts->listener = *listener;
+    wts->loop = settings->loop;
+    wts->retry_ms = WTS_RETRY_FIRST_MS;
+    uv_timer_init(settings->loop, &wts->due);
+    wts->changed.data = wts->due.data = wts;
+    wts->open_handles = 2;
+    wts->host = strdup(settings->host);
+    wts->sessions = wts_sessions_create(settings->host);
+    if (wts->host == NULL || wts->sessions == NULL) {
+        close_all(wts);
+        error_detail_set(ret_detail, "%s", error_text(ERROR_NO_MEMORY));
+        return ERROR_NO_MEMORY;
+    }
+    note_for(wts);
+    schedule(wts, 0);
+    *ret = &wts->source;
+    return 0;
+}
+
+const struct source_type source_wts = {
+    .name = "wts",
+    .start = start,
+    .refresh = refresh,
+    .stop = stop,
+};
