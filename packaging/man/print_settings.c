@@ -32,13 +32,13 @@ static void print_setting(FILE *out, const struct config_setting *setting)
     roff_macro(out, "It Cm", setting->path, "");
     roff_sentence(out, setting->what);
     print_allowed(out, setting);
-    if (setting->type == CONFIG_LIST)
-        print_table(out, setting->elements);
-    print_default(out, setting);
     if (setting->needs_restart)
         (void)fputs("A change holds from the next start on.\n", out);
     if (setting->farm_wide)
         (void)fputs("In a farm of many hosts the farm has it, and a host's file gives way.\n", out);
+    if (setting->type == CONFIG_LIST)
+        print_table(out, setting->elements);
+    print_default(out, setting);
 }
 
 static void print_table(FILE *out, const struct config_table *table)

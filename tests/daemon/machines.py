@@ -1,4 +1,4 @@
-"""Machines of one network, each in namespaces of its own on this one: host name, files, processes and address. What is written
+"""Machines of one network, each in namespaces of its own on this one: host name, boot, files, processes and address. What is written
 there is gone with it; what this machine has is there to be read. Needs root."""
 import os
 import subprocess
@@ -31,6 +31,8 @@ for directory in etc usr var; do
     mount -t overlay overlay -o lowerdir=/$directory,upperdir=PLACE/$directory,workdir=PLACE/$directory.work /$directory
 done
 mount -t tmpfs tmpfs /run
+cat /proc/sys/kernel/random/uuid >PLACE/boot_id
+mount --bind PLACE/boot_id /proc/sys/kernel/random/boot_id
 mount -t tmpfs -o mode=700 tmpfs /root
 ip link set lo up
 exec python3 -c "$INIT"

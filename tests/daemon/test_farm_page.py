@@ -356,16 +356,19 @@ def leave(world):
 
 def replace_dead(world, page):
     """ts2 dies; a machine of its name is invited."""
+    world["ts2"].must("farmgate connection put ts2 gone --user carl")
+    world.says("ts1", "farmgate status", r"^users +1 of")
     world["ts2"].end()
     world.host("ts2")
     invite, join = (next(block for block in page.blocks if part in block.lines[0]) for part in ("farm invite", "farm join"))
     world.run(invite, "ts1")
     early = world["ts2"].run(" && ".join(line for line in join.lines if not line.startswith("rm ")))
     world.tap.ok(early.returncode != 0 and "machine" in early.said, "it waits for the lease of the dead one", early.said)
-    restart = join.lines[-1]
+    restart = next(line for line in join.lines if "restart" in line)
     started = wait_until(lambda: world["ts2"].run(restart).returncode == 0, LEASE_SECONDS + 15, 1)
     world.tap.ok(started, "then it is in the farm", world["ts2"].read("/var/log/farmgated"))
     world.says("ts2", "farmgate farm status", r"^this host +ts2 (follows ts1|leads)", 20)
+    world.says("ts1", "farmgate status", r"^users +0 of", 20)
 
 
 def back_to_one(world, leaving):
