@@ -178,10 +178,10 @@ def becomes_a_farm(farm, key):
     return after
 
 
-def grows(farm, key, before):
+def grows(farm, key, before, line):
     began = time.monotonic()
-    for name in ("h2", "h3"):
-        farm.host(name)
+    farm.host("h2")
+    farm.host("h3", endpoints=[line.url])
     say("two more are in it after %.2f s", farm.ready(began))
     h1, h2, h3 = (farm.hosts[name] for name in ("h1", "h2", "h3"))
     h2.put("h2", "1", "ann")
@@ -291,6 +291,184 @@ def closed_and_opened(farm, ends):
               "every host knows the new limit")
 
 
+# --- who dies
+
+def ledger(farm):
+    """The farm as the authority knows it."""
+    return json.loads(farm.cloud.run("farm", "show", farm.hosts["h1"].status()["farm_id"], "--json").stdout)
+
+
+def leader_dies(farm):
+    """In a window that is open, seconds before it ends."""
+    border = quiet(farm.now() - farm.now() % WINDOW + WINDOW, [farm.hosts["h1"].status()["farm_id"]], MINUTE)
+    border -= border % WINDOW
+    farm.jump(border - 10 * SECOND)
+    known = {one["sequence"] for one in ledger(farm)["windows"]}
+    farm.agree(4)
+    first = farm.leader()
+    agent = farm.hosts[first]
+    other = next(one for name, one in farm.hosts.items() if name != first)
+    for user in ("xia", "xue", "xan"):
+        other.put("h9", user, user)
+    wait_until(lambda: users(agent) == 7, 5, 0.01)
+    for user in ("xia", "xue", "xan"):
+        other.end("h9", user)
+    before = agent.status()["window"]
+    agent.kill()
+    killed = time.monotonic()
+    second = farm.leader()
+    passed = time.monotonic() - killed
+    after = farm.hosts[second].status()["window"]
+    say("%s was killed, %s leads after %.2f s", first, second, passed)
+    tap.ok(second != first and passed < LEASE_SECONDS + 3, "the leader is killed, and another counts on", passed)
+    # a change is not taken to be later than its leader's own clock, and the hosts' differ by a little
+    apart = abs(ms(after["peak_at"]) - ms(before["peak_at"]))
+    say("its peak stands %d ms from where the first one saw it", apart)
+    tap.ok((after["start"], after["peak_users"]) == (before["start"], before["peak_users"]) and apart <= 250,
+           "the window that was open has the same peak, at the same instant", (before, after))
+    tap.equal(before["peak_users"], 7, "which was that of a moment")
+    agent.start(False)
+    wait_until(lambda: farm.now() > border + 200, 15)
+    tap.equal(farm.report(), 200, "the new leader reports")
+    tap.equal(farm.leader(), second, "and leads on when the old one is back")
+    told = ledger(farm)
+    sent = [one for one in told["windows"] if one["sequence"] not in known]
+    tap.ok(sent and [one["peak_users"] for one in sent if one["peak_at"] == after["peak_at"]] == [7] and
+           all(one["refused"] is None for one in sent), "the authority has that window once, as it was", sent)
+    sequences = sorted(one["sequence"] for one in told["windows"])
+    tap.equal((told["windows_missing"], sequences), (0, list(range(sequences[0], sequences[0] + len(sequences)))),
+              "and no sequence is missing or used twice")
+
+
+def leader_leaves(farm):
+    if not wait_until(lambda: all(agent.ready() for agent in farm.hosts.values()), 12):
+        raise RuntimeError("not ready")
+    first = farm.leader()
+    began = time.monotonic()
+    farm.hosts[first].process.send_signal(signal.SIGTERM)
+    second = wait_until(lambda: next((name for name, agent in farm.hosts.items() if name != first and part(agent) == "leads"), None),
+                        10, 0.01)
+    passed = time.monotonic() - began
+    say("%s was stopped, %s leads after %.2f s", first, second, passed)
+    tap.ok(second and passed < 1.5, "a leader that is stopped hands on at once", passed)
+    tap.equal(farm.hosts[first].stop(), 0, "and ends well")
+    farm.hosts[first].start(False)
+
+
+# --- etcd goes
+
+def put_all(agent, name, names, answers):
+    for user in names:
+        began = time.monotonic()
+        answers.append((agent.put(name, user, user).status, time.monotonic() - began))
+
+
+def etcd_goes(farm):
+    """While users log on, and one agent is restarted without it."""
+    farm.ready(time.monotonic())
+    farm.agree(4)
+    gaps = farm.hosts["h1"].status()["farm"]["gaps"]
+    answers, threads = [], []
+    for name, agent in farm.hosts.items():
+        names = ["%s-%d" % (name, number) for number in range(40)]
+        threads.append(threading.Thread(target=put_all, args=(agent, name, names, answers)))
+        threads[-1].start()
+    for member in farm.cluster.members:
+        member.kill()
+    for thread in threads:
+        thread.join()
+    gone = time.monotonic()
+    tap.equal(sorted({status for status, _ in answers}), [204], "etcd is gone: every log-on is acknowledged")
+    say("%d log-ons while etcd was killed, the slowest took %.0f ms", len(answers), max(seconds for _, seconds in answers) * 1000)
+    for name, agent in farm.hosts.items():
+        for number in range(1 if name != "h2" else 0, 40):
+            agent.end(name, "%s-%d" % (name, number))
+    wait_until(lambda: farm.each(part) == all_of(farm, "cut_off"), LEASE_SECONDS + 3)
+    say("all know that they are cut off after %.2f s", time.monotonic() - gone)
+    tap.equal(farm.each(part), all_of(farm, "cut_off"), "every host says that it is cut off")
+    tap.equal(farm.each(lambda agent: (gate(agent, "zoe"), nologin(agent))), all_of(farm, ("yes", None)), "the gates keep the last verdict")
+    h3 = farm.hosts["h3"]
+    waiting = h3.status()["farm"]["waiting"]
+    tap.equal(h3.stop(), 0, "an agent is stopped without etcd")
+    began = time.monotonic()
+    h3.start(False)
+    wait_until(lambda: os.path.exists(h3.socket) and part(h3) is not None, 5)
+    answer = gate(h3, "zoe")
+    asked = time.monotonic() - began
+    wait_until(h3.ready, 15)
+    say("started without etcd: the gate answered %s after %.2f s, ready after %.2f s", answer, asked, time.monotonic() - began)
+    tap.ok(answer == "yes" and h3.ready() and h3.status()["verdict"]["open"], "and started: its gate stands by the last known standing",
+           h3.status()["verdict"])
+    tap.equal((h3.status()["this_host"]["connections"], h3.status()["farm"]["waiting"] >= min(waiting, 1)), (3, True),
+              "its sessions and its journal are there")
+    for member in farm.cluster.members:
+        member.start()
+    farm.cluster.wait()
+    began = time.monotonic()
+    leader = farm.hosts[farm.leader()]
+    wanted = 4 + 2
+    tap.equal(farm.agree(wanted, 20), all_of(farm, wanted), "etcd is back: what happened meanwhile is merged")
+    peak = farm.hosts["h1"].status()["window"]["peak_users"]
+    say("merged after %.2f s, the peak is %d", time.monotonic() - began, peak)
+    tap.ok(4 + 40 <= peak <= 4 + 120, "in each host's order: those that came and went are in the peak", peak)
+    # nobody counted meanwhile: no time went by for the farm, and nothing is late
+    tap.equal((said(leader, "farm_history_late"), leader.status()["farm"]["gaps"]), ([], gaps), "and nothing was lost of it, or inexact")
+    for name in ("h1", "h3"):
+        farm.hosts[name].end(name, name + "-0")
+
+
+# --- hosts go
+
+def hosts_go(farm, line):
+    """One is killed and soon back, one is cut off for longer than it is waited for."""
+    if part(farm.hosts["h3"]) == "leads":
+        farm.hosts["h3"].stop()
+        farm.hosts["h3"].start()
+    farm.agree(4)
+    leader = farm.hosts[farm.leader()]
+    follower = next(name for name in ("h1", "h2") if farm.hosts[name] is not leader)
+    h3 = farm.hosts["h3"]
+    h3.put("h3", "only", "eve")
+    settled(farm, 5, "one more is on h3 alone")
+    peak, gaps = leader.status()["window"]["peak_users"], leader.status()["farm"]["gaps"]
+    before = {code: len(said(leader, code)) for code in ("host_silent", "host_lost", "host_back", "farm_history_late")}
+
+    def news(code, host=None):
+        return [one for one in said(leader, code)[before[code]:] if host in (None, one.get("host"))]
+
+    line.cut()
+    cut = farm.now()
+    tap.equal(h3.put("h3", "cut", "fay").status, 204, "a host that is cut off acknowledges a log-on")
+    farm.hosts[follower].kill()
+    wait_until(lambda: news("host_silent", follower), LEASE_SECONDS + 2)
+    farm.hosts[follower].start(False)
+    wait_until(lambda: news("host_silent", "h3"), LEASE_SECONDS + 2)
+    silent = news("host_silent", "h3")
+    tap.ok(silent, "its lease gone it is suspect, and that is said", said(leader, "host_silent"))
+    tap.ok(users(leader) == 5, "its users stay counted", users(leader))
+    lost = wait_until(lambda: news("host_lost", "h3"), 8)
+    say("cut off: silent after %d ms, lost after %d more", ms(silent[0]["at"]) - cut, ms(lost[0]["at"]) - ms(silent[0]["at"]))
+    tap.ok(3000 <= ms(lost[0]["at"]) - ms(silent[0]["at"]) < 4500, "then it is lost after host_lost_after")
+    wait_until(lambda: users(leader) == 3, 3)
+    tap.equal(users(leader), 3, "and whoever was on it alone is not counted any more")
+    tap.equal((news("host_lost", follower), len(news("host_back", follower)) <= 1), ([], True), "of the one that was soon back nothing was lost")
+    wait_until(lambda: farm.now() - cut > 6 * SECOND, 10)
+    tap.equal(leader.call("POST", "/v1/report").status, 200, "for the others time goes on")
+    line.mend()
+    mended = time.monotonic()
+    wait_until(lambda: users(leader) == 6, 12)
+    say("merged %.2f s after the way was mended", time.monotonic() - mended)
+    tap.equal(users(leader), 6, "back later, its sessions count again, with what happened meanwhile")
+    h3.put("h3", "after", "fay")  # ends what came late
+    late = wait_until(lambda: news("farm_history_late"), 5)
+    tap.ok(news("host_back", "h3") and len(late) == 1 and "h3: 1 changes came late" in late[0]["detail"],
+           "that it is back is said, and what came late", late)
+    wait_until(lambda: leader.status()["farm"]["gaps"] == gaps + 1, 12)
+    tap.equal(leader.status()["farm"]["gaps"], gaps + 1, "which is recorded as a gap of exactness")
+    settled(farm, 6, "all hosts count the same")
+    tap.equal(leader.status()["window"]["peak_users"], max(peak, 6), "the peak has only grown by who came")
+
+
 def main():
     if not possible():
         tap.skip("the life of a farm", "needs time namespaces and libfaketime")
@@ -300,8 +478,14 @@ def main():
         key = cloud.new_key(2)
         with Hosts(place, cloud) as farm:
             before = becomes_a_farm(farm, key)
-            grows(farm, key, before)
+            line = Line(farm.cluster.members[0].client)
+            grows(farm, key, before, line)
             closed_and_opened(farm, enforced(farm))
+            leader_dies(farm)
+            leader_leaves(farm)
+            etcd_goes(farm)
+            hosts_go(farm, line)
+            line.close()
     tap.done()
 
 
