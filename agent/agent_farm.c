@@ -91,6 +91,12 @@ static void on_adopt(void *data, const struct store_identity *identity, const ch
     uplink_trust(agent->uplink, &ring);
 }
 
+static uint64_t on_next_sequence(void *data, const char *farm_id)
+{
+    const struct agent *agent = data;
+    return store_next_sequence(agent->store, farm_id);
+}
+
 static void on_gate(void *data)
 {
     agent_gate_apply(data);
@@ -187,6 +193,7 @@ static int open_shared(struct agent *agent, const struct store_loaded *loaded,
                                           .identity = on_identity,
                                           .adopt = on_adopt,
                                           .named = on_named,
+                                          .next_sequence = on_next_sequence,
                                           .gate = on_gate,
                                           .moved = on_moved,
                                           .report = on_report,

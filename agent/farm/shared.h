@@ -52,6 +52,8 @@ struct farm_shared_told {
     /* A follower knows the farm's id first, under which it keeps the farm's windows. Never "". `first`: this
      * host had not heard of its farm before. */
     void (*named)(void *data, const char *farm_id, bool first);
+    /* What the next window of this farm id gets, by those that this host keeps; 0: none was seen. */
+    uint64_t (*next_sequence)(void *data, const char *farm_id);
     void (*gate)(void *data);   /* the verdict has moved */
     void (*moved)(void *data);  /* who is on */
     void (*report)(void *data); /* ACTION_REPORT: core_report_batch of farm_core is to be sent */

@@ -159,16 +159,36 @@ static void keep_window(struct shared *shared, const struct window *window)
 /* ---- leading ---------------------------------------------------------------------------------------------
  */
 
-/* What was known of the farm when an older state of it was put back: its licence stands as it was known last,
- * and no window's number is given again. */
-static void keep_newest(const struct shared *shared, struct core_saved *saved)
+static void keep_later_mark(struct peak_mark *mark, const struct peak_mark *known)
 {
-    const struct core_status *known = &shared->verdict.status;
-    if (shared->verdict.n == 0)
-        return;
-    saved->standing = known->standing;
-    if (known->window.sequence >= saved->next_sequence)
-        saved->next_sequence = known->window.sequence + 1;
+    if (known->users > mark->users)
+        *mark = *known;
+}
+
+/* What this host knows of the farm, where the store has an older state of it or none: its licence stands as
+ * it was known last, the window that runs goes on, and no window's number is given again. */
+static void keep_newest(const struct shared *shared, const struct store_identity *identity,
+                        struct core_saved *saved)
+{
+    struct core_status known = shared->verdict.status;
+    bool is_licensed = *identity->farm_id && *identity->farm_token;
+    bool same = is_licensed && saved->farm_id != NULL && strcmp(saved->farm_id, identity->farm_id) == 0;
+    uint64_t sequence = shared->told.next_sequence(shared->told.data, identity->farm_id);
+    if (shared->verdict.n == 0) {
+        core_status(shared->settings.kept, &known);
+    } else {
+        saved->has_running = true;
+        saved->running = known.window;
+    }
+    if (!same)
+        saved->unsent_count = 0;
+    if (!same || sequence > saved->next_sequence)
+        saved->next_sequence = sequence;
+    saved->standing = known.standing;
+    saved->farm_id = is_licensed ? identity->farm_id : NULL;
+    saved->installation_id = identity->installation_id;
+    keep_later_mark(&saved->ever, &known.ever);
+    keep_later_mark(&saved->today, &known.today);
 }
 
 /* A farm that has no state yet begins with what this host was by itself. */
@@ -184,21 +204,34 @@ static void begin_with_own(const struct shared *shared, struct core_saved *saved
     *saved = own;
 }
 
+static void adopt(const struct shared *shared, const struct checkpoint *checkpoint)
+{
+    shared->told.adopt(shared->told.data, &checkpoint->identity, checkpoint->entitlement);
+}
+
 static int on_lead_begin(void *data, const struct farm_begin *begin)
 {
     struct shared *shared = data;
     struct core_saved saved = *begin->saved;
-    shared->begins = begin->checkpoint == NULL;
-    if (shared->begins) {
+    struct store_identity identity;
+    char entitlement[STORE_ENTITLEMENT_MAX + 1];
+    int64_t at_ms = begin->at_ms;
+    bool is_known = shared->seen_n != 0 && (begin->checkpoint == NULL || begin->is_older);
+    shared->told.identity(shared->told.data, &identity, entitlement);
+    shared->begins = begin->checkpoint == NULL && !is_known;
+    if (begin->checkpoint == NULL)
         begin_with_own(shared, &saved);
-    } else {
-        shared->told.adopt(shared->told.data, &begin->checkpoint->identity, begin->checkpoint->entitlement);
-        if (begin->is_older)
-            keep_newest(shared, &saved);
+    else if (!is_known || !*identity.farm_token)
+        adopt(shared, begin->checkpoint);
+    if (is_known) {
+        shared->told.identity(shared->told.data, &identity, entitlement);
+        keep_newest(shared, &identity, &saved);
+        if (shared->verdict.n != 0 && shared->verdict.at_ms > at_ms)
+            at_ms = shared->verdict.at_ms;
+        shared_say(shared, LOG_farm_put_back, "detail",
+                   begin->checkpoint != NULL ? "what it holds was known already" : "it is empty");
     }
-    if (begin->is_older)
-        shared_say(shared, LOG_farm_put_back, NULL, NULL);
-    return make_whole(shared, &saved, begin->at_ms, true);
+    return make_whole(shared, &saved, at_ms, true);
 }
 
 static int on_lead_step(void *data, const struct core_event *event, int64_t at_ms,
@@ -314,7 +347,8 @@ static void on_saved(void *data, const struct core_actions *actions)
     struct shared *shared = data;
     size_t count;
     const struct action *all = core_actions_all(actions, &count);
-    note_own_verdict(shared);
+    if (shared_leads(shared))
+        note_own_verdict(shared); /* before, it is on its way to where the farm stands */
     keep(shared, actions);
     for (size_t i = 0; i < count && !shared->is_closing; i++) {
         if (all[i].type == ACTION_PERSIST && all[i].persist.type == PERSIST_WINDOW)

@@ -11,6 +11,8 @@
 #include "shared.h"
 #include "writer.h"
 
+#define SHARED_NOTED_MAX 1024
+
 /* Who waits for a turn, or for a step to be durable. */
 struct shared_turn {
     struct shared_turn *next;
@@ -74,6 +76,9 @@ struct shared {
     size_t step_count;                    /* actions on it */
     struct shared_turn *turns, **turns_end;
     struct shared_waiter *waiters, **waiters_end;
+
+    uint64_t noted[SHARED_NOTED_MAX]; /* keys of which it was told what is wrong with them */
+    size_t noted_count;
 
     void (*closed)(void *data);
     void *closed_data;

@@ -33,10 +33,26 @@ static enum log_event_code code_of(enum farm_note note)
     return LOG_farm_value_ignored;
 }
 
-/* A key is told of once; one that goes on being wrong says nothing new. */
+static bool was_noted(struct shared *shared, enum farm_note note, const char *key)
+{
+    uint64_t hash = UINT64_C(14695981039346656037) ^ (uint64_t)note;
+    for (const char *at = key; *at != '\0'; at++)
+        hash = (hash ^ (uint8_t)*at) * UINT64_C(1099511628211);
+    for (size_t i = 0; i < shared->noted_count; i++)
+        if (shared->noted[i] == hash)
+            return true;
+    if (shared->noted_count == SHARED_NOTED_MAX)
+        return true;
+    shared->noted[shared->noted_count++] = hash;
+    return false;
+}
+
+/* A key is told of once, whoever leads meanwhile; one that goes on being wrong says nothing new. */
 void shared_say_note(struct shared *shared, enum farm_note note, const char *key, const char *detail)
 {
     struct log_event event = {.code = code_of(note), .at_ms = shared_licence_ms(shared)};
+    if (event.code == LOG_farm_value_ignored && was_noted(shared, note, key))
+        return;
     if (log_event_has_field(event.code, "key", strlen("key")))
         log_event_text(&event, "key", key);
     log_event_text(&event, "detail", detail);

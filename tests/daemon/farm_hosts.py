@@ -148,6 +148,7 @@ class Farm:
         """The agent of a host, running."""
         farm = self.group(rest.pop("endpoints", None), rest.pop("secret", None), rest.pop("farm_name", None))
         machine = rest.pop("machine", None)
+        farm += rest.pop("lines", "")
         sessions, gate = rest.pop("sessions_text", self.sessions_text), rest.pop("gate_text", self.gate_text)
         agent = Agent(self.place, self.build, self.authority, name=rest.pop("directory", name), host=name, farm=farm,
                       settings=rest.pop("settings", self.settings), **rest)
