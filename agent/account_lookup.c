@@ -1,12 +1,10 @@
-#include "account_lookup.h"
-
+#include "account_answer.h"
 #include "accounts.h"
 
 #include <errno.h>
 #include <grp.h>
 #include <pwd.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/types.h>
 
 #define FIRST_BUFFER_BYTES 4096
@@ -88,67 +86,32 @@ static gid_t *find_gids(const char *user, gid_t primary, size_t *ret_count)
     return NULL;
 }
 
-/* The names, each with its NUL, one behind the other. */
-struct names {
-    char *text;
-    size_t bytes, count;
-};
-
-static bool add_name(struct names *names, const char *name)
-{
-    size_t bytes = strlen(name) + 1;
-    char *text = realloc(names->text, names->bytes + bytes);
-    if (!text)
-        return false;
-    memcpy(text + names->bytes, name, bytes);
-    names->text = text;
-    names->bytes += bytes;
-    names->count++;
-    return true;
-}
-
 /* A group id without a name is left out. */
-static bool find_names(const gid_t *gids, size_t count, struct buffer *buffer, struct names *names)
+static bool find_names(const gid_t *gids, size_t count, struct buffer *buffer, struct account_names *names)
 {
     for (size_t i = 0; i < count && names->count < ACCOUNTS_GROUPS_MAX; i++) {
         const char *name;
         enum found found = find_group(gids[i], buffer, &name);
-        if (found == FAILED || (found == FOUND && !add_name(names, name)))
+        if (found == FAILED || (found == FOUND && !account_names_add(names, name)))
             return false;
     }
     return true;
 }
 
-static struct account_answer *make_answer(bool exists, bool superuser, const struct names *names)
-{
-    size_t pointers = names->count * sizeof(char *);
-    struct account_answer *answer = malloc(sizeof(*answer) + pointers + names->bytes);
-    if (!answer)
-        return NULL;
-    *answer = (struct account_answer){.exists = exists, .superuser = superuser, .group_count = names->count};
-    answer->groups = (const char **)(void *)(answer + 1);
-    char *text = (char *)(answer + 1) + pointers;
-    if (names->bytes > 0)
-        memcpy(text, names->text, names->bytes);
-    for (size_t i = 0; i < names->count; i++, text += strlen(text) + 1)
-        answer->groups[i] = text;
-    return answer;
-}
-
 struct account_answer *account_lookup(const char *user)
 {
     struct buffer buffer = {0};
-    struct names names = {0};
+    struct account_names names = {0};
     struct account_answer *answer = NULL;
     uid_t uid;
     gid_t primary, *gids = NULL;
     size_t count;
     enum found found = find_user(user, &buffer, &uid, &primary);
     if (found == NOT_FOUND)
-        answer = make_answer(false, false, &names);
+        answer = account_answer_create(false, false, &names);
     else if (found == FOUND && (gids = find_gids(user, primary, &count)) &&
              find_names(gids, count, &buffer, &names))
-        answer = make_answer(true, uid == 0, &names);
+        answer = account_answer_create(true, uid == 0, &names);
     free(gids);
     free(names.text);
     free(buffer.bytes);

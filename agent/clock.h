@@ -41,7 +41,7 @@ void clock_system_read(void *data, struct clock_reading *ret);
 
 /* What tells this boot from every other: the kernel's boot id; where /proc/sys is hidden (ProcSubset=pid),
  * the instant at which this boot's /run was made ("run-SECONDS.NANOSECONDS"), which needs a tmpfs on
- * Linux 5.18 or later; "" where neither can be had. */
+ * Linux 5.18 or later; on Windows a number that is forgotten when it shuts down; "" where none can be had. */
 void clock_system_boot_id(char ret_boot_id[CLOCK_BOOT_ID_BYTES]);
 
 /* Goes on from what was stored. Boot time is carried on only when it surely is the same boot: the same boot

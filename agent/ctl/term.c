@@ -1,12 +1,12 @@
 #include "term.h"
 
+#include "console.h"
+
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <time.h>
 #include <unistd.h>
-#include <wchar.h>
 
 #define BLOCK_EIGHTHS      8
 #define WRAP_LEAST_COLUMNS 30
@@ -17,13 +17,10 @@
 void term_init(struct term *term, FILE *file)
 {
     const char *name = getenv("TERM"), *refused = getenv("NO_COLOR");
-    struct winsize size = {0};
-    bool is_terminal = isatty(fileno(file)) == 1;
+    unsigned columns = console_columns(file);
     term->file = file;
-    term->colour = is_terminal && !(refused && refused[0]) && !(name && strcmp(name, "dumb") == 0);
-    term->width = TERM_WIDTH_DEFAULT;
-    if (is_terminal && ioctl(fileno(file), TIOCGWINSZ, &size) == 0 && size.ws_col > 0)
-        term->width = size.ws_col;
+    term->colour = !(refused && refused[0]) && !(name && strcmp(name, "dumb") == 0) && console_colours(file);
+    term->width = columns > 0 ? columns : TERM_WIDTH_DEFAULT;
 }
 
 const char *term_style(const struct term *term, enum term_style style)
@@ -42,27 +39,12 @@ const char *term_plain(const struct term *term)
 
 /* --- texts ---------------------------------------------------------------------------------- */
 
-/* The next character of a text: its bytes, and its columns (-1: none that may be shown). */
-static size_t next_character(const char *text, mbstate_t *state, int *ret_columns)
-{
-    wchar_t wide;
-    size_t bytes = mbrtowc(&wide, text, strlen(text), state);
-    if (bytes == (size_t)-1 || bytes == (size_t)-2) {
-        memset(state, 0, sizeof(*state));
-        *ret_columns = -1;
-        return 1;
-    }
-    *ret_columns = wcwidth(wide);
-    return bytes;
-}
-
 size_t term_text_width(const char *text)
 {
-    mbstate_t state = {0};
     size_t width = 0;
     while (*text) {
         int columns;
-        text += next_character(text, &state, &columns);
+        text += console_character(text, &columns);
         width += columns > 0 ? (size_t)columns : 0;
     }
     return width;
@@ -70,11 +52,10 @@ size_t term_text_width(const char *text)
 
 const char *term_clean(const char *text, char ret[TERM_TEXT_BYTES])
 {
-    mbstate_t state = {0};
     size_t used = 0;
     while (*text) {
         int columns;
-        size_t bytes = next_character(text, &state, &columns);
+        size_t bytes = console_character(text, &columns);
         if (used + bytes >= TERM_TEXT_BYTES)
             break;
         if (columns < 0)
@@ -91,13 +72,12 @@ const char *term_clean(const char *text, char ret[TERM_TEXT_BYTES])
 /* How much of the text fits into so many columns, broken at spaces: bytes. At least one word. */
 static size_t fitting(const char *text, size_t columns)
 {
-    mbstate_t state = {0};
     size_t at = 0, width = 0, broken_at = 0;
     while (text[at]) {
         int its_columns;
         if (text[at] == ' ')
             broken_at = at;
-        size_t bytes = next_character(text + at, &state, &its_columns);
+        size_t bytes = console_character(text + at, &its_columns);
         width += its_columns > 0 ? (size_t)its_columns : 0;
         if (width > columns && broken_at > 0)
             return broken_at;

@@ -1,10 +1,9 @@
 #include "admins.h"
+#include "group_members.h"
 
 #include "agent/core/connection.h"
 #include "agent/core/identity.h"
 
-#include <grp.h>
-#include <pwd.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -25,29 +24,9 @@ static int add_name(struct admins *admins, const char *name)
     return name_set_add(&admins->keys, key) ? 0 : ERROR_NO_MEMORY;
 }
 
-static int add_member(struct admins *admins, const char *name)
+static int add_member(void *data, const char *name)
 {
-    return connection_text_valid(name, CONNECTION_USER_BYTES_MAX) ? add_name(admins, name) : 0;
-}
-
-static int add_group(struct admins *admins, const char *name, struct error_detail *ret_detail)
-{
-    int code = 0;
-    const struct group *group = getgrnam(name);
-    if (group == NULL) {
-        error_detail_set(ret_detail, "there is no group '%s' on this host", name);
-        return ERROR_NOT_FOUND;
-    }
-    gid_t number = group->gr_gid;
-    for (char **member = group->gr_mem; code == 0 && *member != NULL; member++)
-        code = add_member(admins, *member);
-    setpwent();
-    const struct passwd *user;
-    while (code == 0 && (user = getpwent()) != NULL)
-        if (user->pw_gid == number)
-            code = add_member(admins, user->pw_name);
-    endpwent();
-    return code;
+    return connection_text_valid(name, CONNECTION_USER_BYTES_MAX) ? add_name(data, name) : 0;
 }
 
 int admins_add(struct admins *admins, const char *list, struct error_detail *ret_detail)
@@ -60,7 +39,8 @@ int admins_add(struct admins *admins, const char *list, struct error_detail *ret
             error_detail_set(ret_detail, "'%.*s' is no name of a user", (int)(bytes < 80 ? bytes : 80), at);
             return ERROR_INVALID;
         }
-        int code = name[0] == '@' ? add_group(admins, name + 1, ret_detail) : add_name(admins, name);
+        int code =
+            name[0] == '@' ? group_members(name + 1, add_member, admins, ret_detail) : add_name(admins, name);
         if (code < 0)
             return code;
         at += bytes;

@@ -24,8 +24,7 @@ struct input {
     char *path;
     int fd; /* -1: not open just now */
     bool standard_input, regular, in_pool;
-    dev_t device;
-    ino_t number;
+    uint64_t device, number; /* which file it is */
     uint64_t size_bytes, raw_offset;
     int64_t modified_ms;
     struct unpack *unpack; /* NULL until the first bytes are there */

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -113,6 +114,21 @@ ssize_t platform_read(int fd, void *bytes, size_t count)
     return _read(fd, bytes, count < TRANSFER_MAX ? (unsigned)count : TRANSFER_MAX);
 }
 
+ssize_t platform_pread(int fd, void *bytes, size_t count, int64_t offset)
+{
+    OVERLAPPED at = {.Offset = (DWORD)(offset & UINT32_MAX), .OffsetHigh = (DWORD)(offset >> 32)};
+    DWORD got = 0, wanted = count < TRANSFER_MAX ? (DWORD)count : TRANSFER_MAX;
+    intptr_t file = _get_osfhandle(fd);
+    if (file == -1) {
+        errno = EBADF;
+        return -1;
+    }
+    if (ReadFile((HANDLE)file, bytes, wanted, &got, &at) || GetLastError() == ERROR_HANDLE_EOF)
+        return (ssize_t)got;
+    wide_errno();
+    return -1;
+}
+
 ssize_t platform_write(int fd, const void *bytes, size_t count)
 {
     return _write(fd, bytes, count < TRANSFER_MAX ? (unsigned)count : TRANSFER_MAX);
@@ -200,6 +216,25 @@ int platform_access(const char *path, int mode)
     return with_path(path, mode & W_OK ? find_writable : find_file);
 }
 
+int platform_lchown(const char *path, uid_t uid, gid_t gid)
+{
+    if (platform_access(path, F_OK) != 0)
+        return -1;
+    errno = EPERM;
+    return uid == 0 && gid == 0 ? 0 : -1;
+}
+
+int platform_link(const char *from, const char *to)
+{
+    wchar_t *wide_from = wide_path(from), *wide_to = wide_from ? wide_path(to) : NULL;
+    BOOL done = wide_to && CreateHardLinkW(wide_to, wide_from, NULL);
+    if (wide_to && !done)
+        wide_errno();
+    free(wide_from);
+    free(wide_to);
+    return done ? 0 : -1;
+}
+
 int platform_rename(const char *from, const char *to)
 {
     wchar_t *wide_from = wide_path(from), *wide_to = wide_from ? wide_path(to) : NULL;
@@ -271,18 +306,24 @@ static int stat_handle(HANDLE file, struct stat *ret)
     return 0;
 }
 
-static int stat_path(const char *path, DWORD flags, struct stat *ret)
+static HANDLE open_to_look(const char *path, DWORD flags)
 {
     wchar_t *wide = wide_path(path);
     if (!wide)
-        return -1;
+        return INVALID_HANDLE_VALUE;
     HANDLE file = CreateFileW(wide, FILE_READ_ATTRIBUTES, SHARE_ALL, NULL, OPEN_EXISTING,
                               FILE_FLAG_BACKUP_SEMANTICS | flags, NULL);
-    free(wide);
-    if (file == INVALID_HANDLE_VALUE) {
+    if (file == INVALID_HANDLE_VALUE)
         wide_errno();
+    free(wide);
+    return file;
+}
+
+static int stat_path(const char *path, DWORD flags, struct stat *ret)
+{
+    HANDLE file = open_to_look(path, flags);
+    if (file == INVALID_HANDLE_VALUE)
         return -1;
-    }
     int code = stat_handle(file, ret);
     (void)CloseHandle(file);
     if (code == 0 && flags == 0 &&
@@ -322,4 +363,42 @@ int platform_fchmod(int fd, unsigned mode)
     struct stat status;
     (void)mode;
     return platform_fstat(fd, &status);
+}
+
+/* --- whole paths ------------------------------------------------------------------------------------------
+ */
+
+/* Without the prefix that frees it of the old limit: wide_path() gives it that anew. */
+static bool print_path(const wchar_t *whole, char ret[PATH_MAX])
+{
+    static const wchar_t prefix[] = L"\\\\?\\", of_host[] = L"\\\\?\\UNC\\";
+    size_t bytes = sizeof(prefix) / sizeof(wchar_t) - 1,
+           of_host_bytes = sizeof(of_host) / sizeof(wchar_t) - 1;
+    bool on_host = wcsncmp(whole, of_host, of_host_bytes) == 0;
+    if (on_host)
+        whole += of_host_bytes;
+    else if (wcsncmp(whole, prefix, bytes) == 0)
+        whole += bytes;
+    char *text = wide_to_utf8(whole);
+    bool fits = text && snprintf(ret, PATH_MAX, "%s%s", on_host ? "//" : "", text) < PATH_MAX;
+    for (char *at = ret; fits && *at; at++)
+        *at = *at == '\\' ? '/' : *at;
+    errno = text ? ENAMETOOLONG : ENOMEM;
+    free(text);
+    return fits;
+}
+
+char *platform_realpath(const char *path, char *ret)
+{
+    wchar_t whole[PATH_MAX];
+    HANDLE file = open_to_look(path, 0);
+    if (file == INVALID_HANDLE_VALUE)
+        return NULL;
+    DWORD count = GetFinalPathNameByHandleW(file, whole, PATH_MAX, FILE_NAME_NORMALIZED | VOLUME_NAME_DOS);
+    if (count == 0)
+        wide_errno();
+    (void)CloseHandle(file);
+    if (count >= PATH_MAX)
+        errno = ENAMETOOLONG;
+    return count > 0 && count < PATH_MAX && print_path(whole, ret) ? ret : NULL;
 }

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/random.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -38,6 +39,33 @@ ssize_t platform_getrandom(void *ret, size_t bytes, unsigned flags)
         return (ssize_t)bytes;
     errno = EIO;
     return -1;
+}
+
+int platform_getentropy(void *ret, size_t bytes)
+{
+    return platform_getrandom(ret, bytes, 0) < 0 ? -1 : 0;
+}
+
+void *platform_mmap(void *address, size_t bytes, int protection, int flags, int fd, int64_t offset)
+{
+    (void)address;
+    (void)fd;
+    (void)offset;
+    if (protection != (PROT_READ | PROT_WRITE) || flags != (MAP_PRIVATE | MAP_ANONYMOUS)) {
+        errno = ENOTSUP;
+        return MAP_FAILED;
+    }
+    void *memory = VirtualAlloc(NULL, bytes, MEM_RESERVE | MEM_COMMIT, PAGE_READWRITE);
+    if (memory)
+        return memory;
+    errno = ENOMEM;
+    return MAP_FAILED;
+}
+
+int platform_munmap(void *address, size_t bytes)
+{
+    (void)bytes;
+    return VirtualFree(address, 0, MEM_RELEASE) ? 0 : -1;
 }
 
 int platform_getrlimit(int which, struct rlimit *ret)

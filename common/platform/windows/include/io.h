@@ -9,6 +9,7 @@
 #define read   runtime_read
 #define rmdir  runtime_rmdir
 #define tell   runtime_tell
+#define umask  runtime_umask
 #define unlink runtime_unlink
 #define write  runtime_write
 #include_next <io.h>
@@ -19,6 +20,7 @@
 #undef read
 #undef rmdir
 #undef tell
+#undef umask
 #undef unlink
 #undef write
 

@@ -12,8 +12,11 @@
 #define SIGPIPE 13
 #define SIGXFSZ 25
 
+#define SA_RESETHAND 1 /* always so: what a handler was called for, it is not called for again */
+
 struct sigaction {
     void (*sa_handler)(int number);
+    int sa_flags;
 };
 
 void (*platform_signal(int number, void (*handler)(int number)))(int number);

@@ -35,6 +35,13 @@
 #define S_IWOTH 0002
 #define S_IXOTH 0001
 
+/* Modes say nothing: there is nothing to mask. */
+static inline mode_t umask(mode_t mask)
+{
+    (void)mask;
+    return 0;
+}
+
 struct stat {
     uint64_t st_dev, st_ino;
     unsigned st_mode, st_nlink;

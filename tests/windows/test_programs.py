@@ -1,0 +1,92 @@
+#!/usr/bin/env python3
+"""The programs for Windows: what they are made of, and that under wine they answer as they do here.
+
+    test_programs.py BUILD_WINDOWS BUILD
+"""
+import glob
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+
+from under_wine import TREE, run, wine
+
+from harness import Tap
+
+BUILD_WINDOWS, BUILD = os.path.abspath(sys.argv[1]), os.path.abspath(sys.argv[2])
+PROGRAMS = ("agent/farmgated", "agent/ctl/farmgate")
+DATA = os.path.join(TREE, "tests", "data")
+STRIPPED_BYTES_MAX = 4 * 1024 * 1024
+SYSTEM_DLLS = {"advapi32", "bcrypt", "crypt32", "iphlpapi", "kernel32", "msvcrt", "netapi32", "ole32", "secur32", "shell32",
+               "user32", "userenv", "ws2_32", "wtsapi32"}
+MITIGATIONS = ("HIGH_ENTROPY_VA", "DYNAMIC_BASE", "NX_COMPAT")
+
+
+def output(*command):
+    return subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout.decode()
+
+
+def made_of(tap):
+    for program in PROGRAMS:
+        exe = os.path.join(BUILD_WINDOWS, program + ".exe")
+        name = os.path.basename(exe)
+        headers = output("x86_64-w64-mingw32-objdump", "-p", exe)
+        imports = {dll.lower()[:-len(".dll")] for dll in re.findall(r"DLL Name: (\S+)", headers)}
+        tap.ok(imports and imports <= SYSTEM_DLLS, name + " needs nothing but Windows", sorted(imports - SYSTEM_DLLS))
+        tap.ok(all(word in headers for word in MITIGATIONS), name + " may be loaded anywhere, and its data not run")
+        with tempfile.NamedTemporaryFile() as stripped:
+            output("x86_64-w64-mingw32-strip", "-o", stripped.name, exe)
+            size = os.stat(stripped.name).st_size
+        tap.ok(size <= STRIPPED_BYTES_MAX, name + " is small once stripped", "%d bytes" % size)
+
+
+def both(program, *arguments, **more):
+    """What it answers here, and under wine."""
+    return (run(os.path.join(BUILD, program), *arguments, **more),
+            wine(os.path.join(BUILD_WINDOWS, program + ".exe"), *arguments, **more))
+
+
+def same(tap, name, program, *arguments, code=0, **more):
+    here, there = both(program, *arguments, **more)
+    tap.ok(here == there and here[0] == code, name, "here  %r\nthere %r" % (here, there))
+
+
+def answers(tap):
+    for program in PROGRAMS:
+        name = os.path.basename(program)
+        same(tap, name + " --version", program, "--version")
+        same(tap, name + " with too much", program, *(["much"] if name == "farmgated" else ["--much"]), code=64)
+    same(tap, "farmgate --help", "agent/ctl/farmgate", "--help")
+    same(tap, "farmgate size --help", "agent/ctl/farmgate", "size", "--help")
+
+
+def sizes(tap):
+    for log in sorted(glob.glob(os.path.join(DATA, "*", "*.ndjson"))):
+        same(tap, "size --json " + os.path.relpath(log, DATA), "agent/ctl/farmgate", "size", "--json", log)
+    office = os.path.join(DATA, "office-100", "events.ndjson")
+    same(tap, "size, as text", "agent/ctl/farmgate", "size", office)
+    same(tap, "size, of a file that is not there", "agent/ctl/farmgate", "size", "/no/such.log", code=1)
+    with open(office, "rb") as file:
+        same(tap, "size, of standard input", "agent/ctl/farmgate", "size", "--json", "-", text=file.read())
+    with tempfile.TemporaryDirectory() as place:
+        log = os.path.join(place, "Büro – 東京 🙂.ndjson")
+        shutil.copy(office, log)
+        same(tap, "size, of a file of any name", "agent/ctl/farmgate", "size", log)
+        page = [os.path.join(place, "page%d.html" % i) for i in range(2)]
+        code = [run(os.path.join(BUILD, "agent/ctl/farmgate"), "size", "--html", page[0], office)[0],
+                wine(os.path.join(BUILD_WINDOWS, "agent/ctl/farmgate.exe"), "size", "--html", page[1], office)[0]]
+        with open(page[0], "rb") as here, open(page[1], "rb") as there:
+            tap.ok(code == [0, 0] and here.read() == there.read(), "size, as a page", code)
+
+
+def main():
+    tap = Tap()
+    made_of(tap)
+    answers(tap)
+    sizes(tap)
+    tap.done()
+
+
+main()
