@@ -43,7 +43,7 @@ struct checkpoint_host {
 };
 
 struct checkpoint {
-    int64_t n;        /* grows by one: a lower one than seen is an old value */
+    int64_t n;        /* only grows: a lower one than seen is an old value */
     int64_t revision; /* of the store: what came later is not in it */
     int64_t at_ms;    /* when it was written: all that came before happened before */
     char instance[RECORD_INSTANCE_BYTES_MAX + 1]; /* of the process that wrote it */

@@ -14,6 +14,7 @@ struct ask {
     struct ask *next;
     int64_t id, sent_id; /* its own, and http_client's */
     enum ask_state state;
+    size_t member; /* that it was sent to */
     const char *path;
     char *text;
     struct etcd_told told;
@@ -78,11 +79,13 @@ const char *etcd_endpoint(const struct etcd *etcd)
     return etcd->endpoints[etcd->at];
 }
 
-/* What one member does not do the next may. */
-static void turn_to_next(struct etcd *etcd, int error)
+/* What one member does not do the next may. Of many requests that fail together the first turns, or all of
+ * them would turn past the one that answers. */
+static void turn_to_next(const struct ask *ask, int error)
 {
-    if (error == ERROR_UNREACHABLE || error == ERROR_TIMEOUT || error == ERROR_CERTIFICATE ||
-        error == ERROR_REFUSED)
+    struct etcd *etcd = ask->etcd;
+    if (ask->member == etcd->at && (error == ERROR_UNREACHABLE || error == ERROR_TIMEOUT ||
+                                    error == ERROR_CERTIFICATE || error == ERROR_REFUSED))
         etcd->at = (etcd->at + 1) % etcd->endpoint_count;
 }
 
@@ -195,7 +198,7 @@ static void on_answer(void *data, const struct http_client_answer *answer)
     int error = judge(ask, answer);
     if (error == 0 && ask->unauthenticated && send_with_new_token(ask))
         return;
-    turn_to_next(etcd, ask->unavailable ? ERROR_UNREACHABLE : error);
+    turn_to_next(ask, ask->unavailable ? ERROR_UNREACHABLE : error);
     if (error == ERROR_TIMEOUT)
         etcd->token[0] = '\0'; /* to one that it no longer knows etcd may not answer at all */
     ask->state = ASK_OVER;
@@ -220,6 +223,7 @@ static int post(struct ask *ask)
         .endless = ask->is_watch,
         .stalled_ms = ask->is_watch ? etcd->stalled_ms : 0,
     };
+    ask->member = etcd->at;
     ask->sent_id = http_client_send(etcd->client, &request, on_answer, ask);
     free(url);
     if (ask->sent_id < 0)

@@ -5,6 +5,7 @@ members that die or hang, TLS, users, and what is said of each thing that may be
     test_etcd.py BUILD
 """
 import os
+import socket
 import subprocess
 import sys
 import threading
@@ -206,6 +207,24 @@ def test_tls(tap):
         certificates.remove()
 
 
+def test_silent(tap):
+    """A member that takes requests and says nothing: several of them fail together."""
+    cluster = Cluster(1)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        try:
+            cluster.wait()
+            asker = Asker("--request-ms", "700", "http://127.0.0.1:%d" % silent.getsockname()[1], *cluster.urls)
+            asker.say("a put /a 1")
+            asker.say("b put /b 2")
+            told = [asker.heard(word, "done") for word in "ab"]
+            tap.ok(all(told) and not any("well" in line for line in told), "a member that says nothing", told)
+            answer = asker.ask("put /c 3")
+            tap.ok(answer[-1].startswith("done well"), "is left for the next one, and not come back to", answer)
+            asker.end()
+        finally:
+            cluster.remove()
+
+
 def test_foreign(tap):
     """What answers is no etcd, or one whose gateway is off."""
     for option, part in ((["--enable-grpc-gateway=false"], "no JSON gateway there"),):
@@ -239,6 +258,7 @@ def main():
         cluster.remove()
     test_members(tap)
     test_tls(tap)
+    test_silent(tap)
     test_foreign(tap)
     tap.done()
 

@@ -28,6 +28,7 @@ BEFORE_WINDOW_MS = 15_000  # so long after the start of licence time a window en
 NEAR_MS = 1_000            # of a window's end nothing is done
 ANSWER_S = 5               # a broker waits no longer
 SWALLOWED_S = 4            # a change that went to a member that does not answer is with the farm
+DEAF_S = 16                # a leader whose member falls silent takes 8 s for a watch that is broken, and loads anew
 GATE_MS = 1_000            # of the verdict every gate has moved
 GROUP = """mode = "etcd"; name = "farm"; endpoints = (%s); secret_file = "%s"; ca = "%s"; certificate = "%s"; key = "%s";
  lease_ttl = "%ds"; host_lost_after = "%ds"; any_etcd_version = true;"""
@@ -253,10 +254,10 @@ class Farm:
         self.oracle.merge(at_ms)
         self.expect(name)
 
-    def expect(self, name):
+    def expect(self, name, seconds=8):
         leader = self.leader()
         wanted = self.oracle.count()
-        wait_until(lambda: self.status(leader)["concurrent_users"] == wanted, 8, 0.05)
+        wait_until(lambda: self.status(leader)["concurrent_users"] == wanted, seconds, 0.05)
         self.tap.equal(self.status(leader)["concurrent_users"], wanted, "%s: the count is what brokers were answered" % name)
 
     def becomes(self, name, part, seconds=6):
@@ -348,7 +349,7 @@ def member_cut_off(tap, farm):
     print("# %s cut off" % member, flush=True)
     tap.ok(slowest_s < SWALLOWED_S, "a member that swallows what it is asked is left for another (%.1f s)" % slowest_s)
     farm.leader()
-    farm.expect("a member cut off, the one that was asked")
+    farm.expect("a member cut off, the one that was asked", DEAF_S)
     farm.heal("a member cut off")
     farm.keep_away(4_000)
     farm.network.pull(member)
@@ -446,7 +447,7 @@ def windows(tap, farm):
 
 
 def history(tap, farm):
-    """In the store's own order: whoever wrote a checkpoint led then, and each followed on the one before."""
+    """In the store's own order: whoever wrote a checkpoint led then. A number that was asked for in vain is not given again."""
     files = [farm.cluster.host_file(name) for name in ("ca.crt", "host.crt", "host.key")]
     environment = dict(os.environ, **dict(zip(("ETCD_CA", "ETCD_CERTIFICATE", "ETCD_KEY"), files)))
     done = subprocess.run(farm.network.spaces["rds1"].words(os.path.join(BUILD, "tests/daemon/farm_leader"), "history", "looker",
@@ -463,7 +464,7 @@ def history(tap, farm):
                 wrong.append((words, leads))
     print("# %d leaderships, %d checkpoints" % (leaderships, len(numbers)), flush=True)
     tap.ok(numbers and not wrong, "no checkpoint is of a host that did not lead", wrong or done.stdout[-2000:])
-    tap.equal(numbers, list(range(1, len(numbers) + 1)), "each is the next after the one before")
+    tap.equal(numbers, sorted(set(numbers)), "numbers only grow")
     tap.ok(leaderships >= 4, "leadership moved", leaderships)
 
 
