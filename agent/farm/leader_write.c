@@ -336,7 +336,7 @@ static int on_writing_kv(void *data, const struct wire_kv *kv)
     struct leader *leader = data;
     struct leader_flight *flight = &leader->flight;
     if (strcmp(kv->key, farm_key(leader, RECORD_LEADER).text) == 0)
-        flight->leader_revision = kv->create_revision;
+        flight->leader_revision = kv->lease == leader->lease ? kv->create_revision : 0;
     if (strcmp(kv->key, farm_key(leader, RECORD_CHECKPOINT).text) == 0) {
         flight->checkpoint_revision = kv->mod_revision;
         flight->is_ours = kv->value_bytes == flight->checkpoint.count && kv->value_bytes > 0 &&
@@ -389,7 +389,8 @@ static void on_written(void *data, int error, const char *detail)
         not_held(leader);
 }
 
-/* The whole transaction fails when the history since the last checkpoint is gone: the range is its guard. */
+/* Where a backup was put back revisions come again, but no lease does. The whole transaction fails when the
+ * history since the last checkpoint is gone: the range is its guard. */
 static char *flight_text(const struct leader *leader, const struct record_key *window_keys)
 {
     const struct leader_flight *flight = &leader->flight;
@@ -420,10 +421,11 @@ static char *flight_text(const struct leader *leader, const struct record_key *w
                                             .value = flight->verdict.bytes,
                                             .value_bytes = flight->verdict.count};
     const struct wire_compare compares[] = {{WIRE_CREATE, keys[0].text, leader->create_revision},
+                                            {WIRE_LEASE, keys[0].text, leader->lease},
                                             {WIRE_MOD, keys[1].text, leader->last_revision}};
     const struct wire_op failure[] = {{.type = WIRE_RANGE, .key = keys[0].text},
                                       {.type = WIRE_RANGE, .key = keys[1].text}};
-    const struct wire_txn txn = {compares, 2, success, failure, count, 2};
+    const struct wire_txn txn = {compares, 3, success, failure, count, 2};
     return wire_txn_text(&txn);
 }
 
@@ -474,13 +476,21 @@ static void say_left_out(struct leader *leader)
     leader->said_left_out = left_out > 0;
 }
 
+/* Above every number that any host has seen, also one that this leader has not: of a time that an older state
+ * of the store, put back, knows nothing of. */
+static int64_t next_number(const struct leader *leader)
+{
+    int64_t licence_ms = leader->told.licence_ms(leader->data);
+    return licence_ms > leader->last_n ? licence_ms : leader->last_n + 1;
+}
+
 static void fill_checkpoint(struct leader *leader)
 {
     struct checkpoint *checkpoint = leader->checkpoint;
     checkpoint_take(checkpoint, leader->told.core(leader->data));
     say_left_out(leader);
     leader->told.identity(leader->data, &checkpoint->identity, checkpoint->entitlement);
-    checkpoint->n = leader->last_n + 1;
+    checkpoint->n = next_number(leader);
     checkpoint->revision = farm_state_revision(leader->farm_state);
     checkpoint->at_ms = leader->told.licence_ms(leader->data);
     memcpy(checkpoint->instance, leader->settings.self.instance, sizeof(checkpoint->instance));
@@ -624,13 +634,14 @@ static void on_old_windows(void *data, int error, const char *detail)
     struct leader *leader = data;
     struct wire_op deletes[LEADER_WINDOWS_MAX];
     const struct record_key key = farm_key(leader, RECORD_LEADER);
-    const struct wire_compare compare = {WIRE_CREATE, key.text, leader->create_revision};
+    const struct wire_compare compares[] = {{WIRE_CREATE, key.text, leader->create_revision},
+                                            {WIRE_LEASE, key.text, leader->lease}};
     (void)detail;
     if (error != 0 || leader->old_count == 0 || leader->state != LEADER_LIVE)
         return;
     for (size_t i = 0; i < leader->old_count; i++)
         deletes[i] = (struct wire_op){.type = WIRE_DELETE, .key = leader->old_keys[i].text};
-    const struct wire_txn txn = {&compare, 1, deletes, NULL, leader->old_count, 0};
+    const struct wire_txn txn = {compares, 2, deletes, NULL, leader->old_count, 0};
     (void)ask_send(&leader->compacting, &leader->settings.port, WIRE_PATH_TXN, wire_txn_text(&txn), &told,
                    leader);
 }

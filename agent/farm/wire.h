@@ -31,10 +31,10 @@
 #define WIRE_PATH_WATCH        "/v3/watch"
 #define WIRE_PATH_AUTHENTICATE "/v3/auth/authenticate"
 
-enum wire_target { WIRE_VERSION, WIRE_CREATE, WIRE_MOD };
+enum wire_target { WIRE_VERSION, WIRE_CREATE, WIRE_MOD, WIRE_LEASE };
 
-/* The key's version (0: it does not exist), or the revision at which it was created or last changed, is
- * `number`. */
+/* The key's version (0: it does not exist), the revision at which it was created or last changed, or its
+ * lease, is `number`. */
 struct wire_compare {
     enum wire_target target;
     const char *key;

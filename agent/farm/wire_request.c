@@ -66,9 +66,11 @@ static char *take(struct json_writer *writer, bool good)
 static bool put_compare(struct json_writer *writer, const struct wire_compare *compare)
 {
     static const char *const targets[] = {
-        [WIRE_VERSION] = "VERSION", [WIRE_CREATE] = "CREATE", [WIRE_MOD] = "MOD"};
-    static const char *const numbers[] = {
-        [WIRE_VERSION] = "version", [WIRE_CREATE] = "create_revision", [WIRE_MOD] = "mod_revision"};
+        [WIRE_VERSION] = "VERSION", [WIRE_CREATE] = "CREATE", [WIRE_MOD] = "MOD", [WIRE_LEASE] = "LEASE"};
+    static const char *const numbers[] = {[WIRE_VERSION] = "version",
+                                          [WIRE_CREATE] = "create_revision",
+                                          [WIRE_MOD] = "mod_revision",
+                                          [WIRE_LEASE] = "lease"};
     json_open_object(writer, NULL);
     bool good = put_key(writer, "key", compare->key);
     json_text(writer, "target", targets[compare->target]);

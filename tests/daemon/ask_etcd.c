@@ -6,7 +6,7 @@
  * Reads one request a line from standard input and answers it with lines that begin with the request's word;
  * several may be under way. `word` is any word of the tester's:
  *     word put KEY VALUE            word delete KEY
- *     word if version|create|mod KEY NUMBER    (then nothing: did it hold?)
+ *     word if version|create|mod|lease KEY NUMBER    (then nothing: did it hold?)
  *     word range PREFIX [REVISION [LIMIT [AFTER]]]
  *     word grant SECONDS | keepalive LEASE | revoke LEASE | compact REVISION | status
  *     word watch PREFIX REVISION    word2 cancel word
@@ -80,7 +80,7 @@ static void on_done(void *data, int error, const char *detail)
 
 static char *txn_text(const char *words[], size_t count)
 {
-    static const char *const targets[] = {"version", "create", "mod"};
+    static const char *const targets[] = {"version", "create", "mod", "lease"};
     struct wire_compare compare = {0};
     struct wire_op op = {.key = words[2]};
     struct wire_txn txn = {.success = &op, .success_count = 1};

@@ -68,7 +68,8 @@ def test_requests(tap, cluster):
            "a range tells key, value, revisions and version", key)
     branches = [("version /fg/a 1", True), ("version /fg/a 0", False), ("version /fg/none 0", True), ("version /fg/none 1", False),
                 ("create /fg/a %d" % revision, True), ("create /fg/a %d" % (revision + 1), False), ("create /fg/none 0", True),
-                ("mod /fg/a %d" % revision, True), ("mod /fg/a 0", False)]
+                ("mod /fg/a %d" % revision, True), ("mod /fg/a 0", False),
+                ("lease /fg/a 0", True), ("lease /fg/a 77", False), ("lease /fg/none 77", False)]
     for compare, holds in branches:
         answer = asker.ask("if " + compare)
         tap.ok(("succeeded" in answer[0]) == holds, "if %s: %s" % (compare, "holds" if holds else "does not hold"), answer)

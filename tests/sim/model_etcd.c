@@ -247,6 +247,8 @@ static bool holds(const struct model_etcd *etcd, const struct etcd_compare *comp
         return compare->number == (version == NULL ? 0 : version->version);
     case WIRE_CREATE:
         return compare->number == (version == NULL ? 0 : version->create);
+    case WIRE_LEASE:
+        return compare->number == (version == NULL ? 0 : version->lease);
     default:
         return compare->number == (version == NULL ? 0 : version->mod);
     }

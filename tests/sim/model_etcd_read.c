@@ -32,7 +32,7 @@ struct op_line {
 struct compare_line {
     char key[KEY_TEXT + 1];
     int target, result;
-    char version[NUMBER_MAX + 1], create[NUMBER_MAX + 1], mod[NUMBER_MAX + 1];
+    char version[NUMBER_MAX + 1], create[NUMBER_MAX + 1], mod[NUMBER_MAX + 1], lease[NUMBER_MAX + 1];
 };
 
 struct txn_line {
@@ -86,7 +86,7 @@ static const struct json_field op_fields[] = {
 };
 static const struct json_shape op_shape = SHAPE(op_fields);
 
-static const char *const targets[] = {"VERSION", "CREATE", "MOD", NULL};
+static const char *const targets[] = {"VERSION", "CREATE", "MOD", "LEASE", NULL};
 static const char *const results[] = {"EQUAL", NULL};
 static const struct json_field compare_fields[] = {
     TEXT(compare_line, "key", key, KEY_TEXT),
@@ -103,6 +103,7 @@ static const struct json_field compare_fields[] = {
     TEXT(compare_line, "version", version, NUMBER_MAX),
     TEXT(compare_line, "create_revision", create, NUMBER_MAX),
     TEXT(compare_line, "mod_revision", mod, NUMBER_MAX),
+    TEXT(compare_line, "lease", lease, NUMBER_MAX),
 };
 static const struct json_shape compare_shape = SHAPE(compare_fields);
 
@@ -212,7 +213,7 @@ static struct etcd_compare compare_of(struct etcd_reader *reader, const struct j
 {
     struct compare_line line = {.target = 0};
     read_by(reader, &compare_shape, span->start, span->bytes, &line);
-    const char *const numbers[] = {line.version, line.create, line.mod};
+    const char *const numbers[] = {line.version, line.create, line.mod, line.lease};
     struct etcd_compare compare = {.target = (enum wire_target)line.target,
                                    .number = number_of(numbers[line.target])};
     (void)key_of(line.key, compare.key);

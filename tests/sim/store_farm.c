@@ -67,8 +67,6 @@ static void check_follower(struct store_farm *farm, const struct store_host *hos
 {
     int64_t late_ms = STORE_VERDICT_LATE_MS + MODEL_ETCD_STALLED * farm->traits.progress_ms;
     int64_t since_ms = farm->now_ms - late_ms;
-    if (host->seen_n > farm->verdict_n && farm->was_restored)
-        return; /* it has seen more than whoever leads since */
     if (host->writer == NULL || host->asleep_until_ms != 0 || host->well_since_ms > since_ms ||
         !farm->has_quorum || farm->quorum_since_ms > since_ms || farm->verdict_at_ms > since_ms ||
         (host->verdict_n >= farm->verdict_n && (farm->verdict_open || !host->verdict_open)))

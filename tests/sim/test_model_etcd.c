@@ -101,7 +101,8 @@ static void comparisons_choose_the_branch(void **state)
         {{WIRE_VERSION, "/none", 0}, true}, {{WIRE_VERSION, "/none", 1}, false},
         {{WIRE_CREATE, "/a", 2}, true},     {{WIRE_CREATE, "/a", 3}, false},
         {{WIRE_CREATE, "/none", 0}, true},  {{WIRE_MOD, "/a", 3}, true},
-        {{WIRE_MOD, "/a", 2}, false},
+        {{WIRE_MOD, "/a", 2}, false},       {{WIRE_LEASE, "/a", 0}, true},
+        {{WIRE_LEASE, "/a", 7}, false},     {{WIRE_LEASE, "/none", 7}, false},
     };
     const struct wire_op look = {.type = WIRE_RANGE, .key = "/a"};
     for (size_t i = 0; i < COUNT(table); i++) {

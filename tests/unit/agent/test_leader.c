@@ -369,9 +369,18 @@ static void who_does_not_stand_is_not_elected(void **state)
 static void numbers_go_on_above_what_was_seen(void **state)
 {
     struct house *house = *state;
-    (void)start(house, 0, 41);
+    (void)start(house, 0, T0 + DAY_MS);
     pass(house, 2000);
-    assert_true(n_of(house) > 41);
+    assert_true(n_of(house) > T0 + DAY_MS);
+}
+
+/* Who has seen nothing begins above all that anybody can have seen. */
+static void numbers_are_as_high_as_the_clock(void **state)
+{
+    struct house *house = *state;
+    (void)start(house, 0, 0);
+    pass(house, 2000);
+    assert_true(n_of(house) >= T0);
 }
 
 /* Also of what was seen while another one led. */
@@ -382,12 +391,13 @@ static void numbers_go_on_above_what_was_followed(void **state)
     pass(house, 2000);
     struct host *second = start(house, 1, 0);
     pass(house, 2000);
-    leader_saw(second->leader, 41);
-    leader_saw(second->leader, 40);
+    int64_t seen = n_of(house) + DAY_MS; /* of before the store was put back */
+    leader_saw(second->leader, seen);
+    leader_saw(second->leader, seen - 1);
     leader_stand(first->leader, false);
     leader_resign(first->leader);
     pass(house, 2000);
-    assert_true(n_of(house) > 41);
+    assert_true(n_of(house) > seen);
     assert_string_equal(second->heard, "an earlier checkpoint was put back\n");
 }
 
@@ -688,6 +698,7 @@ int main(void)
         HOUSED(the_second_one_waits_until_it_is_handed_on),
         HOUSED(who_does_not_stand_is_not_elected),
         HOUSED(numbers_go_on_above_what_was_seen),
+        HOUSED(numbers_are_as_high_as_the_clock),
         HOUSED(numbers_go_on_above_what_was_followed),
         HOUSED(a_number_tried_in_vain_is_not_an_older_one),
         HOUSED(it_rests_while_it_waits),

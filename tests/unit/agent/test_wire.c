@@ -22,22 +22,25 @@ static void expect_text(char *text, const char *expected)
 static void a_transaction_has_comparisons_and_both_branches(void **state)
 {
     (void)state;
-    const struct wire_compare compares[] = {
-        {WIRE_CREATE, "/fg/leader", 77077}, {WIRE_MOD, "/fg/peak", 77082}, {WIRE_VERSION, "/fg/seq", 0}};
+    const struct wire_compare compares[] = {{WIRE_CREATE, "/fg/leader", 77077},
+                                            {WIRE_MOD, "/fg/peak", 77082},
+                                            {WIRE_VERSION, "/fg/seq", 0},
+                                            {WIRE_LEASE, "/fg/seq", 9}};
     const struct wire_op success[] = {
         {.type = WIRE_PUT, .key = "/fg/peak", .value = "hello", .value_bytes = 5, .lease = 12},
         {.type = WIRE_DELETE, .key = "/fg/a"},
         {.type = WIRE_RANGE, .key = "/fg/peak", .revision = 77079, .count_only = true},
     };
     const struct wire_op failure[] = {{.type = WIRE_RANGE, .key = "/fg/leader"}};
-    const struct wire_txn txn = {compares, 3, success, failure, 3, 1};
+    const struct wire_txn txn = {compares, 4, success, failure, 3, 1};
     expect_text(
         wire_txn_text(&txn),
         "{\"compare\":["
         "{\"key\":\"L2ZnL2xlYWRlcg==\",\"target\":\"CREATE\",\"result\":\"EQUAL\",\"create_revision\":"
         "\"77077\"},"
         "{\"key\":\"L2ZnL3BlYWs=\",\"target\":\"MOD\",\"result\":\"EQUAL\",\"mod_revision\":\"77082\"},"
-        "{\"key\":\"L2ZnL3NlcQ==\",\"target\":\"VERSION\",\"result\":\"EQUAL\",\"version\":\"0\"}],"
+        "{\"key\":\"L2ZnL3NlcQ==\",\"target\":\"VERSION\",\"result\":\"EQUAL\",\"version\":\"0\"},"
+        "{\"key\":\"L2ZnL3NlcQ==\",\"target\":\"LEASE\",\"result\":\"EQUAL\",\"lease\":\"9\"}],"
         "\"success\":["
         "{\"request_put\":{\"key\":\"L2ZnL3BlYWs=\",\"value\":\"aGVsbG8=\",\"lease\":\"12\"}},"
         "{\"request_delete_range\":{\"key\":\"L2ZnL2E=\"}},"
