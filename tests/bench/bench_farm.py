@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Figures of a farm of many hosts over a real etcd, each beside a bound or a goal in the same run.
 
-    bench_farm.py BUILD [--long] [--hosts N] [--members N] [--live N] [--only PART]
+    bench_farm.py BUILD [--long] [--hosts N] [--members N] [--live N] [--tls] [--only PART]
 
     log-ons    of all hosts at 10,000 a minute: from the offer to when the host knows that the farm has it; beside one client
                of etcd alone that puts plain keys at the same rate (ratio of medians, and of etcd's processor)
@@ -13,7 +13,8 @@
 
 500 hosts are one process (bench_hosts) with the agent's own parts and a journal in memory; the leader, the one that stands by
 and one that follows are real agents with real stores. The default takes less than three minutes; --long is 10,000 log-ons in
-a minute and take-over with 10,000 and 100,000. --members 3 is a cluster of three. Everything shares this machine's cores.
+a minute and take-over with 10,000 and 100,000. --members 3 is a cluster of three; --tls has
+certificates on both sides, as a farm ought to. Everything shares this machine's cores.
 BUILD should be a release build without sanitizers; etcd is the one in PATH.
 """
 import argparse
@@ -30,6 +31,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "daemon"))
 from bench_agent import private_mib  # noqa: E402
 from bench_cloud import cpu_s  # noqa: E402
+from etcd_cluster import Certificates  # noqa: E402
 from farm_hosts import Farm, part  # noqa: E402
 from harness import Authority, Place, UnixConnection, wait_until  # noqa: E402
 
@@ -44,6 +46,27 @@ def status_mib(pid, name):
         return int(re.search(r"^%s:\s+(\d+) kB" % name, file.read(), re.M).group(1)) / 1024
 
 
+class SecureFarm(Farm):
+    """With certificates on both sides, for the agents and for bench_hosts."""
+
+    def __init__(self, *words, **rest):
+        self.certificates = Certificates()
+        super().__init__(*words, tls=(self.certificates, "member"), **rest)
+
+    def __exit__(self, *_):
+        super().__exit__(*_)
+        self.certificates.remove()
+
+    def files(self):
+        return [self.certificates.path(name) for name in ("ca.pem", "agent.pem", "agent.key")]
+
+    def group(self, *words, **rest):
+        return super().group(*words, **rest) + 'ca = "%s"; certificate = "%s"; key = "%s";' % tuple(self.files())
+
+    def environment(self):
+        return dict(zip(("ETCD_CA", "ETCD_CERTIFICATE", "ETCD_KEY"), self.files()))
+
+
 class Hosts:
     """bench_hosts; what it says by itself stays in `told`."""
 
@@ -51,7 +74,7 @@ class Hosts:
         self.errors = open(place.join("hosts.log"), "wb")
         self.process = subprocess.Popen([os.path.join(build, "tests", "bench", "bench_hosts"), farm.name, farm.secret, str(count),
                                          *farm.cluster.urls], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.errors,
-                                        text=True, bufsize=1)
+                                        env=dict(os.environ, **getattr(farm, "environment", dict)()), text=True, bufsize=1)
         self.lines, self.notes = {}, 0
         self.lock = threading.Lock()
         threading.Thread(target=self.read, daemon=True).start()
@@ -284,6 +307,7 @@ def main():
     parser.add_argument("--long", action="store_true")
     parser.add_argument("--hosts", type=int, default=500)
     parser.add_argument("--members", type=int, default=1)
+    parser.add_argument("--tls", action="store_true")
     parser.add_argument("--live", type=int, action="append")
     parser.add_argument("--only", choices=["idle", "log-ons", "race", "gates", "take-over"])
     options = parser.parse_args()
@@ -294,9 +318,10 @@ def main():
             "--quota-backend-bytes", str(4 << 30), "--snapshot-count", "10000"]
     with Place() as place:
         authority = Authority(place, options.build).start()
-        with Farm(place, options.build, options.members, authority, lost_after="5min", lease=LEASE_S, options=etcd) as farm:
-            say("farm", "%d hosts, etcd %s, members: %d, load before: %.1f" % (
-                options.hosts, etcd_version(), options.members, os.getloadavg()[0]))
+        kind = SecureFarm if options.tls else Farm
+        with kind(place, options.build, options.members, authority, lost_after="5min", lease=LEASE_S, options=etcd) as farm:
+            say("farm", "%d hosts, etcd %s, members: %d%s, load before: %.1f" % (
+                options.hosts, etcd_version(), options.members, ", TLS" if options.tls else "", os.getloadavg()[0]))
             bench = Bench(options, place, farm, authority)
             began = time.monotonic()
             bench.hosts = hosts = Hosts(options.build, farm, options.hosts, place)
