@@ -32,6 +32,7 @@
 
 #define HOSTS_MAX   2000
 #define LINE_BYTES  256
+#define JOINING_MAX 16
 #define PASSES_MAX  32
 #define VALUE_BYTES 420 /* of a log-on: two sealed values */
 #define US          INT64_C(1000)
@@ -80,7 +81,7 @@ struct program {
     uv_prepare_t prepare;
     struct record_farm farm;
     struct host *hosts;
-    size_t host_count, open_count;
+    size_t host_count, let_in;
     bool joined;
     bool is_late; /* plain: more are due than etcd_ask takes */
     char line[LINE_BYTES];
@@ -451,13 +452,17 @@ static bool is_joined(const struct host *host)
            follower_is_live(host->follower) && settings_watch_is_read(host->watch);
 }
 
-static void look_whether_joined(struct program *program)
+/* One after the other: 500 hosts that shake hands at once want more of one process than of 500. */
+static void let_in(struct program *program)
 {
-    for (size_t i = 0; i < program->host_count; i++)
-        if (!is_joined(&program->hosts[i]))
-            return;
-    program->joined = true;
-    printf("joined at=%" PRId64 "\n", now_ns() / US);
+    size_t joined = 0;
+    for (size_t i = 0; i < program->let_in; i++)
+        joined += is_joined(&program->hosts[i]);
+    while (program->let_in < program->host_count && program->let_in - joined < JOINING_MAX)
+        program->let_in++;
+    program->joined = joined == program->host_count;
+    if (program->joined)
+        printf("joined at=%" PRId64 "\n", now_ns() / US);
 }
 
 /* The next of those that come at a rate is due then; INT64_MAX: none. */
@@ -521,12 +526,12 @@ static void on_prepare(uv_prepare_t *prepare)
 {
     struct program *program = prepare->data;
     int64_t now_ms = now_ns() / 1000000, due = now_ms + 1000;
-    for (size_t i = 0; i < program->host_count; i++)
+    for (size_t i = 0; i < program->let_in; i++)
         pass(&program->hosts[i], now_ms);
     if (!program->joined)
-        look_whether_joined(program);
+        let_in(program);
     work(program);
-    for (size_t i = 0; i < program->host_count; i++)
+    for (size_t i = 0; i < program->let_in; i++)
         due = program->hosts[i].promise_count > 0 ? now_ms : least(due, due_ms(&program->hosts[i]));
     if (next_ns(program) != INT64_MAX && !program->is_late)
         due = least(due, next_ns(program) / 1000000 + 1);
