@@ -1,0 +1,166 @@
+#!/usr/bin/env python3
+"""The agent for Windows under wine: in the foreground, asked over loopback, with an authority of this machine.
+
+    test_agent.py BUILD_WINDOWS BUILD
+"""
+import hashlib
+import json
+import os
+import signal
+import sys
+
+from under_wine import WINE, environment
+
+from harness import Authority, Place, Program, Tap, free_port, request, wait_until
+
+BUILD_WINDOWS, BUILD = os.path.abspath(sys.argv[1]), os.path.abspath(sys.argv[2])
+START_SECONDS = 30
+TOKENS = {"boss": "write", "portal": "read"}
+STOPPED, BUSY, CONFIGURATION = 0, 75, 78
+
+
+class WindowsAgent(Program):
+    """farmgated.exe, with a store in the place; its only door is a loopback port with tokens."""
+
+    def __init__(self, place, name="agent", authority=None, settings="", listen=None, store=None, sources='"api"'):
+        self.port = free_port()
+        self.state = store or place.join(name)
+        os.makedirs(self.state, exist_ok=True)
+        tokens = place.write(name + "-tokens", "".join(
+            "%s:%s:%s\n" % (who, scope, hashlib.blake2b(who.encode(), digest_size=32).hexdigest())
+            for who, scope in TOKENS.items()))
+        authority_lines = 'authority: { url = "%s"; key = "%s"; };' % (
+            authority.url, authority.public_key()) if authority else ""
+        self.conf = place.write(name + ".conf", """
+farm: { host = "ts1"; };
+%s
+sessions: { sources = (%s); %s };
+gate: { directory = ""; resources = "%s"; };
+store: { directory = "%s"; };
+api: { socket = ""; admin_socket = ""; listen = "%s"; token_file = "%s"; };
+""" % (authority_lines, sources, settings, place.write(name + "-resources.conf", ""), self.state,
+            listen or "127.0.0.1:%d" % self.port, tokens))
+        exe = os.path.join(BUILD_WINDOWS, "agent", "farmgated.exe")
+        super().__init__(place, name, [WINE, exe, "--config", self.conf], environment())
+
+    def start(self):
+        super().start()
+        if not wait_until(lambda: self.ready() or not self.alive(), START_SECONDS) or not self.alive():
+            raise RuntimeError("the agent did not start:\n" + self.log())
+        return self
+
+    def ready(self):
+        try:
+            return request(("127.0.0.1", self.port), "GET", "/readyz", timeout=2).status == 200
+        except OSError:
+            return False
+
+    def ends(self):
+        """Its exit code, when it does not start."""
+        super().start()
+        wait_until(lambda: not self.alive(), START_SECONDS)
+        return self.process.poll()
+
+    def call(self, method, path, body=None, who="boss"):
+        headers = {"Authorization": "Bearer " + who} if who else {}
+        return request(("127.0.0.1", self.port), method, path, body, headers, timeout=35)
+
+    def status(self):
+        return self.call("GET", "/v1/status").json()
+
+    def put(self, session, user, **more):
+        body = {"user": user, "administrator": False, "kind": "desktop", "route": "broker", **more}
+        return self.call("PUT", "/v1/connections/ts1/" + session, body).status
+
+    def interrupt(self):
+        """Its exit code after Ctrl-C, as wine makes it of this signal."""
+        return self.stop(signal.SIGINT)
+
+
+def doors(tap, agent):
+    tap.equal([agent.call("GET", path, who=None).status for path in ("/healthz", "/metrics", "/v1/status")],
+              [200, 200, 401], "without a token only what anybody may know")
+    tap.equal(agent.call("GET", "/v1/status", who="stranger").status, 401, "an unknown token is refused")
+    tap.equal([agent.call("GET", "/v1/status", who="portal").status,
+               agent.call("PUT", "/v1/connections/ts1/0", {"user": "a", "kind": "desktop"}, "portal").status],
+              [200, 403], "a token for reading reads")
+
+
+def counts(tap, agent):
+    tap.equal([agent.put("1", "CORP\\ann"), agent.put("2", "corp\\ANN"), agent.put("3", "Zoë 🙂@corp.example")],
+              [204, 204, 204], "connections are taken")
+    status = agent.status()
+    tap.equal([status["concurrent_users"], status["connections"], status["peak_today"]["users"]], [2, 3, 2],
+              "a user is counted once, however written")
+    users = [each["user"] for each in agent.call("GET", "/v1/connections").json()["connections"]]
+    tap.ok("Zoë 🙂@corp.example" in users, "names are UTF-8", users)
+
+
+def survives(tap, agent):
+    agent.kill()
+    agent.start()
+    tap.equal(agent.status()["connections"], 3, "killed, it has lost no connection that it took")
+    tap.equal(agent.call("DELETE", "/v1/connections/ts1/3").status, 204, "a connection ends")
+    tap.equal(agent.interrupt(), STOPPED, "Ctrl-C stops it")
+    tap.ok("is stopping" in agent.log(), "and it says so", agent.log())
+    agent.start()
+    tap.equal(agent.status()["concurrent_users"], 1, "started again, it goes on where it was")
+
+
+def alone_on_its_store(tap, place, agent):
+    second = WindowsAgent(place, "second", store=agent.state)
+    tap.equal(second.ends(), BUSY, "a second agent on one store ends")
+    third = WindowsAgent(place, "third", listen="127.0.0.1:%d" % agent.port)
+    tap.ok(third.ends() not in (STOPPED, None) and "listen" in third.log(), "and one on a port that is taken, which it says",
+           third.log())
+
+
+def licensed(tap, agent, authority):
+    answer = agent.call("POST", "/v1/activation", {"license_key": authority.new_key(5)})
+    tap.equal(answer.status, 200, "a key activates it")
+    status = agent.status()
+    tap.equal([status["verdict"]["open"], status["limit"]], [True, 5], "the gate is open")
+    tap.equal(agent.call("GET", "/v1/gate?user=CORP%5Cann", who=None).status, 204, "and says so")
+    tap.equal(agent.call("POST", "/v1/report").status, 200, "the authority takes its report")
+    farms = json.loads(authority.run("farm", "list", "--json").stdout)["farms"]
+    tap.ok([farm["status"] for farm in farms] == ["active"] and farms[0]["reported_at"], "which lists the farm", farms)
+    agent.interrupt()
+    agent.start()
+    tap.ok(agent.status()["verdict"]["open"], "the entitlement is kept")
+
+
+def scripted(tap, place):
+    script = place.write("sessions.ndjson", "".join(json.dumps(
+        {"event": "connect", "session": str(i), "user": user, "admin": False, "kind": "desktop", "route": "rdp"}) + "\n"
+        for i, user in enumerate(("ann", "bob", "ann"))))
+    agent = WindowsAgent(place, "scripted", sources='"scripted"', settings='scripted_file = "%s";' % script).start()
+    tap.ok(wait_until(lambda: agent.status()["concurrent_users"] == 2), "the sessions of a script are counted", agent.status())
+    tap.equal(agent.interrupt(), STOPPED, "it stops")
+
+
+def wrong_configuration(tap, place):
+    agent = WindowsAgent(place, "wrong", sources='"wts2"')
+    tap.equal(agent.ends(), CONFIGURATION, "a wrong configuration ends it")
+    tap.ok("wrong.conf:4: sessions.sources" in agent.log(), "with file and line", agent.log())
+    utmp = WindowsAgent(place, "utmp", sources='"utmp"')
+    tap.ok(utmp.ends() not in (STOPPED, None) and "utmp" in utmp.log(), "so does a source that Windows does not have",
+           utmp.log())
+
+
+def main():
+    tap = Tap()
+    with Place() as place:
+        authority = Authority(place, BUILD).start()
+        agent = WindowsAgent(place, authority=authority).start()
+        doors(tap, agent)
+        counts(tap, agent)
+        survives(tap, agent)
+        alone_on_its_store(tap, place, agent)
+        licensed(tap, agent, authority)
+        tap.equal(agent.interrupt(), STOPPED, "it stops")
+        scripted(tap, place)
+        wrong_configuration(tap, place)
+    tap.done()
+
+
+main()
