@@ -1,6 +1,7 @@
 /* farmgated - the licence agent of a remote-desktop farm. */
 #include "agent.h"
 #include "common/uv_reserve.h"
+#include "folders.h"
 #include "version.h"
 
 #include <getopt.h>
@@ -9,7 +10,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#define DEFAULT_SETTINGS "/etc/farmgate/farmgate.conf"
+#define DEFAULT_SETTINGS FOLDERS_CONFIGURATION "/farmgate.conf"
 
 struct options {
     const char *settings_path;

@@ -4,6 +4,8 @@
 #include "agent/sessions/source_names.h"
 #include "common/entitlement.h"
 #include "common/http_client.h"
+#include "common/platform/paths.h"
+#include "folders.h"
 
 #include <assert.h>
 #include <ctype.h>
@@ -39,7 +41,7 @@ static_assert(COUNT(routes) == ROUTE_MAX + 1, "every route has its word");
 
 static int check_path(const char *text, struct error_detail *ret_detail)
 {
-    if (text[0] == '/')
+    if (paths_absolute(text))
         return 0;
     error_detail_set(ret_detail, "not an absolute path: a service has no directory of its own to begin at");
     return ERROR_INVALID;
@@ -279,7 +281,7 @@ static const struct config_setting all_settings[] = {
     {.path = "farm.secret_file",
      TEXT(farm_secret_file),
      .min = 1,
-     .default_text = "\"/etc/farmgate/farm.secret\"",
+     .default_text = "\"" FOLDERS_CONFIGURATION "/farm.secret\"",
      .check = check_path,
      .needs_restart = true,
      .what = "the file with the secret that the hosts of a farm share, which nobody else may read; `farmgate "
@@ -397,13 +399,13 @@ static const struct config_setting all_settings[] = {
 
     {.path = "api.socket",
      TEXT(api_socket),
-     .default_text = "\"/run/farmgate/agent.sock\"",
+     .default_text = "\"" FOLDERS_READER_SOCKET "\"",
      .check = check_path,
      .needs_restart = true,
      .what = "the socket for reading"},
     {.path = "api.admin_socket",
      TEXT(admin_socket),
-     .default_text = "\"/run/farmgate/admin.sock\"",
+     .default_text = "\"" FOLDERS_ADMIN_SOCKET "\"",
      .check = check_path,
      .needs_restart = true,
      .what = "the socket for everything"},
@@ -434,7 +436,7 @@ static const struct config_setting all_settings[] = {
 
     {.path = "gate.directory",
      TEXT(gate_directory),
-     .default_text = "\"/run/farmgate\"",
+     .default_text = "\"" FOLDERS_GATE "\"",
      .check = check_path,
      .needs_restart = true,
      .what = "where the files nologin and present are kept; \"\": no files"},
@@ -444,7 +446,7 @@ static const struct config_setting all_settings[] = {
      .what = "added to what users read while the gate is closed: whom to ask"},
     {.path = "gate.resources",
      TEXT(resources_file),
-     .default_text = "\"/etc/farmgate/resources.conf\"",
+     .default_text = "\"" FOLDERS_CONFIGURATION "/resources.conf\"",
      .check = check_path,
      .what = "the published resources"},
     {.path = "gate.strict",
@@ -499,7 +501,7 @@ static const struct config_setting all_settings[] = {
     {.path = "store.directory",
      TEXT(state_directory),
      .min = 1,
-     .default_text = "\"/var/lib/farmgate\"",
+     .default_text = "\"" FOLDERS_STATE "\"",
      .check = check_path,
      .needs_restart = true,
      .what = "where the state is kept"},
@@ -755,9 +757,31 @@ static int check_settings(const void *values, char ret_path[CONFIG_PATH_BYTES],
 const struct config_table settings_table = {
     .settings = all_settings, .count = COUNT(all_settings), .fixed = fixed, .fixed_count = COUNT(fixed)};
 
+/* No other code knows that a path may begin with a folder's name. */
+static int resolve_paths(struct settings *settings, struct error_detail *ret_detail)
+{
+    char whole[PATH_MAX];
+    for (size_t i = 0; i < settings_table.count; i++) {
+        const struct config_setting *setting = &settings_table.settings[i];
+        char *path = (char *)settings + setting->offset;
+        if (setting->check != check_path || !path[0])
+            continue;
+        int error = paths_resolve(path, whole);
+        if (error == 0 && strlen(whole) > (size_t)setting->max)
+            error = ERROR_TOO_LARGE;
+        if (error != 0) {
+            error_detail_set(ret_detail, "%s: %.200s: %s", setting->path, path, error_text(error));
+            return ERROR_CONFIGURATION;
+        }
+        memcpy(path, whole, strlen(whole) + 1);
+    }
+    return 0;
+}
+
 int settings_read(const char *path, struct settings *ret, struct error_detail *ret_detail)
 {
-    return config_load_checked(&settings_table, check_settings, path, ret, ret_detail);
+    int error = config_load_checked(&settings_table, check_settings, path, ret, ret_detail);
+    return error != 0 ? error : resolve_paths(ret, ret_detail);
 }
 
 int settings_check(const struct settings *settings, struct error_detail *ret_detail)
@@ -772,7 +796,10 @@ int settings_check(const struct settings *settings, struct error_detail *ret_det
 
 void settings_peek_gate_directory(const char *path, struct settings *ret)
 {
+    char whole[PATH_MAX];
     config_peek(&settings_table, "gate.directory", path, ret);
+    if (paths_resolve(ret->gate_directory, whole) == 0 && strlen(whole) < sizeof ret->gate_directory)
+        memcpy(ret->gate_directory, whole, strlen(whole) + 1);
 }
 
 int settings_severity(const struct settings *settings)

@@ -6,9 +6,10 @@
 
 #include "common/json.h"
 #include "common/local_client.h"
+#include "folders.h"
 
-#define ASK_READER_SOCKET "/run/farmgate/agent.sock"
-#define ASK_ADMIN_SOCKET  "/run/farmgate/admin.sock"
+#define ASK_READER_SOCKET FOLDERS_READER_SOCKET
+#define ASK_ADMIN_SOCKET  FOLDERS_ADMIN_SOCKET
 #define ASK_TARGET_BYTES  4096
 #define ASK_PATIENCE_MS   40000 /* an activation waits for the authority, at most 30 s */
 

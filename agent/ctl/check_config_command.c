@@ -7,6 +7,7 @@
 #include "agent/farm/farm_secret.h"
 #include "agent/resources.h"
 #include "agent/settings.h"
+#include "folders.h"
 
 #include <errno.h>
 #include <sodium.h>
@@ -15,14 +16,14 @@
 #include <string.h>
 #include <unistd.h>
 
-#define DEFAULT_SETTINGS "/etc/farmgate/farmgate.conf"
+#define DEFAULT_SETTINGS FOLDERS_CONFIGURATION "/farmgate.conf"
 
 static const char help[] =
     "usage: farmgate check-config [FILE]\n"
     "\n"
     "Says whether a configuration is right, with its resources.conf, its tokens and whether other files it "
     "names can be\n"
-    "read; changes nothing and needs no agent. FILE is /etc/farmgate/farmgate.conf by default.\n"
+    "read; changes nothing and needs no agent. FILE is " DEFAULT_SETTINGS " by default.\n"
     "\n"
     "options:\n"
     "  --help         print this\n"

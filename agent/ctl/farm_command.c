@@ -4,6 +4,7 @@
 #include "command.h"
 
 #include "common/config.h"
+#include "folders.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -61,8 +62,8 @@ const char farm_help[] =
     "  --with-client-key     put this host's certificate and private key into the invitation, too\n"
     "  -o, --output FILE     write the invitation there (mode 0600) instead of to standard output\n"
     "  --replace             leave the farm that this host is in, for the one of the invitation\n"
-    "  --directory DIRECTORY where the secret, certificates and password go (/etc/farmgate)\n"
-    "  --config FILE         the configuration (/etc/farmgate/farmgate.conf)\n"
+    "  --directory DIRECTORY where the secret, certificates and password go (" FOLDERS_CONFIGURATION ")\n"
+    "  --config FILE         the configuration (" FOLDERS_CONFIGURATION "/farmgate.conf)\n"
     "  --json                the agent's answer as it is\n"
     "  --unset               back to the default\n"
     "  --force               leave whoever is on, and what the farm does not have yet; that is lost\n"

@@ -8,9 +8,10 @@
 
 #include "agent/settings.h"
 #include "common/config_edit.h"
+#include "folders.h"
 
-#define FARM_SETUP_CONFIG     "/etc/farmgate/farmgate.conf"
-#define FARM_SETUP_DIRECTORY  "/etc/farmgate"
+#define FARM_SETUP_CONFIG     FOLDERS_CONFIGURATION "/farmgate.conf"
+#define FARM_SETUP_DIRECTORY  FOLDERS_CONFIGURATION
 #define FARM_SETUP_SECRET     "farm.secret" /* the files' names in the directory */
 #define FARM_SETUP_CA         "farm-ca.pem"
 #define FARM_SETUP_CERT       "farm-client.pem"

@@ -9,7 +9,7 @@ import os
 import signal
 import sys
 
-from under_wine import WINE, environment
+from under_wine import WINE, environment, windows_path
 
 from harness import Authority, Place, Program, Tap, free_port, request, wait_until
 
@@ -38,10 +38,10 @@ sessions: { sources = (%s); %s };
 gate: { directory = ""; resources = "%s"; };
 store: { directory = "%s"; };
 api: { socket = ""; admin_socket = ""; listen = "%s"; token_file = "%s"; };
-""" % (authority_lines, sources, settings, place.write(name + "-resources.conf", ""), self.state,
-            listen or "127.0.0.1:%d" % self.port, tokens))
+""" % (authority_lines, sources, settings, windows_path(place.write(name + "-resources.conf", "")),
+            windows_path(self.state), listen or "127.0.0.1:%d" % self.port, windows_path(tokens)))
         exe = os.path.join(BUILD_WINDOWS, "agent", "farmgated.exe")
-        super().__init__(place, name, [WINE, exe, "--config", self.conf], environment())
+        super().__init__(place, name, [WINE, exe, "--config", windows_path(self.conf)], environment())
 
     def start(self):
         super().start()
@@ -133,7 +133,7 @@ def scripted(tap, place):
     script = place.write("sessions.ndjson", "".join(json.dumps(
         {"event": "connect", "session": str(i), "user": user, "admin": False, "kind": "desktop", "route": "rdp"}) + "\n"
         for i, user in enumerate(("ann", "bob", "ann"))))
-    agent = WindowsAgent(place, "scripted", sources='"scripted"', settings='scripted_file = "%s";' % script).start()
+    agent = WindowsAgent(place, "scripted", sources='"scripted"', settings='scripted_file = "%s";' % windows_path(script)).start()
     tap.ok(wait_until(lambda: agent.status()["concurrent_users"] == 2), "the sessions of a script are counted", agent.status())
     tap.equal(agent.interrupt(), STOPPED, "it stops")
 

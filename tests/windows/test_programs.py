@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 
-from under_wine import TREE, run, wine
+from under_wine import TREE, run, windows_path, wine
 
 from harness import Tap
 
@@ -81,10 +81,46 @@ def sizes(tap):
             tap.ok(code == [0, 0] and here.read() == there.read(), "size, as a page", code)
 
 
+def configurations(tap):
+    ctl = os.path.join(BUILD_WINDOWS, "agent/ctl/farmgate.exe")
+    with tempfile.TemporaryDirectory() as place:
+        conf = os.path.join(place, "farmgate.conf")
+
+        def check(text):
+            with open(conf, "w", encoding="utf-8") as file:
+                file.write(text)
+            return wine(ctl, "check-config", windows_path(conf))
+
+        for path in (windows_path(place), windows_path(place).replace("/", "\\\\"), "%ProgramData%/Farmgate",
+                     "%PROGRAMDATA%\\\\Farmgate", "//server/share", "\\\\\\\\server\\\\share"):
+            code, out, err = check('store: { directory = "%s"; };\n' % path)
+            tap.ok(code == 0 and out.endswith("farmgate.conf is right\n"), "an absolute path: " + path, out + err)
+        for path in ("state", "/state", "C:state", "%ProgramData%", "%TEMP%/state"):
+            code, out, err = check('store: { directory = "%s"; };\n' % path)
+            tap.ok(code == 78 and "store.directory: not an absolute path" in err, "none: " + path, out + err)
+        check("farm: { hots = 1; };\n")
+        same(tap, "a wrong configuration", "agent/ctl/farmgate", "check-config", conf, code=78)
+        by_default(tap, ctl)
+
+
+def by_default(tap, ctl):
+    folder = os.path.join(os.environ["WINEPREFIX"], "drive_c", "ProgramData", "Farmgate")
+    tap.equal(wine(ctl, "check-config")[0], 78, "without a configuration there is none to check")
+    os.makedirs(folder)
+    try:
+        with open(os.path.join(folder, "farmgate.conf"), "w", encoding="utf-8") as file:
+            file.write("# nothing\n")
+        code, out, err = wine(ctl, "check-config")
+        tap.ok(code == 0, "by default it is in the folder for programs' data", out + err)
+    finally:
+        shutil.rmtree(folder)
+
+
 def main():
     tap = Tap()
     made_of(tap)
     answers(tap)
+    configurations(tap)
     sizes(tap)
     tap.done()
 

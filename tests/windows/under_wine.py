@@ -1,4 +1,4 @@
-"""Windows programs, run by packaging/windows/wine. A path of this machine is one of wine's as it stands: its drive Z: is /."""
+"""Windows programs, run by packaging/windows/wine. A path of this machine is one of wine's on its drive Z:."""
 import os
 import subprocess
 import sys
@@ -22,3 +22,7 @@ def run(*command, text=b"", seconds=60, **more):
 
 def wine(*command, **more):
     return run(WINE, *command, **more)
+
+
+def windows_path(path):
+    return "Z:" + os.path.abspath(path)

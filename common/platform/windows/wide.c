@@ -1,6 +1,9 @@
 #include "wide.h"
 
+#include "../paths.h"
+
 #include <errno.h>
+#include <limits.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -38,6 +41,14 @@ static wchar_t *without_limit(wchar_t *path)
 
 wchar_t *wide_path(const char *path)
 {
+    char whole[PATH_MAX];
+    if (path[0] == '%' && paths_absolute(path)) { /* no other path changes */
+        if (paths_resolve(path, whole) != 0) {
+            errno = ENOENT;
+            return NULL;
+        }
+        path = whole;
+    }
     wchar_t *wide = wide_text(path);
     if (!wide)
         return NULL;

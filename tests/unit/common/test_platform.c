@@ -1,5 +1,8 @@
 /* What the rest takes for granted of its system: the same everywhere, Windows included. */
+#include "common/error.h"
+#include "common/platform/paths.h"
 #include "common/platform/sockets.h"
+#include "folders.h"
 
 #include "../unit.h"
 
@@ -9,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -258,6 +262,68 @@ static void a_listening_socket(void **state)
     assert_int_equal(uv_loop_close(&loop), 0);
 }
 
+static void absolute_paths(void **state)
+{
+    static const char *const defaults[] = {FOLDERS_CONFIGURATION "/farmgate.conf", FOLDERS_STATE,
+                                           FOLDERS_READER_SOCKET, FOLDERS_ADMIN_SOCKET};
+    char whole[PATH_MAX] = "", endless[PATH_MAX + 1];
+    (void)state;
+    assert_false(paths_absolute(""));
+    assert_false(paths_absolute("state"));
+    assert_false(paths_absolute("./state"));
+    for (size_t i = 0; i < COUNT(defaults); i++) {
+        assert_true(paths_absolute(defaults[i]));
+        assert_int_equal(paths_resolve(defaults[i], whole), 0);
+        assert_true(paths_absolute(whole));
+        assert_null(strpbrk(whole, "%\\"));
+    }
+    memset(endless, 'x', PATH_MAX);
+    endless[PATH_MAX] = '\0';
+    whole[0] = '=';
+    assert_int_equal(paths_resolve(endless, whole), ERROR_TOO_LARGE);
+    assert_int_equal(whole[0], '=');
+}
+
+static void what_a_path_leads_to(void **state)
+{
+    char whole[PATH_MAX], round_about[PATH_MAX], there[16];
+    char path[64], second[64];
+    (void)state;
+    (void)snprintf(path, sizeof(path), "%s/one", directory);
+    (void)snprintf(second, sizeof(second), "%s/two", directory);
+    (void)snprintf(round_about, sizeof(round_about), "%s/../%s/one", directory, directory);
+    assert_null(realpath(path, whole));
+    assert_int_equal(errno, ENOENT);
+    put(path, "0123456789");
+    assert_non_null(realpath(round_about, whole));
+    assert_true(paths_absolute(whole));
+    assert_string_equal(whole + strlen(whole) - strlen(path), path);
+    int fd = open(whole, O_RDONLY | O_CLOEXEC);
+    assert_true(fd >= 0);
+    assert_int_equal(pread(fd, there, 3, 5), 3);
+    assert_memory_equal(there, "567", 3);
+    assert_int_equal(pread(fd, there, sizeof(there), 8), 2);
+    assert_int_equal(pread(fd, there, sizeof(there), 10), 0);
+    assert_int_equal(close(fd), 0);
+    assert_int_equal(link(path, second), 0);
+    assert_int_equal(link(path, second), -1);
+    assert_int_equal(errno, EEXIST);
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(access(second, F_OK), 0);
+    assert_int_equal(unlink(second), 0);
+}
+
+static void memory_of_the_system(void **state)
+{
+    const size_t bytes = 8 << 20;
+    (void)state;
+    char *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    assert_true(memory != MAP_FAILED);
+    assert_int_equal(memory[0] | memory[bytes - 1], 0);
+    memory[bytes - 1] = 'x';
+    assert_int_equal(munmap(memory, bytes), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -266,6 +332,8 @@ int main(void)
         cmocka_unit_test(lines_of_any_length),   cmocka_unit_test(texts),
         cmocka_unit_test(dates_of_all_years),    cmocka_unit_test(clocks_run),
         cmocka_unit_test(random_bytes_differ),   cmocka_unit_test(a_listening_socket),
+        cmocka_unit_test(absolute_paths),        cmocka_unit_test(what_a_path_leads_to),
+        cmocka_unit_test(memory_of_the_system),
     };
     return cmocka_run_group_tests_name("the platform", tests, begin, end);
 }
