@@ -315,7 +315,8 @@ int wts_sessions_judge(struct wts_sessions *sessions, const struct wts_snapshot 
             continue;
         r = judge_logon(sessions, snapshot, session, &logons[count]);
         facts[count] = facts_of(sessions, session, &logons[count]);
-        settled = settled && logons[count++].kind_told;
+        settled = settled && logons[count].kind_told;
+        count++;
     }
     if (r < 0) {
         free_logons(logons, count);

@@ -454,6 +454,35 @@ static void what_is_wrong_is_said_with_what_to_do(void **state)
         assert_int_equal(wts_error_is_gone(errors[i].error), errors[i].gone);
 }
 
+static void every_session_is_told_in_its_place(void **state)
+{
+    (void)state;
+    const struct session host[] = {
+        {.id = 0, .state = WTS_STATE_DISCONNECTED},
+        {.id = 1, .user = "ann", CONSOLE},
+        {.id = 5, .user = "cem", RDP}, /* two whose kind nothing tells */
+        {.id = 3, .user = "bob", RDP},
+        {.id = 4, .user = "dan", RDP, .processes = {RDPSHELL}},
+        {.id = 65536, .state = WTS_STATE_LISTEN},
+    };
+    struct wts_sessions *sessions = wts_sessions_create("here");
+    for (unsigned reading = 0; reading < 2; reading++) {
+        struct wts_snapshot snapshot = snapshot_of(host, COUNT(host));
+        const struct session_facts *facts;
+        size_t count;
+        bool settled;
+        char told[512];
+        assert_int_equal(wts_sessions_judge(sessions, &snapshot, &facts, &count, &settled), 0);
+        wts_write_down(facts, count, told, sizeof(told));
+        assert_string_equal(told,
+                            "1 TS01\\ann desktop console active no\n5 TS01\\cem desktop rdp active no\n"
+                            "3 TS01\\bob desktop rdp active no\n4 TS01\\dan application rdp active no\n");
+        assert_false(settled);
+        wts_snapshot_finish(&snapshot);
+    }
+    wts_sessions_destroy(sessions);
+}
+
 static void only_some_programs_matter(void **state)
 {
     (void)state;
@@ -478,6 +507,7 @@ int main(void)
         cmocka_unit_test(a_number_used_again_is_another_session),
         cmocka_unit_test(a_connection_began_when_its_user_logged_on),
         cmocka_unit_test(what_is_wrong_is_said_with_what_to_do),
+        cmocka_unit_test(every_session_is_told_in_its_place),
         cmocka_unit_test(only_some_programs_matter),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -72,6 +72,7 @@ static void run(struct wts_heard *heard, unsigned ms,
     bool over = false;
     (void)uv_timer_init(&heard->loop, &timer);
     timer.data = &over;
+    uv_update_time(&heard->loop);
     (void)uv_timer_start(&timer, on_timer, ms, 0);
     while (!over && !reached(heard, wanted))
         (void)uv_run(&heard->loop, UV_RUN_ONCE);
