@@ -1,3 +1,3 @@
 /* sources_windows.h - the session sources of a build for Windows. */
-#define SOURCES_DEFAULT          "(\"api\")"
-#define SOURCES_BUILT_IN(SOURCE) SOURCE(scripted)
+#define SOURCES_DEFAULT          "(\"wts\", \"api\")"
+#define SOURCES_BUILT_IN(SOURCE) SOURCE(wts) SOURCE(scripted)

@@ -1,12 +1,18 @@
-/* wts.c - the sessions that Windows' Remote Desktop Services know. The service manager's notes say that
- * something changed; then all of them are read anew, on a thread of libuv's pool, one reading at a time. */
-#include "wts.h"
-
+/* wts.c - the sessions that Windows' Remote Desktop Services know. All of them are read anew, on a thread of
+ * libuv's pool and one reading at a time, at every refresh: the service manager notes each session that
+ * changes (SERVICE_CONTROL_SESSIONCHANGE), and whoever runs the agent asks for one then. */
 #include "source.h"
 #include "wts_read.h"
 
 #include <stdlib.h>
 #include <string.h>
+
+#define SETTLE_MS      50    /* after what changed during a reading: one log-on is several notes */
+#define POLL_MS        15000 /* the net under the notes, and all there is where no manager sends any */
+#define RETRY_FIRST_MS 1000
+#define RETRY_LAST_MS  60000
+#define LOOK_AGAIN_MS  1000 /* until a session's programs have told its kind */
+#define LOOKS_MAX      30   /* in a row: a session may run neither of the shells that tell it */
 
 struct reading {
     uv_work_t work;
@@ -21,7 +27,6 @@ struct wts {
     struct source_listener listener;
     uv_loop_t *loop;
     char *host;
-    uv_async_t changed;
     uv_timer_t due; /* the next reading */
     struct wts_sessions *sessions;
     struct reading *reading; /* the one that runs */
@@ -30,38 +35,7 @@ struct wts {
     uint64_t retry_ms;
     int health; /* as last told */
     struct error_detail detail;
-    unsigned open_handles;
 };
-
-/* Whom a service manager's note is for: the manager knows the process alone. */
-static struct {
-    uv_once_t once;
-    uv_mutex_t lock;
-    struct wts *wts;
-} noted = {.once = UV_ONCE_INIT};
-
-static void init_noted(void)
-{
-    if (uv_mutex_init(&noted.lock) < 0)
-        abort(); /* without memory for the first lock of all */
-}
-
-static void note_for(struct wts *wts)
-{
-    uv_once(&noted.once, init_noted);
-    uv_mutex_lock(&noted.lock);
-    noted.wts = wts;
-    uv_mutex_unlock(&noted.lock);
-}
-
-void wts_session_changed(void)
-{
-    uv_once(&noted.once, init_noted);
-    uv_mutex_lock(&noted.lock);
-    if (noted.wts != NULL)
-        (void)uv_async_send(&noted.wts->changed);
-    uv_mutex_unlock(&noted.lock);
-}
 
 /* --- telling -------------------------------------------------------------------------------------------- */
 
@@ -105,16 +79,16 @@ static void schedule(struct wts *wts, uint64_t delay_ms)
 static void schedule_retry(struct wts *wts)
 {
     schedule(wts, wts->retry_ms);
-    wts->retry_ms = wts->retry_ms * 2 < WTS_RETRY_LAST_MS ? wts->retry_ms * 2 : WTS_RETRY_LAST_MS;
+    wts->retry_ms = wts->retry_ms * 2 < RETRY_LAST_MS ? wts->retry_ms * 2 : RETRY_LAST_MS;
 }
 
 static void schedule_next(struct wts *wts, bool settled)
 {
-    bool look = !settled && wts->looks < WTS_LOOKS_MAX;
+    bool look = !settled && wts->looks < LOOKS_MAX;
 
     wts->looks = look ? wts->looks + 1 : settled ? 0 : wts->looks;
-    wts->retry_ms = WTS_RETRY_FIRST_MS;
-    schedule(wts, look ? WTS_LOOK_AGAIN_MS : WTS_POLL_MS);
+    wts->retry_ms = RETRY_FIRST_MS;
+    schedule(wts, look ? LOOK_AGAIN_MS : POLL_MS);
 }
 
 static void take(struct wts *wts, struct reading *reading)
@@ -147,7 +121,7 @@ static void on_read(uv_work_t *work, int status)
         wts->reading = NULL;
         take(wts, reading);
         if (wts->again)
-            schedule(wts, WTS_SETTLE_MS);
+            schedule(wts, SETTLE_MS);
         wts->again = false;
     }
     wts_snapshot_finish(&reading->snapshot);
@@ -180,74 +154,56 @@ static void start_reading(struct wts *wts)
     uv_queue_work(wts->loop, &reading->work, read_there, on_read);
 }
 
-static void on_changed(uv_async_t *changed)
-{
-    struct wts *wts = changed->data;
-
-    wts->looks = 0;
-    schedule(wts, WTS_SETTLE_MS);
-}
-
 /* --- the contract --------------------------------------------------------------------------------------- */
 
-static void on_closed(uv_handle_t *handle)
+static void on_closed(uv_handle_t *due)
 {
-    struct wts *wts = handle->data;
+    struct wts *wts = due->data;
 
-    if (--wts->open_handles > 0)
-        return;
     wts_sessions_destroy(wts->sessions);
     free(wts->host);
     free(wts);
-}
-
-static void close_all(struct wts *wts)
-{
-    uv_close((uv_handle_t *)&wts->changed, on_closed);
-    uv_close((uv_handle_t *)&wts->due, on_closed);
 }
 
 static void stop(struct source *source)
 {
     struct wts *wts = (struct wts *)source;
 
-    note_for(NULL);
     if (wts->reading != NULL)
         wts->reading->wts = NULL; /* it ends when it ends */
-    close_all(wts);
+    uv_close((uv_handle_t *)&wts->due, on_closed);
 }
 
 static void refresh(struct source *source)
 {
-    schedule((struct wts *)source, 0);
+    struct wts *wts = (struct wts *)source;
+
+    wts->looks = 0;
+    schedule(wts, 0);
 }
 
 static int start(const struct source_settings *settings, const struct source_listener *listener,
                  struct source **ret, struct error_detail *ret_detail)
 {
     struct wts *wts = calloc(1, sizeof(*wts));
-    int r = wts == NULL ? ERROR_NO_MEMORY : uv_async_init(settings->loop, &wts->changed, on_changed);
 
-    if (r < 0) {
-        free(wts);
-        error_detail_set(ret_detail, "%s", error_text(r));
-        return r;
+    if (wts == NULL) {
+        error_detail_set(ret_detail, "%s", error_text(ERROR_NO_MEMORY));
+        return ERROR_NO_MEMORY;
     }
     wts->source.type = &source_wts;
     wts->listener = *listener;
     wts->loop = settings->loop;
-    wts->retry_ms = WTS_RETRY_FIRST_MS;
+    wts->retry_ms = RETRY_FIRST_MS;
     uv_timer_init(settings->loop, &wts->due);
-    wts->changed.data = wts->due.data = wts;
-    wts->open_handles = 2;
+    wts->due.data = wts;
     wts->host = strdup(settings->host);
     wts->sessions = wts_sessions_create(settings->host);
     if (wts->host == NULL || wts->sessions == NULL) {
-        close_all(wts);
+        stop(&wts->source);
         error_detail_set(ret_detail, "%s", error_text(ERROR_NO_MEMORY));
         return ERROR_NO_MEMORY;
     }
-    note_for(wts);
     schedule(wts, 0);
     *ret = &wts->source;
     return 0;

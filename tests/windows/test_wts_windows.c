@@ -1,6 +1,5 @@
 /* The session source on Windows, all of it, with a wtsapi32.dll that tells what this test writes into its
  * script: a session's whole life, names of all kinds, and everything that Windows may refuse. */
-#include "agent/sessions/wts.h"
 #include "tests/unit/agent/wts_heard.h"
 #include "tests/unit/unit.h"
 
@@ -38,10 +37,10 @@ static void script_is(const char *text)
 }
 
 /* Writes the script, and has the service manager's note come. */
-static void now(const char *text)
+static void now_is(struct wts_heard *heard, const char *text)
 {
     script_is(text);
-    wts_session_changed();
+    source_wts.refresh(heard->source);
 }
 
 static LONG told_by_dll(const char *function)
@@ -114,19 +113,19 @@ static void from_connect_to_log_off(void **state)
     script_is("session 65536; state 6; protocol 2\nsession 1; state 1; protocol 0\n");
     wts_heard_start(&heard);
     wts_heard_until_set(&heard, "");
-    now(ANN_IS RDP "\n" SHELL);
+    now_is(&heard, ANN_IS RDP "\n" SHELL);
     wts_heard_until_set(&heard, "3 CORP\\ann desktop rdp active no PC-7\n");
     assert_int_equal(heard.began_ms, LOGON_MS);
-    now("session 3; user ann; domain CORP; logon " LOGON "; token user; " GONE "\n" SHELL);
+    now_is(&heard, "session 3; user ann; domain CORP; logon " LOGON "; token user; " GONE "\n" SHELL);
     wts_heard_until_set(&heard, "3 CORP\\ann desktop rdp disconnected no\n");
     (void)snprintf(script, sizeof(script), "%s%s", ANN_IS RDP "; program rdpinit.exe\n",
                    process_line(&rdpshell, "rdpshell.exe"));
-    now(script); /* as the other kind */
+    now_is(&heard, script); /* as the other kind */
     wts_heard_until_set(&heard, "3 CORP\\ann application rdp active no PC-7\n");
     assert_int_equal(heard.began_ms, LOGON_MS); /* it is the same log-on still */
-    now(ANN_IS "state 7; protocol 2; remote 1\n");
+    now_is(&heard, ANN_IS "state 7; protocol 2; remote 1\n");
     wts_heard_until_set(&heard, "3 CORP\\ann application rdp active no PC-7 closing\n");
-    now("");
+    now_is(&heard, "");
     wts_heard_until_set(&heard, "");
     assert_int_equal(heard.healths, 0);
     stop(&heard);
@@ -182,7 +181,7 @@ static void names_are_kept_whole(void **state)
     name[sizeof(name) - 1] = '\0';
     (void)snprintf(script, sizeof(script), "session 2; user %s; domain CORP; state 4\n", name);
     (void)snprintf(set, sizeof(set), "2 CORP\\%s desktop rdp disconnected unknown\n", name);
-    now(script);
+    now_is(&heard, script);
     wts_heard_until_set(&heard, set);
     stop(&heard);
 }
@@ -231,7 +230,7 @@ static void a_list_that_cannot_be_ends_nobody(void **state)
         script_is(ANN_IS RDP "\n" SHELL);
         wts_heard_start(&heard);
         wts_heard_until_set(&heard, ANN_SET);
-        now(scripts[i]);
+        now_is(&heard, scripts[i]);
         wts_heard_until_health(&heard, health, words);
         assert_string_equal(heard.set, ANN_SET);
         assert_int_equal(heard.sets, 1);
@@ -282,7 +281,7 @@ static void a_right_that_is_missing_is_said_once(void **state)
     wts_heard_start(&heard);
     wts_heard_until_health(&heard, ERROR_FORBIDDEN, "run the service as LocalSystem");
     for (unsigned sets = heard.sets; sets < 5; sets++) {
-        wts_session_changed();
+        source_wts.refresh(heard.source);
         wts_heard_until_sets(&heard, sets + 1);
     }
     assert_int_equal(heard.healths, 1);

@@ -1,5 +1,4 @@
 /* The session source of Windows, with readings that this test makes up: when it reads, and what it says. */
-#include "agent/sessions/wts.h"
 #include "agent/sessions/wts_read.h"
 #include "tests/unit/unit.h"
 #include "wts_heard.h"
@@ -7,7 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define NO_NOTE_MS 400 /* longer than a note takes to be heard, shorter than any timer */
+#define NO_NOTE_MS      400  /* longer than a note takes to be heard, shorter than any timer */
+#define LOOKED_AGAIN_MS 1400 /* longer than it waits where a kind is only guessed */
 
 /* What the next readings find, made and read under its lock. */
 static struct {
@@ -99,17 +99,9 @@ static void now_holds(bool hold)
         uv_sem_post(&host.held);
 }
 
-static void note(void *nothing)
+static void note(struct wts_heard *heard)
 {
-    (void)nothing;
-    wts_session_changed();
-}
-
-static void note_from_another_thread(void)
-{
-    uv_thread_t thread;
-    assert_int_equal(uv_thread_create(&thread, note, NULL), 0);
-    assert_int_equal(uv_thread_join(&thread), 0);
+    heard->source->type->refresh(heard->source);
 }
 
 #define ANN "2 CORP\\ann desktop rdp active no\n"
@@ -125,10 +117,11 @@ static void a_note_makes_it_read_anew(void **state)
     now_is("bob", "explorer.exe");
     wts_heard_run_ms(&heard, NO_NOTE_MS);
     assert_string_equal(heard.set, ANN);
-    note_from_another_thread();
+    note(&heard);
+    assert_string_equal(heard.set, ANN); /* nothing is said from within the call */
     wts_heard_until_set(&heard, BOB);
     now_is(NULL, NULL);
-    note_from_another_thread();
+    note(&heard);
     wts_heard_until_set(&heard, "");
     assert_int_equal(heard.healths, 0);
     wts_heard_stop(&heard);
@@ -143,7 +136,7 @@ static void many_notes_are_few_readings(void **state)
     wts_heard_until_set(&heard, ANN);
     unsigned before = readings();
     for (unsigned i = 0; i < 100; i++)
-        wts_session_changed();
+        note(&heard);
     wts_heard_until_sets(&heard, heard.sets + 1);
     wts_heard_run_ms(&heard, NO_NOTE_MS);
     assert_in_range(readings() - before, 1, 3);
@@ -160,8 +153,7 @@ static void what_changes_during_a_reading_is_read_again(void **state)
     wts_heard_start(&heard);
     while (readings() == before)
         (void)uv_run(&heard.loop, UV_RUN_NOWAIT);
-    source_wts.refresh(heard.source);
-    note_from_another_thread();
+    note(&heard);
     wts_heard_run_ms(&heard, NO_NOTE_MS);
     assert_int_equal(readings() - before, 1); /* never two at once */
     assert_int_equal(heard.sets, 0);
@@ -169,20 +161,6 @@ static void what_changes_during_a_reading_is_read_again(void **state)
     wts_heard_until_sets(&heard, 2);
     wts_heard_run_ms(&heard, NO_NOTE_MS);
     assert_int_equal(readings() - before, 2);
-    wts_heard_stop(&heard);
-}
-
-static void a_refresh_reads_at_once_and_says_nothing_itself(void **state)
-{
-    struct wts_heard heard;
-    (void)state;
-    now_is("ann", "explorer.exe");
-    wts_heard_start(&heard);
-    wts_heard_until_set(&heard, ANN);
-    now_is("bob", "explorer.exe");
-    source_wts.refresh(heard.source);
-    assert_string_equal(heard.set, ANN);
-    wts_heard_until_set(&heard, BOB);
     wts_heard_stop(&heard);
 }
 
@@ -196,7 +174,7 @@ static void a_kind_that_is_guessed_is_looked_at_again(void **state)
     now_is("ann", "rdpshell.exe");
     wts_heard_until_set(&heard, "2 CORP\\ann application rdp active no\n");
     unsigned settled = readings();
-    wts_heard_run_ms(&heard, WTS_LOOK_AGAIN_MS + NO_NOTE_MS);
+    wts_heard_run_ms(&heard, LOOKED_AGAIN_MS);
     assert_int_equal(readings(), settled);
     wts_heard_stop(&heard);
 }
@@ -211,7 +189,7 @@ static void trouble_is_said_once_and_its_end_too(void **state)
     wts_heard_start(&heard);
     wts_heard_until_health(&heard, ERROR_UNREACHABLE, "still starting");
     unsigned before = readings();
-    note_from_another_thread();
+    note(&heard);
     wts_heard_run_ms(&heard, NO_NOTE_MS);
     assert_true(readings() > before);
     assert_int_equal(heard.healths, 1);
@@ -235,12 +213,12 @@ static void a_part_that_is_missing_is_said_beside_the_set(void **state)
     wts_heard_until_health(&heard, ERROR_FORBIDDEN, "administrators");
     assert_string_equal(heard.set, ANN);
     for (unsigned i = 2; i < 5; i++) {
-        source_wts.refresh(heard.source);
+        note(&heard);
         wts_heard_until_sets(&heard, i);
     }
     assert_int_equal(heard.healths, 1);
     now_is("ann", "explorer.exe");
-    source_wts.refresh(heard.source);
+    note(&heard);
     wts_heard_until_health(&heard, 0, "");
     wts_heard_stop(&heard);
 }
@@ -267,9 +245,8 @@ static void it_may_be_stopped_at_any_time(void **state)
         wts_heard_start(&heard);
         for (unsigned turn = 0; turn < turns; turn++)
             (void)uv_run(&heard.loop, UV_RUN_NOWAIT);
-        note_from_another_thread();
+        note(&heard);
         wts_heard_stop(&heard);
-        wts_session_changed(); /* for nobody */
     }
     now_holds(true); /* in the middle of a reading, which then finds it gone */
     unsigned before = readings();
@@ -286,14 +263,12 @@ int main(void)
         cmocka_unit_test(a_note_makes_it_read_anew),
         cmocka_unit_test(many_notes_are_few_readings),
         cmocka_unit_test(what_changes_during_a_reading_is_read_again),
-        cmocka_unit_test(a_refresh_reads_at_once_and_says_nothing_itself),
         cmocka_unit_test(a_kind_that_is_guessed_is_looked_at_again),
         cmocka_unit_test(trouble_is_said_once_and_its_end_too),
         cmocka_unit_test(a_part_that_is_missing_is_said_beside_the_set),
         cmocka_unit_test(without_memory_it_says_so_and_goes_on),
         cmocka_unit_test(it_may_be_stopped_at_any_time),
     };
-    wts_session_changed(); /* before there is a source at all */
     if (uv_mutex_init(&host.lock) < 0 || uv_sem_init(&host.held, 0) < 0)
         return 1;
     return cmocka_run_group_tests(tests, NULL, NULL);
