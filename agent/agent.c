@@ -208,6 +208,33 @@ static void on_watchdog(uv_timer_t *timer)
     service_alive();
 }
 
+static void on_asked_to_stop(void *data)
+{
+    stop(data);
+}
+
+static void on_asked_to_reload(void *data)
+{
+    agent_reload(data);
+}
+
+static void on_sessions_changed(void *data)
+{
+    const struct agent *agent = data;
+    if (agent->sessions)
+        sessions_refresh(agent->sessions);
+}
+
+static int open_service(struct agent *agent, struct error_detail *ret_detail)
+{
+    const struct service_listener listener = {on_asked_to_stop, on_asked_to_reload, on_sessions_changed,
+                                              agent};
+    int error = service_open(&agent->loop, &listener);
+    if (error)
+        error_detail_set(ret_detail, "the service manager cannot be heard: %s", error_text(error));
+    return error;
+}
+
 static void init_handles(struct agent *agent)
 {
     uv_timer_t *timers[] = {&agent->due, &agent->refresh, &agent->watchdog, &agent->present, &agent->unsaid};
@@ -243,6 +270,7 @@ static void close_own_handles(struct agent *agent)
                               (uv_handle_t *)&agent->reload};
     for (size_t i = 0; i < sizeof(handles) / sizeof(handles[0]); i++)
         uv_close(handles[i], NULL);
+    service_close();
 }
 
 static void last_handle_closed(uv_handle_t *handle)
@@ -449,6 +477,8 @@ int agent_run(const char *settings_path, struct settings *settings)
     choose_log(&agent);
     init_handles(&agent);
     error = open_all(&agent, &detail);
+    if (!error)
+        error = open_service(&agent, &detail);
     if (error) {
         log_line(&agent.log, SEVERITY_ERROR, "%s", detail.text);
         agent.exit_code = exit_code_of(error);
@@ -459,7 +489,9 @@ int agent_run(const char *settings_path, struct settings *settings)
     (void)uv_run(&agent.loop, UV_RUN_DEFAULT);
     finish(&agent);
     /* a name service that hangs holds a thread of the pool, and exit() would wait for it */
-    if (uv_loop_close(&agent.loop) == UV_EBUSY)
+    if (uv_loop_close(&agent.loop) == UV_EBUSY) {
+        service_ended(agent.exit_code);
         _exit(agent.exit_code);
+    }
     return agent.exit_code;
 }

@@ -1,5 +1,6 @@
 /* farmgated - the licence agent of a remote-desktop farm. */
 #include "agent.h"
+#include "agent/service/service.h"
 #include "common/uv_reserve.h"
 #include "folders.h"
 #include "version.h"
@@ -33,10 +34,11 @@ static void print_help(FILE *stream)
                   "manager), and end\n"
                   "      --version       print the version, and end\n"
                   "  -h, --help          print this, and end\n"
+                  "%s"
                   "\n"
                   "Exit codes: 0 stopped as asked, 1 failed, 64 usage, 75 another agent is running, 78 "
                   "configuration.\n",
-                  DEFAULT_SETTINGS);
+                  DEFAULT_SETTINGS, service_help());
 }
 
 /* -1: go on; else the exit code. */
@@ -107,7 +109,7 @@ static void ignore_deadly_signals(void)
     (void)signal(SIGXFSZ, SIG_IGN);
 }
 
-int main(int argc, char **argv)
+static int run(int argc, char **argv)
 {
     struct options options;
     int code = parse_options(argc, argv, &options);
@@ -124,4 +126,9 @@ int main(int argc, char **argv)
     ignore_deadly_signals();
     (void)uv_reserve_install();
     return agent_run(options.settings_path, settings);
+}
+
+int main(int argc, char **argv)
+{
+    return service_main(argc, argv, run);
 }

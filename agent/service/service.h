@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <uv.h>
 
 struct log_event_form;
 
@@ -17,6 +18,29 @@ struct service_socket {
     int fd;
     char name[64]; /* "agent", "admin", "tcp": FileDescriptorName= */
 };
+
+/* What the program does, main() but for its name. */
+typedef int service_program_fn(int argc, char **argv);
+
+/* Runs the program as its manager wants it run, or carries out what the arguments ask of the manager itself
+ * (service_help); the exit code. Called once. */
+int service_main(int argc, char **argv, service_program_fn *program);
+/* Lines for --help about such arguments; "" where there are none. */
+const char *service_help(void);
+
+/* What a manager asks by other ways than signals. From the loop, whose thread is the program's. */
+struct service_listener {
+    void (*stop)(void *data);
+    void (*reload)(void *data);
+    void (*sessions_changed)(void *data); /* a session of this host began, ended, connected, disconnected */
+    void *data;
+};
+/* What was asked before is told as well. Without a manager nothing is. Negative: libuv's code. */
+int service_open(uv_loop_t *loop, const struct service_listener *listener);
+/* Nothing is told any more; a handle of the loop is closed when it turns. */
+void service_close(void);
+/* The last word before the process ends by itself, without a return to service_main. */
+void service_ended(int exit_code);
 
 /* Sockets handed over by the manager; 0 if none. */
 size_t service_sockets(struct service_socket ret[SERVICE_SOCKETS_MAX]);

@@ -20,6 +20,33 @@
 #define JOURNAL_OWN_FIELDS 4 /* MESSAGE, MESSAGE_ID, PRIORITY, FARMGATE_CODE */
 #define JOURNAL_PREFIX     "FARMGATE_"
 
+int service_main(int argc, char **argv, service_program_fn *program)
+{
+    return program(argc, argv);
+}
+
+const char *service_help(void)
+{
+    return "";
+}
+
+/* Signals are all that is asked. */
+int service_open(uv_loop_t *loop, const struct service_listener *listener)
+{
+    (void)loop;
+    (void)listener;
+    return 0;
+}
+
+void service_close(void)
+{
+}
+
+void service_ended(int exit_code)
+{
+    (void)exit_code;
+}
+
 size_t service_sockets(struct service_socket ret[SERVICE_SOCKETS_MAX])
 {
     char **names = NULL;

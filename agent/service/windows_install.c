@@ -1,0 +1,198 @@
+/* windows_install.c - the service in Windows' list of services: put there, and taken away. */
+#include "windows.h"
+
+#include "common/platform/windows/wide.h"
+
+#include <getopt.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <windows.h>
+
+#define PATH_CHARACTERS      32768 /* the longest that Windows has */
+#define STOP_WAIT_MS         60000
+#define STOP_LOOK_MS         100
+#define RESTART_FIRST_MS     5000
+#define RESTART_AGAIN_MS     60000
+#define FAILURES_FORGOTTEN_S (24 * 60 * 60)
+#define EXIT_USAGE           64
+
+static const wchar_t display_name[] = L"Farmgate licence agent";
+static wchar_t description[] =
+    L"Counts the concurrent users of this host's remote-desktop farm, reports their peak, "
+    L"and keeps the farm's gate.";
+
+/* Says what failed and why; EXIT_FAILURE. */
+static int failed(const char *what)
+{
+    DWORD error = GetLastError();
+    const char *advice = "";
+    if (error == ERROR_ACCESS_DENIED)
+        advice = ": run it as an administrator";
+    else if (error == ERROR_SERVICE_EXISTS)
+        advice = ": it is installed already";
+    else if (error == ERROR_SERVICE_DOES_NOT_EXIST)
+        advice = ": it is not installed";
+    else if (error == ERROR_SERVICE_MARKED_FOR_DELETE)
+        advice = ": it is being removed; close the list of services and try again";
+    (void)fprintf(stderr, "farmgated: %s%s (Windows error %lu)\n", what, advice, error);
+    return EXIT_FAILURE;
+}
+
+/* --- install ----------------------------------------------------------------------------------------------
+ */
+
+/* The file as every directory knows it; NULL, to be freed else. */
+static wchar_t *whole_path(const char *path)
+{
+    wchar_t *wide = wide_path(path), *whole = calloc(PATH_CHARACTERS, sizeof(*whole));
+    DWORD count = wide && whole ? GetFullPathNameW(wide, PATH_CHARACTERS, whole, NULL) : 0;
+    free(wide);
+    if (count > 0 && count < PATH_CHARACTERS)
+        return whole;
+    free(whole);
+    return NULL;
+}
+
+/* Quoted: of a path with a space Windows would try its beginning first, which somebody else may have put
+ * there. */
+static wchar_t *make_command(const char *settings_path)
+{
+    wchar_t *program = calloc(PATH_CHARACTERS, sizeof(*program));
+    wchar_t *settings = settings_path ? whole_path(settings_path) : NULL;
+    wchar_t *command = calloc(PATH_CHARACTERS, sizeof(*command));
+    DWORD count = program ? GetModuleFileNameW(NULL, program, PATH_CHARACTERS) : 0;
+    int length = -1;
+    if (command && count > 0 && count < PATH_CHARACTERS && (settings || !settings_path))
+        length =
+            swprintf(command, PATH_CHARACTERS, settings ? L"\"%ls\" %hs --config \"%ls\"" : L"\"%ls\" %hs",
+                     program, WINDOWS_SERVICE_ARGUMENT, settings);
+    free(program);
+    free(settings);
+    if (length > 0)
+        return command;
+    free(command);
+    return NULL;
+}
+
+/* What CreateServiceW() has no room for. A service without one of them still serves. */
+static void configure(SC_HANDLE service)
+{
+    SC_ACTION restarts[] = {{SC_ACTION_RESTART, RESTART_FIRST_MS},
+                            {SC_ACTION_RESTART, RESTART_AGAIN_MS},
+                            {SC_ACTION_RESTART, RESTART_AGAIN_MS}}; /* the last one goes on */
+    SERVICE_DESCRIPTIONW about = {description};
+    SERVICE_FAILURE_ACTIONSW failure = {.dwResetPeriod = FAILURES_FORGOTTEN_S,
+                                        .cActions = sizeof(restarts) / sizeof(restarts[0]),
+                                        .lpsaActions = restarts};
+    SERVICE_FAILURE_ACTIONS_FLAG by_exit_code = {TRUE};
+    SERVICE_DELAYED_AUTO_START_INFO delayed = {TRUE};
+    SERVICE_SID_INFO sid = {
+        SERVICE_SID_TYPE_UNRESTRICTED}; /* so that rights can be given to this service alone */
+    const struct {
+        DWORD level;
+        void *value;
+        const char *what;
+    } more[] = {{SERVICE_CONFIG_DESCRIPTION, &about, "a description"},
+                {SERVICE_CONFIG_FAILURE_ACTIONS, &failure, "a restart after a failure"},
+                {SERVICE_CONFIG_FAILURE_ACTIONS_FLAG, &by_exit_code, "a restart after an exit code"},
+                {SERVICE_CONFIG_DELAYED_AUTO_START_INFO, &delayed, "a delayed start"},
+                {SERVICE_CONFIG_SERVICE_SID_INFO, &sid, "an identity of its own"}};
+    for (size_t i = 0; i < sizeof(more) / sizeof(more[0]); i++)
+        if (!ChangeServiceConfig2W(service, more[i].level, more[i].value))
+            (void)fprintf(stderr, "farmgated: the service is installed, but without %s (Windows error %lu)\n",
+                          more[i].what, GetLastError());
+}
+
+static int install(const wchar_t *command)
+{
+    SC_HANDLE list = OpenSCManagerW(NULL, NULL, SC_MANAGER_CREATE_SERVICE);
+    if (!list)
+        return failed("the list of services cannot be opened");
+    /* LocalSystem: no other account may ask for the token of a session's user, by which administrators are
+     * known. SERVICE_START, or a restart after a failure could not be asked for. */
+    SC_HANDLE service =
+        CreateServiceW(list, WINDOWS_SERVICE_NAME, display_name, SERVICE_CHANGE_CONFIG | SERVICE_START,
+                       SERVICE_WIN32_OWN_PROCESS, SERVICE_AUTO_START, SERVICE_ERROR_NORMAL, command, NULL,
+                       NULL, NULL, NULL, NULL);
+    int code = service ? EXIT_SUCCESS : failed("the service cannot be installed");
+    if (service) {
+        configure(service);
+        (void)printf("The service farmgated is installed: sc start farmgated\n");
+        (void)CloseServiceHandle(service);
+    }
+    (void)CloseServiceHandle(list);
+    return code;
+}
+
+int windows_service_install(int argc, char **argv)
+{
+    static const struct option table[] = {{"config", required_argument, NULL, 'c'}, {NULL, 0, NULL, 0}};
+    const char *settings_path = NULL;
+    int option;
+    optind = 1;
+    while ((option = getopt_long(argc, argv, "c:", table, NULL)) == 'c')
+        settings_path = optarg;
+    if (option != -1 || optind < argc) {
+        (void)fprintf(stderr, "usage: farmgated install [--config FILE]\n");
+        return EXIT_USAGE;
+    }
+    wchar_t *command = make_command(settings_path);
+    if (!command)
+        return failed("the service's command cannot be made");
+    int code = install(command);
+    free(command);
+    return code;
+}
+
+/* --- uninstall --------------------------------------------------------------------------------------------
+ */
+
+static bool stopped(SC_HANDLE service)
+{
+    SERVICE_STATUS status;
+    return !QueryServiceStatus(service, &status) || status.dwCurrentState == SERVICE_STOPPED;
+}
+
+static bool stop(SC_HANDLE service)
+{
+    SERVICE_STATUS status;
+    (void)ControlService(service, SERVICE_CONTROL_STOP,
+                         &status); /* one that does not run is stopped already */
+    for (unsigned waited_ms = 0; !stopped(service); waited_ms += STOP_LOOK_MS) {
+        if (waited_ms >= STOP_WAIT_MS)
+            return false;
+        Sleep(STOP_LOOK_MS);
+    }
+    return true;
+}
+
+static int uninstall(SC_HANDLE list)
+{
+    SC_HANDLE service =
+        OpenServiceW(list, WINDOWS_SERVICE_NAME, SERVICE_STOP | SERVICE_QUERY_STATUS | DELETE);
+    if (!service)
+        return failed("the service cannot be removed");
+    if (!stop(service))
+        (void)fprintf(stderr, "farmgated: the service does not stop; it is removed once it has\n");
+    int code = DeleteService(service) ? EXIT_SUCCESS : failed("the service cannot be removed");
+    (void)CloseServiceHandle(service);
+    if (code == EXIT_SUCCESS)
+        (void)printf("The service farmgated is removed; its configuration and state stay.\n");
+    return code;
+}
+
+int windows_service_uninstall(int argc, char **argv)
+{
+    (void)argv;
+    if (argc > 1) {
+        (void)fprintf(stderr, "usage: farmgated uninstall\n");
+        return EXIT_USAGE;
+    }
+    SC_HANDLE list = OpenSCManagerW(NULL, NULL, SC_MANAGER_CONNECT);
+    if (!list)
+        return failed("the list of services cannot be opened");
+    int code = uninstall(list);
+    (void)CloseServiceHandle(list);
+    return code;
+}
