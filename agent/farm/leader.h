@@ -45,8 +45,8 @@ struct leader_settings {
     const struct record_farm *farm; /* outlives the leader */
     struct farm_port port;
     struct record_host self;
-    int64_t lease_ttl_s;
-    int64_t seen_n; /* the highest checkpoint that was seen before; 0: none */
+    int64_t lease_ttl_s; /* of the leadership: how long the farm is without one when its leader dies */
+    int64_t seen_n;      /* the highest checkpoint that was seen before; 0: none */
 };
 
 /* The owner, who has the core. No function here may be answered by leader_destroy. */

@@ -19,10 +19,11 @@
 
 #define SHARED_PATIENCE_MS \
     10000 /* at start the gate waits so long for the farm's verdict, then takes its own */
-#define SHARED_AHEAD_MS   60000 /* licence time further ahead of the leader's than this is set back to it */
-#define SHARED_KEEP_MS    (20 * 60 * 1000) /* so often at least a follower keeps how the farm stands */
-#define SHARED_HAND_ON_MS 500              /* at the end, for the leadership to be given back */
-#define SHARED_REQUEST_MS 1000 /* a request to the store has so long at least: see farm.lease_ttl */
+#define SHARED_AHEAD_MS      60000 /* licence time further ahead of the leader's than this is set back to it */
+#define SHARED_KEEP_MS       (20 * 60 * 1000) /* so often at least a follower keeps how the farm stands */
+#define SHARED_HAND_ON_MS    500              /* at the end, for the leadership to be given back */
+#define SHARED_LEASE_LEAST_S 2                /* etcd grants no less */
+#define SHARED_REQUEST_MS    1000 /* a request to the store has so long at least: see farm.lease_ttl */
 
 struct farm_shared_settings {
     uv_loop_t *loop;

@@ -537,6 +537,13 @@ void shared_count_reconfigure(struct shared *shared)
 /* ---- together --------------------------------------------------------------------------------------------
  */
 
+/* Shorter than a host's: a host that is missed for a while is no harm, a farm that nobody counts for is. */
+static int64_t leader_lease_s(const struct shared *shared)
+{
+    int64_t lease_s = shared->settings.lease_ttl_s * 2 / 5;
+    return lease_s < SHARED_LEASE_LEAST_S ? SHARED_LEASE_LEAST_S : lease_s;
+}
+
 int shared_count_open(struct shared *shared)
 {
     static const struct leader_told told = {
@@ -556,7 +563,7 @@ int shared_count_open(struct shared *shared)
     const struct leader_settings settings = {.farm = &shared->record,
                                              .port = shared->port,
                                              .self = shared->settings.self,
-                                             .lease_ttl_s = shared->settings.lease_ttl_s,
+                                             .lease_ttl_s = leader_lease_s(shared),
                                              .seen_n = shared->seen_n};
     shared->turns_end = &shared->turns;
     shared->waiters_end = &shared->waiters;
