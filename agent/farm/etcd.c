@@ -69,7 +69,7 @@ int etcd_version_check(const char *version, struct error_detail *ret_detail)
         "etcd %s is too old: whoever reaches its port may erase the farm's history and its hosts' "
         "leases without a password; use 3.5.28, 3.6.9 or newer",
         version);
-    return ERROR_INVALID;
+    return ERROR_REFUSED;
 }
 
 /* ---- members ------------------------------------------------------------------------------------------- */

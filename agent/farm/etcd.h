@@ -44,7 +44,8 @@ const char *etcd_endpoint(const struct etcd *etcd);
 /* Cancels all; calls `closed` when *etcd is gone. */
 void etcd_close(struct etcd *etcd, void (*closed)(void *data), void *data);
 
-/* Whether an etcd of this version ("3.5.28") may hold a farm: ERROR_INVALID with why not in *ret_detail. */
+/* Whether an etcd of this version ("3.5.28") may hold a farm: ERROR_REFUSED for one that is too old,
+ * ERROR_INVALID for what is no version, with why not in *ret_detail. */
 int etcd_version_check(const char *version, struct error_detail *ret_detail);
 
 #endif

@@ -38,6 +38,7 @@ struct member {
     int64_t asked_id; /* 0: nothing under way */
     bool answered, leaving;
     struct answer answer;
+    struct error_detail failure; /* of the last request; "" */
     int64_t due_ms, sent_ms, renewed_ms;
     int64_t lease, mod; /* mod: of the key as we wrote it, or of the one to take */
     unsigned failures, renewals;
@@ -57,6 +58,11 @@ const char *member_state_name(enum member_state state)
 enum member_state member_state(const struct member *member)
 {
     return member->state;
+}
+
+const char *member_failure(const struct member *member)
+{
+    return member->failure.text;
 }
 
 int64_t member_lease(const struct member *member)
@@ -97,6 +103,7 @@ static void joined(struct member *member)
 {
     int64_t sent_ms = member->sent_ms;
     member->failures = 0;
+    member->failure.text[0] = '\0';
     enter(member, MEMBER_JOINED, NULL, "");
     member->renewed_ms = sent_ms > 0 ? sent_ms : 1;
     next(member, STEP_RENEW, sent_ms + renewal_ms(member));
@@ -305,10 +312,13 @@ static int on_message(void *data, const struct wire_message *message)
 static void on_done(void *data, int error, const char *detail)
 {
     struct member *member = data;
-    (void)detail;
     member->asked_id = 0;
     member->answered = true;
     member->answer.error = error;
+    if (error != 0)
+        error_detail_set(&member->failure, "%s", detail);
+    else if (member->answer.message.failed)
+        error_detail_set(&member->failure, "%s", member->answer.message.text);
     if (member->settings.wake != NULL)
         member->settings.wake(member->settings.data);
 }

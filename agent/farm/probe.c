@@ -45,7 +45,7 @@ static void judge(struct probe *probe)
 {
     struct error_detail why = {""};
     int error = etcd_version_check(probe->answer.version, &why);
-    probe->is_good = error == 0 || probe->settings.any_version;
+    probe->is_good = error == 0 || (error == ERROR_REFUSED && probe->settings.any_version);
     if (!probe->is_good)
         ask_later(probe);
     tell(probe, probe->is_good ? 0 : error, why.text);

@@ -89,8 +89,8 @@ static void on_done(void *data, int error, const char *detail)
         look_again(watch);
         return;
     }
-    if (watch->mod == 0 && !watch->is_read)
-        tell(watch, NULL, 0);
+    if (!watch->is_read)
+        tell(watch, NULL, 0); /* there are none, or a stranger's, which may be set anew */
     watch->is_watching = true;
     watch->due_ms = watch->now_ms;
 }

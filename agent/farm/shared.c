@@ -154,6 +154,7 @@ static void on_probed(void *data, int error, const char *detail)
 {
     struct shared *shared = data;
     error_detail_set(&shared->trouble, "%s", error != 0 ? detail : "");
+    writer_hold(shared->writer, error != 0);
     if (error != 0)
         shared_say(shared, LOG_farm_unreachable, "detail", detail);
     else if (*detail)
@@ -249,10 +250,10 @@ static int64_t due_ms(const struct shared *shared, int64_t now_ms)
     int64_t due = here_due_ms(shared, now_ms);
     if (shared->started != NULL && shared->has_enumerated)
         due = least(due, shared->opened_ms + SHARED_PATIENCE_MS);
+    due = least(due, writer_due_ms(shared->writer));
     if (!probe_is_good(shared->probe))
         return least(due, probe_due_ms(shared->probe));
     due = least(due, member_due_ms(shared->member));
-    due = least(due, writer_due_ms(shared->writer));
     if (!shared->has_joined)
         return due;
     due = least(due, settings_watch_due_ms(shared->watch));
@@ -301,17 +302,27 @@ static void put_first_settings(struct shared *shared)
     free(text);
 }
 
+/* An etcd that is good, but will not have this host: a user without rights, or none. */
+static void say_failure(struct shared *shared)
+{
+    const char *failure = member_failure(shared->member);
+    if (shared->has_joined || *failure == '\0' || strcmp(failure, shared->trouble.text) == 0)
+        return;
+    error_detail_set(&shared->trouble, "%s", failure);
+    shared_say(shared, LOG_farm_unreachable, "detail", failure);
+}
+
 static void pass(struct shared *shared, int64_t now_ms)
 {
     if (here_due_ms(shared, now_ms) <= now_ms)
         (void)step_here(shared, &(struct core_event){.type = EVENT_TIMER});
     probe_pass(shared->probe, now_ms);
-    if (!probe_is_good(shared->probe))
-        return;
-    member_pass(shared->member, now_ms);
+    if (probe_is_good(shared->probe))
+        member_pass(shared->member, now_ms);
     if (shared->is_closing)
         return; /* another machine has this host's name */
-    writer_pass(shared->writer, now_ms, shared_licence_ms(shared));
+    say_failure(shared);
+    writer_pass(shared->writer, now_ms, shared_licence_ms(shared)); /* the journal takes what it can */
     if (!shared->has_joined)
         return;
     settings_watch_pass(shared->watch, now_ms);
@@ -452,6 +463,8 @@ static void on_place(const struct farm *farm, struct farm_place *ret)
         .head = state != NULL ? farm_state_head(state) : writer.revision,
         .gaps = shared_leads(shared) ? leader_gaps(shared->leader) : shared->verdict.gaps_ever,
     };
+    if (*ret->detail == '\0' && writer.failures > 0)
+        ret->detail = writer.failure; /* it is in its farm, and can tell it nothing */
     if (*ret->leader == '\0' && ret->part != FARM_JOINING)
         ret->leader = shared->verdict.n != 0 ? shared->verdict.leader : "";
 }
@@ -550,6 +563,7 @@ static int open_parts(struct shared *shared)
     if (shared->roll == NULL || shared->watch == NULL || shared->probe == NULL || shared->member == NULL ||
         shared->writer == NULL)
         return ERROR_NO_MEMORY;
+    writer_hold(shared->writer, true); /* until it is known that there is an etcd */
     int error = shared_count_open(shared);
     return error != 0 ? error : open_here(shared);
 }

@@ -394,11 +394,12 @@ def etcd_goes(farm):
     wait_until(lambda: os.path.exists(h3.socket) and part(h3) is not None, 5)
     answer = gate(h3, "zoe")
     asked = time.monotonic() - began
+    tap.equal(h3.put("h3", "away", "ann", timeout=5).status, 204, "an agent that has not found its farm yet acknowledges a log-on")
     wait_until(h3.ready, 15)
     say("started without etcd: the gate answered %s after %.2f s, ready after %.2f s", answer, asked, time.monotonic() - began)
     tap.ok(answer == "yes" and h3.ready() and h3.status()["verdict"]["open"], "and started: its gate stands by the last known standing",
            h3.status()["verdict"])
-    tap.equal((h3.status()["this_host"]["connections"], h3.status()["farm"]["waiting"] >= min(waiting, 1)), (3, True),
+    tap.equal((h3.status()["this_host"]["connections"], h3.status()["farm"]["waiting"] >= min(waiting, 1)), (4, True),
               "its sessions and its journal are there")
     for member in farm.cluster.members:
         member.start()
@@ -413,6 +414,7 @@ def etcd_goes(farm):
     tap.equal(said(leader, "farm_history_lost", "farm_changes_missed", "farm_put_back"), [], "and nothing of it was lost")
     for name in ("h1", "h3"):
         farm.hosts[name].end(name, name + "-0")
+    h3.end("h3", "away")
 
 
 # --- hosts go

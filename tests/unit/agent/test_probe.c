@@ -96,7 +96,7 @@ static void one_that_is_too_old_is_refused_and_asked_again(void **state)
     open_probe(&fixture, false);
     answer(&fixture, "3.4.23", 0, "");
     assert_false(probe_is_good(fixture.probe));
-    assert_int_equal(fixture.error, ERROR_INVALID);
+    assert_int_equal(fixture.error, ERROR_REFUSED);
     assert_non_null(strstr(fixture.detail, "3.4.23 is too old"));
     assert_int_equal(probe_due_ms(fixture.probe), 1000 + PROBE_RETRY_FIRST_MS);
     probe_pass(fixture.probe, 1000 + PROBE_RETRY_FIRST_MS);
@@ -119,6 +119,17 @@ static void any_version_is_taken_where_it_is_allowed_and_said(void **state)
     assert_true(probe_is_good(fixture.probe));
     assert_int_equal(fixture.error, 0);
     assert_non_null(strstr(fixture.detail, "too old"));
+    probe_destroy(fixture.probe);
+}
+
+static void what_is_no_version_is_not_taken_anywhere(void **state)
+{
+    struct fixture fixture;
+    (void)state;
+    open_probe(&fixture, true);
+    answer(&fixture, "", 0, "");
+    assert_false(probe_is_good(fixture.probe));
+    assert_int_equal(fixture.error, ERROR_INVALID);
     probe_destroy(fixture.probe);
 }
 
@@ -164,6 +175,7 @@ int main(void)
         cmocka_unit_test(a_good_one_is_asked_once),
         cmocka_unit_test(one_that_is_too_old_is_refused_and_asked_again),
         cmocka_unit_test(any_version_is_taken_where_it_is_allowed_and_said),
+        cmocka_unit_test(what_is_no_version_is_not_taken_anywhere),
         cmocka_unit_test(what_is_wrong_is_told_when_it_changes),
         cmocka_unit_test(a_full_port_is_asked_later_and_a_wait_ends_with_the_probe),
     };
