@@ -4,10 +4,19 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/stat.h>
 
 #include <cmocka.h>
+
+/* Windows has access lists instead. */
+static inline bool files_have_modes(void)
+{
+    mode_t before = umask(0077);
+    return umask(before) == 0077;
+}
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 

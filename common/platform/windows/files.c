@@ -235,6 +235,12 @@ int platform_link(const char *from, const char *to)
     return done ? 0 : -1;
 }
 
+static bool is_directory(const wchar_t *path)
+{
+    DWORD attributes = GetFileAttributesW(path);
+    return attributes != INVALID_FILE_ATTRIBUTES && (attributes & FILE_ATTRIBUTE_DIRECTORY);
+}
+
 int platform_rename(const char *from, const char *to)
 {
     wchar_t *wide_from = wide_path(from), *wide_to = wide_from ? wide_path(to) : NULL;
@@ -242,6 +248,8 @@ int platform_rename(const char *from, const char *to)
         wide_to && MoveFileExW(wide_from, wide_to, MOVEFILE_REPLACE_EXISTING | MOVEFILE_WRITE_THROUGH);
     if (wide_to && !done)
         wide_errno();
+    if (wide_to && !done && errno == EACCES && is_directory(wide_to))
+        errno = EISDIR;
     free(wide_from);
     free(wide_to);
     return done ? 0 : -1;

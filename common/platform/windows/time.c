@@ -2,6 +2,8 @@
 #include <errno.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <time.h>
 #include <windows.h>
 
@@ -9,6 +11,8 @@
 #define TICKS_PER_MS     10000
 #define UNIX_EPOCH_S     INT64_C(11644473600) /* in Windows' time */
 #define DAY_S            INT64_C(86400)
+#define ZONE_BYTES       8
+#define FORMAT_BYTES     128
 
 /* Days since 1970-01-01 of a date, years beginning in March so that a leap day is the last. */
 static int64_t days_of(int64_t year, int64_t month, int64_t day)
@@ -91,6 +95,42 @@ struct tm *platform_localtime_r(const time_t *at, struct tm *ret)
     *ret = tm;
     ret->tm_isdst = shown - *at != -60 * (time_t)(zone.Bias + zone.StandardBias);
     return ret;
+}
+
+/* What a zone is called here: "+0100", "UTC". */
+static void zone_name(const struct tm *tm, char ret[ZONE_BYTES])
+{
+    TIME_ZONE_INFORMATION zone = {0};
+    if (tm->tm_year + 1900 >= 1601 && tm->tm_year + 1900 < 30000)
+        (void)GetTimeZoneInformationForYear((USHORT)(tm->tm_year + 1900), NULL, &zone);
+    long behind = zone.Bias + (tm->tm_isdst > 0 ? zone.DaylightBias : zone.StandardBias);
+    if (behind == 0)
+        (void)snprintf(ret, ZONE_BYTES, "UTC");
+    else
+        (void)snprintf(ret, ZONE_BYTES, "%c%02ld%02ld", behind > 0 ? '-' : '+', labs(behind) / 60 % 100,
+                       labs(behind) % 60);
+}
+
+/* The C runtime's own has this name in its library alone. */
+size_t runtime_strftime(char *ret, size_t room, const char *format, const struct tm *tm) __asm__("strftime");
+
+size_t platform_strftime(char *ret, size_t room, const char *format, const struct tm *tm)
+{
+    char zone[ZONE_BYTES], whole[FORMAT_BYTES];
+    size_t used = 0;
+    zone_name(tm, zone);
+    for (const char *at = format; *at && used + ZONE_BYTES < sizeof(whole); at++) {
+        bool is_zone = at[0] == '%' && at[1] == 'Z';
+        if (is_zone)
+            used += (size_t)snprintf(whole + used, ZONE_BYTES, "%s", zone);
+        else
+            whole[used++] = *at;
+        if (at[0] == '%' && at[1] == '%')
+            whole[used++] = '%';
+        at += (at[0] == '%' && at[1] == '%') || is_zone ? 1 : 0;
+    }
+    whole[used] = '\0';
+    return runtime_strftime(ret, room, whole, tm);
 }
 
 /* --- clocks -----------------------------------------------------------------------------------------------

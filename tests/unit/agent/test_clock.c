@@ -217,7 +217,7 @@ static void test_the_system_tells_time_and_boot(void **state)
     clock_system_boot_id(id);
     clock_system_boot_id(again);
     assert_string_equal(id, again);
-    assert_int_equal(strlen(id), 36);
+    assert_in_range(strlen(id), 32, CLOCK_BOOT_ID_BYTES - 1);
 }
 
 int main(void)

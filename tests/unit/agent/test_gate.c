@@ -43,7 +43,7 @@ static void assert_file(const char *name, const char *expected)
     assert_string_equal(text, expected);
 }
 
-static ino_t inode(const char *name)
+static uint64_t inode(const char *name)
 {
     struct stat status;
     assert_int_equal(lstat(in_directory(name), &status), 0);
@@ -115,7 +115,7 @@ static void test_writes_only_what_changed(void **state)
     struct error_detail detail = {""};
     gate_init(&gate, directory);
     assert_int_equal(gate_apply(&gate, GATE_CLOSED, "No.", ALICE_BOB, 2, &detail), 0);
-    ino_t present = inode("present"), nologin = inode("nologin");
+    uint64_t present = inode("present"), nologin = inode("nologin");
     put_file("keep-inodes-apart", "");
     assert_int_equal(gate_apply(&gate, GATE_CLOSED, "No.", other_order, 3, &detail), 0);
     assert_int_equal(inode("present"), present);
@@ -252,7 +252,7 @@ static void test_run_out_goes_by_its_states(void **state)
     assert_int_equal(gate_apply(&gate, GATE_RUN_OUT, "Full.", ALICE_BOB, 2, &detail), 0);
     assert_file("nologin", "Full.\n");
     assert_true(exists("run-out"));
-    ino_t flag = inode("run-out"), nologin = inode("nologin");
+    uint64_t flag = inode("run-out"), nologin = inode("nologin");
     put_file("keep-inodes-apart", "");
     assert_int_equal(gate_apply(&gate, GATE_RUN_OUT, "Full.", ALICE_BOB, 1, &detail), 0);
     assert_file("present", "bob\n");

@@ -305,7 +305,8 @@ static void test_a_first_start_makes_an_identity(void **state)
     static const char *const names[] = {"farmgate.db", "identity"};
     for (size_t i = 0; i < COUNT(names); i++) {
         assert_int_equal(stat(in_directory(fixture, names[i]), &status), 0);
-        assert_int_equal(status.st_mode & 0777, 0600);
+        if (files_have_modes())
+            assert_int_equal(status.st_mode & 0777, 0600);
     }
 }
 
@@ -1114,6 +1115,8 @@ static void test_a_second_owner_is_refused(void **state)
     add_connection(fixture, "ts1", "c1", "alice");
     assert_int_equal(commit(fixture), 0);
     pid_t child = fork();
+    if (child < 0 && errno == ENOSYS)
+        return;
     if (child == 0) {
         struct fixture second = {0};
         (void)strcpy(second.directory, fixture->directory);
@@ -1130,6 +1133,12 @@ static void test_a_second_owner_is_refused(void **state)
     assert_int_equal(fixture->loaded->core.connection_count, 2);
 }
 
+static bool file_sizes_have_limits(void)
+{
+    struct rlimit limit;
+    return getrlimit(RLIMIT_FSIZE, &limit) == 0;
+}
+
 static rlim_t limit_file_size(rlim_t bytes)
 {
     struct rlimit limit;
@@ -1143,6 +1152,8 @@ static rlim_t limit_file_size(rlim_t bytes)
 static void test_without_room_a_commit_fails_and_a_later_one_succeeds(void **state)
 {
     struct fixture *fixture = *state;
+    if (!file_sizes_have_limits())
+        return;
     (void)signal(SIGXFSZ, SIG_IGN);
     open_store(fixture);
     activate(fixture);
@@ -1229,6 +1240,8 @@ static void test_a_store_that_cannot_open_yet_serves_the_licence_and_tries_again
 static void test_a_first_start_without_room_keeps_its_identity(void **state)
 {
     struct fixture *fixture = *state;
+    if (!file_sizes_have_limits())
+        return;
     (void)signal(SIGXFSZ, SIG_IGN);
     rlim_t before = limit_file_size(0);
     open_store(fixture);

@@ -2,6 +2,7 @@
 #include "common/config_file.h"
 #include "tests/unit/unit.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -381,11 +382,12 @@ static void odd_includes_are_refused(void **state)
         assert_non_null(strstr(detail.text, "x.conf:1: @include wants a file's name in quotes"));
     }
     snprintf(fifo, sizeof(fifo), "%s/fifo", directory);
-    assert_int_equal(mkfifo(fifo, 0600), 0);
-    assert_int_equal(load("  @include  \"fifo\"\n", &sample, &detail), ERROR_CONFIGURATION);
-    assert_non_null(strstr(detail.text, "not a regular file"));
     assert_int_equal(load("name = \"a\";\n@include \"x.conf\"\n", &sample, &detail), ERROR_CONFIGURATION);
     assert_non_null(strstr(detail.text, "more than 10 deep"));
+    if (mkfifo(fifo, 0600) != 0 && errno == ENOSYS)
+        return;
+    assert_int_equal(load("  @include  \"fifo\"\n", &sample, &detail), ERROR_CONFIGURATION);
+    assert_non_null(strstr(detail.text, "not a regular file"));
 }
 
 static void odd_files_are_refused(void **state)
@@ -398,7 +400,7 @@ static void odd_files_are_refused(void **state)
     assert_int_equal(config_load(&sample_table, path, &sample, &detail), ERROR_NOT_FOUND);
     assert_non_null(strstr(detail.text, "none.conf"));
     assert_int_equal(config_load(&sample_table, directory, &sample, &detail), ERROR_CONFIGURATION);
-    strcpy(path, put("nul.conf", ""));
+    strcpy(path, put("zero.conf", ""));
     FILE *file = fopen(path, "wb");
     fwrite("name = \"a\";\0nonsense", 1, 20, file);
     fclose(file);

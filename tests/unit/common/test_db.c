@@ -1,6 +1,7 @@
 #include "common/db.h"
 #include "tests/unit/unit.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -59,7 +60,8 @@ static void makes_a_database_as_it_should_be(void **state)
     sqlite3_stmt *statement;
     assert_int_equal(db_open(path, APPLICATION, first, 1, &db, NULL), 0);
     assert_int_equal(stat(path, &status), 0);
-    assert_int_equal(status.st_mode & 0777, 0600);
+    if (files_have_modes())
+        assert_int_equal(status.st_mode & 0777, 0600);
     assert_int_equal(integer(&db, "PRAGMA application_id"), APPLICATION);
     assert_int_equal(integer(&db, "PRAGMA user_version"), 1);
     assert_int_equal(integer(&db, "PRAGMA synchronous"), 2);
@@ -154,6 +156,8 @@ static void refuses_newer_without_touching_its_log(void **state)
     char wal[128];
     size_t before_bytes, after_bytes;
     pid_t child = fork();
+    if (child < 0 && errno == ENOSYS)
+        return;
     assert_true(child >= 0);
     if (child == 0) {
         struct db db;
@@ -209,7 +213,23 @@ static void a_second_owner_is_refused(void **state)
     assert_int_equal(db_open(path, APPLICATION, first, 1, &db, NULL), 0);
     assert_int_equal(db_open(path, APPLICATION, first, 1, &second, &detail), ERROR_BUSY);
     assert_non_null(strstr(detail.text, "in use by another process"));
+    assert_int_equal(db_exec(&db, "INSERT INTO t VALUES (1)", NULL), 0);
+    db_close(&db);
+    assert_int_equal(db_open(path, APPLICATION, first, 1, &db, NULL), 0);
+    assert_int_equal(integer(&db, "SELECT count(*) FROM t"), 1);
+    db_close(&db);
+}
+
+static void so_is_a_second_process(void **state)
+{
+    (void)state;
+    struct db db, second;
+    assert_int_equal(db_open(path, APPLICATION, first, 1, &db, NULL), 0);
     pid_t child = fork();
+    if (child < 0 && errno == ENOSYS) {
+        db_close(&db);
+        return;
+    }
     assert_true(child >= 0);
     if (child == 0)
         _exit(db_open(path, APPLICATION, first, 1, &second, NULL) == ERROR_BUSY ? 0 : 1);
@@ -308,6 +328,7 @@ int main(void)
         IN_DIRECTORY(refuses_newer_without_touching_its_log),
         IN_DIRECTORY(refuses_what_is_damaged),
         IN_DIRECTORY(a_second_owner_is_refused),
+        IN_DIRECTORY(so_is_a_second_process),
         IN_DIRECTORY(says_why_it_cannot_open),
         IN_DIRECTORY(a_full_disk_is_told_as_such),
         IN_DIRECTORY(sets_a_database_aside_with_its_log),

@@ -1,6 +1,7 @@
 #include "common/file.h"
 #include "tests/unit/unit.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
@@ -57,7 +58,8 @@ static void replaces_and_reads_back(void **state)
     umask(before);
     assert_int_equal(file_replace(in_directory("file"), "two", 3, 0640, false, NULL), 0);
     assert_int_equal(stat(in_directory("file"), &status), 0);
-    assert_int_equal(status.st_mode & 07777, 0640);
+    if (files_have_modes())
+        assert_int_equal(status.st_mode & 07777, 0640);
     assert_int_equal(access(in_directory("file.new"), F_OK), -1);
 }
 
@@ -78,7 +80,8 @@ static void never_writes_through_a_link(void **state)
     char link[128];
     assert_int_equal(file_replace(in_directory("target"), "mine", 4, 0600, false, NULL), 0);
     strcpy(link, in_directory("file.new"));
-    assert_int_equal(symlink(in_directory("target"), link), 0);
+    if (symlink(in_directory("target"), link) != 0 && errno == ENOSYS)
+        return;
     assert_int_equal(file_replace(in_directory("file"), "new", 3, 0600, false, NULL), 0);
     assert_holds("target", "mine");
     assert_holds("file", "new");
@@ -112,7 +115,8 @@ static void a_full_disk_leaves_the_old_file(void **state)
     struct error_detail detail;
     assert_int_equal(file_replace(in_directory("file"), "old", 3, 0600, true, NULL), 0);
     (void)signal(SIGXFSZ, SIG_IGN);
-    assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+    if (getrlimit(RLIMIT_FSIZE, &before) != 0 && errno == EINVAL)
+        return; /* no such limit here */
     small.rlim_max = before.rlim_max;
     assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
     int error = file_replace(in_directory("file"), "longer than ten bytes", 21, 0600, true, &detail);
@@ -133,13 +137,16 @@ static void reads_only_what_it_should(void **state)
     assert_int_equal(file_read(in_directory("file"), 4, &text, &bytes, &detail), ERROR_TOO_LARGE);
     assert_non_null(strstr(detail.text, "larger than 4 bytes"));
     assert_int_equal(file_read(directory, 10, &text, &bytes, &detail), ERROR_INVALID);
-    assert_int_equal(mkfifo(in_directory("fifo"), 0600), 0);
-    assert_int_equal(file_read(in_directory("fifo"), 10, &text, &bytes, &detail), ERROR_INVALID);
-    assert_non_null(strstr(detail.text, "not a regular file"));
     assert_null(text);
     assert_int_equal(file_read(in_directory("file"), 5, &text, &bytes, &detail), 0);
     assert_string_equal(text, "12345");
     free(text);
+    text = NULL;
+    if (mkfifo(in_directory("fifo"), 0600) != 0 && errno == ENOSYS)
+        return;
+    assert_int_equal(file_read(in_directory("fifo"), 10, &text, &bytes, &detail), ERROR_INVALID);
+    assert_non_null(strstr(detail.text, "not a regular file"));
+    assert_null(text);
 }
 
 static void reads_large_files_and_those_without_a_size(void **state)

@@ -214,6 +214,20 @@ static void dates_of_all_years(void **state)
     }
 }
 
+static void instants_as_text(void **state)
+{
+    const time_t at = 1767225600;
+    char text[64] = "", zone[64] = "";
+    struct tm tm;
+    (void)state;
+    assert_non_null(localtime_r(&at, &tm));
+    assert_true(strftime(text, sizeof(text), "%Y %%Z%%", &tm) > 0);
+    assert_true(strncmp(text, "202", 3) == 0 && strcmp(text + 4, " %Z%") == 0);
+    assert_in_range(strftime(zone, sizeof(zone), "%Z", &tm), 1, 8);
+    assert_null(strchr(zone, ' '));
+    assert_int_equal(strftime(text, 3, "%Y-%m", &tm), 0);
+}
+
 static void clocks_run(void **state)
 {
     static const clockid_t clocks[] = {CLOCK_REALTIME, CLOCK_MONOTONIC, CLOCK_BOOTTIME};
@@ -333,7 +347,7 @@ int main(void)
         cmocka_unit_test(dates_of_all_years),    cmocka_unit_test(clocks_run),
         cmocka_unit_test(random_bytes_differ),   cmocka_unit_test(a_listening_socket),
         cmocka_unit_test(absolute_paths),        cmocka_unit_test(what_a_path_leads_to),
-        cmocka_unit_test(memory_of_the_system),
+        cmocka_unit_test(memory_of_the_system),  cmocka_unit_test(instants_as_text),
     };
     return cmocka_run_group_tests_name("the platform", tests, begin, end);
 }

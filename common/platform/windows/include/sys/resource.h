@@ -4,8 +4,10 @@
 
 #define RLIMIT_NOFILE 7
 
+typedef unsigned long long rlim_t;
+
 struct rlimit {
-    unsigned long long rlim_cur, rlim_max;
+    rlim_t rlim_cur, rlim_max;
 };
 
 int platform_getrlimit(int which, struct rlimit *ret);
