@@ -131,7 +131,18 @@ struct door {
     enum api_door door;
     const char *name;
     const char *address;
+    const char *group; /* that may open it, where the door names it itself */
 };
+
+/* Made here. */
+static int make_door(struct agent *agent, const struct door *door)
+{
+    int fd = -1;
+    if (door->door != API_DOOR_TCP)
+        return api_listen_local(agent->api, door->door, door->address, SOCKET_MODE, door->group);
+    int error = http_listen_tcp(door->address, &fd);
+    return error ? error : api_listen(agent->api, door->door, fd);
+}
 
 static int open_door(struct agent *agent, const struct door *door, const struct service_socket *handed,
                      size_t handed_count, struct error_detail *ret_detail)
@@ -141,14 +152,9 @@ static int open_door(struct agent *agent, const struct door *door, const struct 
         if (strcmp(handed[i].name, door->name) == 0)
             fd = handed[i].fd;
     }
-    int error = 0;
     if (fd < 0 && !*door->address)
         return 0;
-    if (fd < 0)
-        error = door->door == API_DOOR_TCP ? http_listen_tcp(door->address, &fd)
-                                           : http_listen_unix(door->address, SOCKET_MODE, &fd);
-    if (!error)
-        error = api_listen(agent->api, door->door, fd);
+    int error = fd >= 0 ? api_listen(agent->api, door->door, fd) : make_door(agent, door);
     if (error == ERROR_BUSY)
         error_detail_set(ret_detail,
                          "%s: another agent is listening there; stop it, or choose another address",
@@ -167,9 +173,9 @@ static int open_api(struct agent *agent, struct error_detail *ret_detail)
     if (!agent->api)
         return ERROR_CONFIGURATION;
     const struct door doors[] = {
-        {API_DOOR_READER, "agent", settings->api_socket},
-        {API_DOOR_ADMIN, "admin", settings->admin_socket},
-        {API_DOOR_TCP, "tcp", settings->api_listen},
+        {API_DOOR_READER, "agent", settings->api_socket, "farmgate"},
+        {API_DOOR_ADMIN, "admin", settings->admin_socket, "farmgate-admin"},
+        {API_DOOR_TCP, "tcp", settings->api_listen, NULL},
     };
     struct service_socket handed[SERVICE_SOCKETS_MAX];
     size_t handed_count = service_sockets(handed);

@@ -97,6 +97,8 @@ struct api *api_create(uv_loop_t *loop, const struct api_settings *settings, con
 int api_reconfigure(struct api *api, const struct api_settings *settings, struct error_detail *ret_detail);
 /* Takes a listening socket. */
 int api_listen(struct api *api, enum api_door door, int fd);
+/* Listens at a path of this machine: http_listen_local's. */
+int api_listen_local(struct api *api, enum api_door door, const char *path, unsigned mode, const char *group);
 /* A log event was published: goes to every follower of /v1/events. `json` is event_json's line. */
 void api_publish(struct api *api, uint64_t id, const char *name, const char *json);
 void api_close(struct api *api, unsigned grace_ms, void (*closed)(void *data), void *data);

@@ -5,6 +5,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 struct http_write {
     uv_write_t request;
@@ -780,12 +781,21 @@ static int open_handle(struct http_connection *connection, int fd, bool tcp)
     return error;
 }
 
+/* A socket need not be a file. */
+static void give_back(int fd, bool tcp)
+{
+    if (tcp)
+        sockets_close(fd);
+    else
+        (void)close(fd);
+}
+
 int http_connection_open(struct http_server *server, int fd, bool tcp, bool counted, const char *peer,
                          void *listener_data)
 {
     struct http_connection *connection = calloc(1, sizeof *connection);
     if (!connection) {
-        sockets_close(fd);
+        give_back(fd, tcp);
         return ERROR_NO_MEMORY;
     }
     connection->server = server;
@@ -805,7 +815,7 @@ int http_connection_open(struct http_server *server, int fd, bool tcp, bool coun
 
     int error = open_handle(connection, fd, tcp);
     if (error < 0) {
-        sockets_close(fd);
+        give_back(fd, tcp);
         http_connection_close(connection);
         return error;
     }

@@ -116,12 +116,19 @@ struct http_connection {
 };
 
 struct http_listener {
-    uv_poll_t poll;
     struct http_server *server;
     struct http_listener *next;
+    /* Ends it: http_server_listener_closed is called when that is done. Its memory is whoever's it was. */
+    void (*close)(struct http_listener *listener);
+    void *data;
+};
+
+struct http_socket_listener {
+    struct http_listener listener; /* first */
+    uv_poll_t poll;
+    struct http_socket_listener *next; /* of the server's that pause together */
     int fd;
     bool tcp;
-    void *data;
 };
 
 struct http_server {
@@ -130,6 +137,7 @@ struct http_server {
     struct http_limits limits;
     llhttp_settings_t parser_settings;
     struct http_listener *listeners;
+    struct http_socket_listener *sockets;
     struct http_connection *connections;
     struct http_connection *ready, **ready_tail;
     struct http_exchange *free_exchanges;
@@ -157,6 +165,11 @@ void http_server_deadline(struct http_server *server, uint64_t at_ms);
 void http_server_ready(struct http_connection *connection);
 void http_server_connection_closed(struct http_connection *connection);
 void http_server_handle_closed(struct http_server *server);
+/* A listener of another kind than sockets; it gives its newcomers here, each a descriptor that uv_pipe_open
+ * takes. */
+void http_server_add_listener(struct http_server *server, struct http_listener *listener);
+void http_server_listener_closed(struct http_server *server);
+void http_server_welcome_pipe(struct http_listener *listener, int fd);
 
 /* http_connection.c */
 /* Takes fd. counted false: a newcomer over the limit, who gets 503 and is let linger. */

@@ -163,10 +163,21 @@ void http_server_connection_closed(struct http_connection *connection)
 
 static void on_listener_closed(uv_handle_t *handle)
 {
-    struct http_listener *listener = handle->data;
-    struct http_server *server = listener->server;
-    sockets_close(listener->fd);
-    free(listener);
+    struct http_socket_listener *socket = handle->data;
+    struct http_server *server = socket->listener.server;
+    sockets_close(socket->fd);
+    free(socket);
+    http_server_listener_closed(server);
+}
+
+static void close_socket_listener(struct http_listener *listener)
+{
+    struct http_socket_listener *socket = (struct http_socket_listener *)listener;
+    uv_close((uv_handle_t *)&socket->poll, on_listener_closed);
+}
+
+void http_server_listener_closed(struct http_server *server)
+{
     http_server_handle_closed(server);
 }
 
@@ -183,9 +194,10 @@ void http_server_close(struct http_server *server, unsigned grace_ms, void (*clo
     struct http_listener *next_listener = NULL;
     for (struct http_listener *each = server->listeners; each; each = next_listener) {
         next_listener = each->next;
-        uv_close((uv_handle_t *)&each->poll, on_listener_closed);
+        each->close(each);
     }
     server->listeners = NULL;
+    server->sockets = NULL;
 
     struct http_connection *next = NULL;
     for (struct http_connection *each = server->connections; each; each = next) {
@@ -240,21 +252,31 @@ static void peer_text(const struct sockaddr_storage *address, char ret[HTTP_PEER
         memcpy(ret, "unix", sizeof "unix");
 }
 
-static void welcome(struct http_listener *listener, int fd, const struct sockaddr_storage *address)
+static void welcome(struct http_socket_listener *socket, int fd, const struct sockaddr_storage *address)
 {
-    struct http_server *server = listener->server;
+    struct http_server *server = socket->listener.server;
     char peer[HTTP_PEER_BYTES];
     peer_text(address, peer);
     bool counted = server->client_count < server->limits.clients_max;
     if (!counted && server->lingerer_count >= HTTP_LINGERERS_MAX)
         refuse_fd(server, fd);
     else
-        (void)http_connection_open(server, fd, listener->tcp, counted, peer, listener->data);
+        (void)http_connection_open(server, fd, socket->tcp, counted, peer, socket->listener.data);
+}
+
+void http_server_welcome_pipe(struct http_listener *listener, int fd)
+{
+    struct http_server *server = listener->server;
+    bool counted = server->client_count < server->limits.clients_max;
+    if (!counted && server->lingerer_count >= HTTP_LINGERERS_MAX)
+        (void)close(fd);
+    else
+        (void)http_connection_open(server, fd, false, counted, "unix", listener->data);
 }
 
 static void pause_accepting(struct http_server *server)
 {
-    for (struct http_listener *each = server->listeners; each; each = each->next)
+    for (struct http_socket_listener *each = server->sockets; each; each = each->next)
         (void)uv_poll_stop(&each->poll);
     server->accept_again_ms = uv_now(server->loop) + HTTP_ACCEPT_PAUSE_MS;
     http_server_deadline(server, server->accept_again_ms);
@@ -263,21 +285,21 @@ static void pause_accepting(struct http_server *server)
 static void on_newcomer(uv_poll_t *poll, int status, int events)
 {
     (void)events;
-    struct http_listener *listener = poll->data;
-    struct http_server *server = listener->server;
+    struct http_socket_listener *socket = poll->data;
+    struct http_server *server = socket->listener.server;
     if (status < 0) {
         pause_accepting(server);
         return;
     }
     for (unsigned count = 0; count < HTTP_ACCEPTS_PER_WAKE && !server->closing; count++) {
         struct sockaddr_storage address;
-        int fd, error = sockets_accept(listener->fd, &address, &fd);
+        int fd, error = sockets_accept(socket->fd, &address, &fd);
         if (error == 0) {
-            welcome(listener, fd, &address);
+            welcome(socket, fd, &address);
         } else if (error == UV_EAGAIN) {
             return;
         } else if (error == UV_EMFILE || error == UV_ENFILE) {
-            if (!accept_with_reserve(server, listener->fd)) {
+            if (!accept_with_reserve(server, socket->fd)) {
                 pause_accepting(server);
                 return;
             }
@@ -294,36 +316,49 @@ static uint64_t listeners_rest(struct http_server *server, uint64_t now_ms)
     if (now_ms < server->accept_again_ms)
         return server->accept_again_ms;
     server->accept_again_ms = HTTP_NEVER;
-    for (struct http_listener *each = server->listeners; each; each = each->next)
+    for (struct http_socket_listener *each = server->sockets; each; each = each->next)
         (void)uv_poll_start(&each->poll, UV_READABLE, on_newcomer);
     return HTTP_NEVER;
 }
 
-int http_server_listen(struct http_server *server, int fd, void *listener_data)
+void http_server_add_listener(struct http_server *server, struct http_listener *listener)
+{
+    server->handle_count++;
+    listener->server = server;
+    listener->next = server->listeners;
+    server->listeners = listener;
+}
+
+static int listen_to(struct http_server *server, int fd, void *listener_data)
 {
     int family, error = sockets_family(fd, &family);
     if (error < 0)
         return error;
-    struct http_listener *listener = calloc(1, sizeof *listener);
-    if (!listener)
+    struct http_socket_listener *socket = calloc(1, sizeof *socket);
+    if (!socket)
         return ERROR_NO_MEMORY;
-    error = uv_poll_init_socket(server->loop, &listener->poll, (uv_os_sock_t)fd);
+    error = uv_poll_init_socket(server->loop, &socket->poll, (uv_os_sock_t)fd);
     if (error < 0) {
-        free(listener);
+        free(socket);
         return error;
     }
-    server->handle_count++;
-    *listener = (struct http_listener){
-        .poll = listener->poll, .server = server, .fd = fd, .tcp = family != AF_UNIX, .data = listener_data};
-    listener->poll.data = listener;
-    error = uv_poll_start(&listener->poll, UV_READABLE, on_newcomer);
-    if (error < 0) {
-        uv_close((uv_handle_t *)&listener->poll, on_listener_closed);
-        return error;
-    }
-    listener->next = server->listeners;
-    server->listeners = listener;
+    socket->listener = (struct http_listener){.close = close_socket_listener, .data = listener_data};
+    socket->fd = fd;
+    socket->tcp = family != AF_UNIX;
+    socket->poll.data = socket;
+    http_server_add_listener(server, &socket->listener);
+    socket->next = server->sockets;
+    server->sockets = socket;
+    (void)uv_poll_start(&socket->poll, UV_READABLE, on_newcomer); /* fails for what is being closed */
     return 0;
+}
+
+int http_server_listen(struct http_server *server, int fd, void *listener_data)
+{
+    int error = listen_to(server, fd, listener_data);
+    if (error)
+        sockets_close(fd);
+    return error;
 }
 
 /* --- the beginning --- */

@@ -81,7 +81,7 @@ struct http_server *http_server_create(uv_loop_t *loop, const struct http_handle
                                        const struct http_limits *limits);
 
 /* Takes a bound, listening, non-blocking socket (Unix or TCP; from systemd or http_listen_*); the server
- * closes it. Negative libuv code on failure. */
+ * closes it, on failure at once. Negative libuv code on failure. */
 int http_server_listen(struct http_server *server, int fd, void *listener_data);
 
 /* Stops accepting, finishes answers in flight for at most grace_ms, then closes all and calls `closed` (then
@@ -90,8 +90,14 @@ void http_server_close(struct http_server *server, unsigned grace_ms, void (*clo
 
 unsigned http_server_clients(const struct http_server *server);
 
-/* A listening socket at a path: a stale one (nobody answers) is replaced, a live one is ERROR_BUSY; mode as
- * given. */
+/* Listens at a path of this machine, as the system has them: a Unix socket with this mode, or a named pipe
+ * ("//./pipe/NAME") that SYSTEM, Administrators and the program's own account may open, and a group of this
+ * machine's by that name if there is one; nobody over the network. ERROR_BUSY: somebody listens there. */
+int http_listen_local(struct http_server *server, const char *path, unsigned mode, const char *group,
+                      void *listener_data);
+
+/* Where such paths are of sockets alone. A listening socket at a path: a stale one (nobody answers) is
+ * replaced, a live one is ERROR_BUSY; mode as given. */
 int http_listen_unix(const char *path, unsigned mode, int *ret_fd);
 /* "127.0.0.1:8620", "[::1]:8620"; port 0 picks one. ERROR_INVALID for what is no numeric address. */
 int http_listen_tcp(const char *address, int *ret_fd);

@@ -1,5 +1,6 @@
 #include "local_client.h"
 
+#include "platform/local_connect.h"
 #include "platform/waiting.h"
 
 #include <errno.h>
@@ -302,6 +303,10 @@ static void on_connected(uv_connect_t *connect, int status)
         fail(call, ERROR_FORBIDDEN, "you may not open this socket");
         return;
     }
+    if (status == ERROR_REFUSED) {
+        fail(call, ERROR_FORBIDDEN, "who listens there is neither the system, an administrator nor you");
+        return;
+    }
     if (status < 0) {
         fail(call, ERROR_UNREACHABLE,
              status == UV_ENOENT || status == UV_ECONNREFUSED ? "nobody listens there" : uv_strerror(status));
@@ -348,7 +353,7 @@ static int run(struct call *call)
     if (call->request->body_from_fd)
         waiting_open(&call->file, &call->loop, call->request->body_fd, on_file_readable, call);
     moved(call);
-    uv_pipe_connect(&call->connect, &call->pipe, call->request->socket_path, on_connected);
+    local_connect(&call->connect, &call->pipe, call->request->socket_path, on_connected);
     (void)uv_run(&call->loop, UV_RUN_DEFAULT);
     (void)uv_loop_close(&call->loop);
     waiting_restore(&call->file);

@@ -422,3 +422,9 @@ int api_listen(struct api *api, enum api_door door, int fd)
     struct api_entrance *entrance = &api->entrances[door];
     return http_server_listen(entrance->server, fd, entrance);
 }
+
+int api_listen_local(struct api *api, enum api_door door, const char *path, unsigned mode, const char *group)
+{
+    struct api_entrance *entrance = &api->entrances[door];
+    return http_listen_local(entrance->server, path, mode, group, entrance);
+}

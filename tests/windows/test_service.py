@@ -16,6 +16,7 @@ from under_wine import WINE, environment, wine
 from harness import Tap, free_port, request, wait_until
 
 BUILD_WINDOWS = os.path.abspath(sys.argv[1])
+FARMGATE = os.path.join(BUILD_WINDOWS, "agent", "ctl", "farmgate.exe")
 FARMGATED = os.path.join(BUILD_WINDOWS, "agent", "farmgated.exe")
 NAME = "farmgated"
 KEY = "HKLM\\System\\CurrentControlSet\\Services\\" + NAME
@@ -41,7 +42,7 @@ farm: { host = "ts1"; };
 sessions: { sources = ("api"); };
 gate: { directory = ""; };
 store: { directory = "C:/%s/state"; };
-api: { socket = ""; admin_socket = ""; listen = "127.0.0.1:%d"; };
+api: { listen = "127.0.0.1:%d"; };
 %s""" % (self.name, self.port, more))
         os.makedirs(os.path.join(self.path, "state"), exist_ok=True)
 
@@ -103,6 +104,8 @@ def started(tap, folder):
     tap.equal(sc("start", NAME)[0], OK, "the manager starts it")
     tap.ok(wait_until(folder.ready, SECONDS), "it serves")
     tap.ok(wait_until(lambda: state() == "RUNNING", SECONDS), "and says so", state())
+    code, said, _ = wine(FARMGATE, "status")
+    tap.ok(code == OK and "users" in said, "farmgate.exe asks it over its pipe", said)
 
 
 def stopped(tap, folder):

@@ -88,3 +88,11 @@ int http_listen_unix(const char *path, unsigned mode, int *ret_fd)
     *ret_fd = fd;
     return 0;
 }
+
+int http_listen_local(struct http_server *server, const char *path, unsigned mode, const char *group,
+                      void *listener_data)
+{
+    (void)group; /* the directory's, or whose the service manager makes it */
+    int fd, error = http_listen_unix(path, mode, &fd);
+    return error ? error : http_server_listen(server, fd, listener_data);
+}
