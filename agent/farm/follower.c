@@ -50,6 +50,7 @@ static void take_verdict(struct follower *follower, const struct wire_kv *kv,
 {
     if (verdict->n < follower->n) {
         follower->told.note(follower->data, FARM_NOTE_OLD, kv->key, "an earlier verdict was put back");
+        follower->told.went_back(follower->data);
         return;
     }
     bool is_new = verdict->n > follower->n || follower->verdict_revision == 0;
@@ -90,8 +91,12 @@ static int on_verdict_message(void *data, const struct wire_message *message)
     if (follower->answer_failed)
         return ERROR_CANCELLED;
     follower->backoff_ms = FOLLOWER_RETRY_MS;
-    if (!follower->is_watching)
-        follower->head = message->revision;
+    if (follower->is_watching)
+        return 0;
+    bool went_back = message->revision < follower->head;
+    follower->head = message->revision;
+    if (went_back)
+        follower->told.went_back(follower->data);
     return 0;
 }
 

@@ -30,6 +30,8 @@ struct follower_told {
     void (*verdict)(void *data, const struct farm_verdict *verdict);
     void (*window)(void *data, const char *farm_id, const struct window *window);
     void (*note)(void *data, enum farm_note note, const char *key, const char *detail);
+    /* The store may have less than it had: a backup was put back, or a single value. */
+    void (*went_back)(void *data);
     /* Who the farm is, read when its licence has changed: a host that is restarted without the store stands
      * by it, and one that leads goes on with it. */
     void (*identity)(void *data, const struct checkpoint *checkpoint);

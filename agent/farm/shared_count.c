@@ -230,6 +230,7 @@ static int on_lead_begin(void *data, const struct farm_begin *begin)
             at_ms = shared->verdict.at_ms;
         shared_say(shared, LOG_farm_put_back, "detail",
                    begin->checkpoint != NULL ? "what it holds was known already" : "it is empty");
+        writer_look(shared->writer);
     }
     return make_whole(shared, &saved, at_ms, true);
 }
@@ -429,6 +430,13 @@ static void on_follow_window(void *data, const char *farm_id, const struct windo
     keep_window(data, window);
 }
 
+/* A lease that was in the backup lives on, so this host would not notice by itself. */
+static void on_went_back(void *data)
+{
+    const struct shared *shared = data;
+    writer_look(shared->writer);
+}
+
 static void on_follow_identity(void *data, const struct checkpoint *checkpoint)
 {
     const struct shared *shared = data;
@@ -459,6 +467,7 @@ static struct follower *create_follower(struct shared *shared)
     static const struct follower_told told = {
         .verdict = on_verdict,
         .window = on_follow_window,
+        .went_back = on_went_back,
         .identity = on_follow_identity,
         .note = on_note,
         .licence_ms = on_licence_ms,

@@ -342,8 +342,10 @@ def backup(place, cloud):
         tap.equal(done.returncode, 0, "the backup is put back")
         member.start()
         farm.cluster.wait()
+        wait_until(lambda: any(said(agent, "farm_put_back") for agent in farm.hosts.values()), 20)
         farm.leader()
-        tap.ok(all_count(farm, 3), "an old backup is put back: everybody who is on is counted", [users(agent) for agent in farm.hosts.values()])
+        tap.ok(all_count(farm, 3), "an old backup is put back: everybody who is on is counted",
+               [(part(agent), users(agent), agent.log()[-1200:]) for agent in farm.hosts.values()])
         told = [event["detail"] for agent in farm.hosts.values() for event in said(agent, "farm_put_back")]
         tap.ok(told, "it is said that the store went back", h1.log()[-3000:])
         wait_until(lambda: h1.status()["limit"] == h2.status()["limit"] == 7, 20)
@@ -352,6 +354,8 @@ def backup(place, cloud):
             tap.equal((after["farm_id"], after["entitlement"], gate(agent)), (before["farm_id"], before["entitlement"], "yes"),
                       "the licence is the newest that was known")
         tap.equal(farm.hosts[farm.leader()].call("POST", "/v1/report").status, 200, "and the farm reports by it")
+        time.sleep(1)
+        tap.ok(all_count(farm, 3), "and counts everybody still", [(part(agent), users(agent), agent.log()[-1200:]) for agent in farm.hosts.values()])
         tap.equal(farm.hosts[farm.leader()].status()["peak_ever"], before["peak_ever"], "no peak is forgotten")
     finally:
         farm.__exit__()

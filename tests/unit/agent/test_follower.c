@@ -57,6 +57,11 @@ static void on_note(void *data, enum farm_note note, const char *key, const char
     hear(data, "%s\n", detail);
 }
 
+static void on_went_back(void *data)
+{
+    hear(data, "went back\n");
+}
+
 static void on_identity(void *data, const struct checkpoint *checkpoint)
 {
     hear(data, "identity %s, %s\n", checkpoint->identity.farm_id, checkpoint->entitlement);
@@ -112,6 +117,7 @@ static void on_dropped(void *data)
 static const struct follower_told told = {.verdict = on_verdict,
                                           .window = on_window,
                                           .note = on_note,
+                                          .went_back = on_went_back,
                                           .identity = on_identity,
                                           .licence_ms = on_licence_ms,
                                           .settings = on_settings,
@@ -223,7 +229,7 @@ static void each_verdict_is_told_once(void **state)
     expect(house, "");
     say(house, 4, ADMISSION_NONE, 0);
     say(house, 3, ADMISSION_ALL, 0);
-    expect(house, "4: stale, none, 7 of 10, by rds1\nan earlier verdict was put back\n");
+    expect(house, "4: stale, none, 7 of 10, by rds1\nan earlier verdict was put back\nwent back\n");
     struct record_key key = record_key(&house->farm, RECORD_VERDICT, NULL, NULL);
     model_etcd_put(house->etcd, key.text, "x", 1);
     model_etcd_delete(house->etcd, key.text);
@@ -236,7 +242,7 @@ static void an_earlier_verdict_than_was_seen_is_none(void **state)
     struct house *house = *state;
     say(house, 3, ADMISSION_ALL, 0);
     begin(house, 4, T0);
-    expect(house, "an earlier verdict was put back\n");
+    expect(house, "an earlier verdict was put back\nwent back\n");
     say(house, 4, ADMISSION_ALL, 0);
     expect(house, "4: open, all, 7 of 10, by rds1\n");
 }
