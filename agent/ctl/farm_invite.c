@@ -5,7 +5,7 @@
 #include "farm_setup.h"
 #include "options.h"
 
-#include "agent/farm/invitation.h"
+#include "agent/farm/farm_invitation.h"
 #include "common/file.h"
 
 #include <sodium.h>
@@ -101,7 +101,7 @@ static int print_invitation(const struct farm_setup *setup, const struct wish *w
     int error = fill(setup->settings, wish->with_client_key, made, &detail);
     if (error != 0)
         return farm_setup_refuse(setup, error, detail.text);
-    char *text = invitation_encode(made);
+    char *text = farm_invitation_encode(made);
     if (!text)
         return farm_setup_refuse(setup, ERROR_NO_MEMORY, error_text(ERROR_NO_MEMORY));
     int code = put(setup, wish->output, text);
@@ -123,7 +123,7 @@ static int invite(const struct farm_setup *setup, const struct wish *wish)
     if (!made)
         return farm_setup_refuse(setup, ERROR_NO_MEMORY, error_text(ERROR_NO_MEMORY));
     int code = print_invitation(setup, wish, made);
-    invitation_wipe(made);
+    farm_invitation_wipe(made);
     free(made);
     return code;
 }

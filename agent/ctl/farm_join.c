@@ -5,7 +5,7 @@
 #include "farm_setup.h"
 #include "options.h"
 
-#include "agent/farm/invitation.h"
+#include "agent/farm/farm_invitation.h"
 #include "common/file.h"
 
 #include <errno.h>
@@ -54,7 +54,7 @@ static int read_invitation(const char *file, struct invitation *ret, struct erro
                     : file_read(file, INVITATION_BYTES_MAX, &text, &bytes, ret_detail);
     if (error != 0)
         return error;
-    error = invitation_decode(text, bytes, ret, ret_detail);
+    error = farm_invitation_decode(text, bytes, ret, ret_detail);
     sodium_memzero(text, bytes);
     free(text);
     return error;
@@ -288,7 +288,7 @@ int farm_join(int argc, char **argv)
     if (!invitation)
         return COMMAND_FAILED;
     code = join_by(&wish, invitation);
-    invitation_wipe(invitation);
+    farm_invitation_wipe(invitation);
     free(invitation);
     return code;
 }

@@ -1,6 +1,6 @@
 /* fuzz_invitation.c - anything as an invitation, and anything as the document in one whose checksum fits.
  * What is read is written and read again without a difference. */
-#include "agent/farm/invitation.h"
+#include "agent/farm/farm_invitation.h"
 
 #include <sodium.h>
 #include <stdio.h>
@@ -21,11 +21,11 @@ static void decode(const char *text, size_t bytes)
     struct invitation *read = calloc(1, sizeof *read), *again = calloc(1, sizeof *again);
     struct error_detail detail = {""};
     require(read && again);
-    int error = invitation_decode(text, bytes, read, &detail);
+    int error = farm_invitation_decode(text, bytes, read, &detail);
     require((error == 0) == (detail.text[0] == '\0'));
     if (error == 0) {
-        char *written = invitation_encode(read);
-        require(written && invitation_decode(written, strlen(written), again, NULL) == 0);
+        char *written = farm_invitation_encode(read);
+        require(written && farm_invitation_decode(written, strlen(written), again, NULL) == 0);
         require(strcmp(read->ca, again->ca) == 0 && strcmp(read->password, again->password) == 0);
         require(read->endpoint_count == again->endpoint_count && read->lease_ttl_ms == again->lease_ttl_ms);
         require(memcmp(read->secret, again->secret, sizeof read->secret) == 0);

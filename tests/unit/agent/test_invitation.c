@@ -1,6 +1,6 @@
 /* test_invitation.c - what a member prints, a new host reads, whatever mail does to it; and what was
  * mutilated is told apart. */
-#include "agent/farm/invitation.h"
+#include "agent/farm/farm_invitation.h"
 #include "tests/unit/unit.h"
 
 #include <sodium.h>
@@ -44,7 +44,7 @@ static void assert_decodes(struct invitation *wanted, char *text)
 {
     struct invitation *got = calloc(1, sizeof *got);
     struct error_detail detail = {""};
-    if (invitation_decode(text, strlen(text), got, &detail) != 0)
+    if (farm_invitation_decode(text, strlen(text), got, &detail) != 0)
         fail_msg("%s", detail.text);
     assert_memory_equal(got, wanted, sizeof *got);
     free(text);
@@ -56,15 +56,15 @@ static void what_is_written_is_read(void **state)
 {
     (void)state;
     struct invitation *small = sample(), *large = whole();
-    assert_decodes(small, invitation_encode(small));
-    assert_decodes(large, invitation_encode(large));
+    assert_decodes(small, farm_invitation_encode(small));
+    assert_decodes(large, farm_invitation_encode(large));
 }
 
 static void mail_does_it_no_harm(void **state)
 {
     (void)state;
     struct invitation *made = whole();
-    char *text = invitation_encode(made), *quoted = malloc(3 * strlen(text) + 100), *to = quoted;
+    char *text = farm_invitation_encode(made), *quoted = malloc(3 * strlen(text) + 100), *to = quoted;
     to += sprintf(to, "\xEF\xBB\xBFHi, run this on ts2:\r\n\r\n");
     for (const char *from = text; *from; from++) {
         assert_true(*from == '\n' || strcspn(from, "\n") <= 64);
@@ -79,7 +79,7 @@ static void every_mutilation_is_told(void **state)
 {
     (void)state;
     struct invitation *made = whole(), *got = calloc(1, sizeof *got), *untouched = calloc(1, sizeof *got);
-    char *text = invitation_encode(made);
+    char *text = farm_invitation_encode(made);
     size_t bytes = strlen(text), body = strlen(INVITATION_BEGIN) + 1;
     for (size_t i = body; i < bytes - strlen(INVITATION_END) - 1; i++) {
         struct error_detail detail = {""};
@@ -87,7 +87,7 @@ static void every_mutilation_is_told(void **state)
         if (before == '\n')
             continue;
         text[i] = before == 'A' ? 'B' : before == '_' ? '!' : 'A';
-        assert_int_equal(invitation_decode(text, bytes, got, &detail), ERROR_DAMAGED);
+        assert_int_equal(farm_invitation_decode(text, bytes, got, &detail), ERROR_DAMAGED);
         assert_string_not_equal(detail.text, "");
         text[i] = before;
     }
@@ -95,7 +95,7 @@ static void every_mutilation_is_told(void **state)
         struct error_detail detail = {""};
         char *part = malloc(cut + 1); /* of its own, for what reads too far */
         memcpy(part, text, cut);
-        assert_int_equal(invitation_decode(part, cut, got, &detail), ERROR_INVALID);
+        assert_int_equal(farm_invitation_decode(part, cut, got, &detail), ERROR_INVALID);
         assert_non_null(strstr(detail.text, cut < body - 1 ? "no invitation in it"
                                                            : "the end of the invitation is missing"));
         free(part);
@@ -103,7 +103,7 @@ static void every_mutilation_is_told(void **state)
     /* a line got lost */
     char *line = strchr(text, '\n') + 1;
     memmove(line, strchr(line, '\n') + 1, strlen(strchr(line, '\n') + 1) + 1);
-    assert_int_equal(invitation_decode(text, strlen(text), got, NULL), ERROR_DAMAGED);
+    assert_int_equal(farm_invitation_decode(text, strlen(text), got, NULL), ERROR_DAMAGED);
     assert_memory_equal(got, untouched, sizeof *got);
     free(text);
     free(made);
@@ -167,15 +167,15 @@ static void a_document_that_does_not_say_what_it_must_is_refused(void **state)
     for (size_t i = 0; i < COUNT(cases); i++) {
         struct error_detail detail = {""};
         char *text = armoured(cases[i].version, cases[i].json);
-        int error = invitation_decode(text, strlen(text), got, &detail);
+        int error = farm_invitation_decode(text, strlen(text), got, &detail);
         if (error != cases[i].error || !strstr(detail.text, cases[i].words) || strstr(detail.text, SECRET))
             fail_msg("%s: %d %s", cases[i].json, error, detail.text);
     }
     assert_string_equal(got->endpoints[0], "https://e:1");
-    invitation_wipe(got);
+    farm_invitation_wipe(got);
     assert_true(sodium_is_zero((const unsigned char *)got, sizeof *got));
-    invitation_wipe(NULL);
-    assert_int_equal(invitation_decode("", INVITATION_BYTES_MAX + 1, got, NULL), ERROR_TOO_LARGE);
+    farm_invitation_wipe(NULL);
+    assert_int_equal(farm_invitation_decode("", INVITATION_BYTES_MAX + 1, got, NULL), ERROR_TOO_LARGE);
     free(got);
 }
 

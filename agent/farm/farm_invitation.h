@@ -1,5 +1,5 @@
-/* invitation.h - all that a host must know to join a farm of many hosts, as text that survives being copied
- * and pasted. Pure.
+/* farm_invitation.h - all that a host must know to join a farm of many hosts, as text that survives being
+ * copied and pasted. Pure.
  *
  *     -----BEGIN FARMGATE INVITATION-----
  *     base64url of: version (1 byte), BLAKE2b-128 of version and document (16 bytes), document (JSON)
@@ -11,8 +11,8 @@
  *
  * It holds the farm's secret, the password at etcd if there is one, and on demand a private key: whoever has
  * it is a member of the farm. */
-#ifndef FARMGATE_AGENT_FARM_INVITATION_H
-#define FARMGATE_AGENT_FARM_INVITATION_H
+#ifndef FARMGATE_AGENT_FARM_FARM_INVITATION_H
+#define FARMGATE_AGENT_FARM_FARM_INVITATION_H
 
 #include "farm_secret.h"
 
@@ -41,14 +41,14 @@ struct invitation {
 };
 
 /* The text, to be wiped and freed with free(); NULL without memory. */
-char *invitation_encode(const struct invitation *invitation);
+char *farm_invitation_encode(const struct invitation *invitation);
 
 /* ERROR_INVALID (there is none in it, its end is missing, or it does not say what it must), ERROR_DAMAGED,
  * ERROR_NEWER, ERROR_TOO_LARGE, each with words for people; ERROR_NO_MEMORY. *ret is large: keep it on the
  * heap. */
-int invitation_decode(const char *text, size_t bytes, struct invitation *ret,
-                      struct error_detail *ret_detail);
+int farm_invitation_decode(const char *text, size_t bytes, struct invitation *ret,
+                           struct error_detail *ret_detail);
 
-void invitation_wipe(struct invitation *invitation);
+void farm_invitation_wipe(struct invitation *invitation);
 
 #endif

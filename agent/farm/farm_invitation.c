@@ -1,4 +1,4 @@
-#include "invitation.h"
+#include "farm_invitation.h"
 
 #include "common/json.h"
 
@@ -200,7 +200,7 @@ static char *armour(const char *encoded)
     return text;
 }
 
-char *invitation_encode(const struct invitation *invitation)
+char *farm_invitation_encode(const struct invitation *invitation)
 {
     char *json = write_document(invitation), *text = NULL;
     size_t bytes = json ? strlen(json) : 0, room = sodium_base64_encoded_len(HEAD_BYTES + bytes, BASE64);
@@ -260,7 +260,8 @@ static int take_apart(const uint8_t *plain, size_t bytes, struct invitation *ret
     return read_document(plain + HEAD_BYTES, bytes - HEAD_BYTES, ret, ret_detail);
 }
 
-int invitation_decode(const char *text, size_t bytes, struct invitation *ret, struct error_detail *ret_detail)
+int farm_invitation_decode(const char *text, size_t bytes, struct invitation *ret,
+                           struct error_detail *ret_detail)
 {
     const char *start;
     size_t length, got = 0;
@@ -283,7 +284,7 @@ int invitation_decode(const char *text, size_t bytes, struct invitation *ret, st
     return error;
 }
 
-void invitation_wipe(struct invitation *invitation)
+void farm_invitation_wipe(struct invitation *invitation)
 {
     if (invitation)
         sodium_memzero(invitation, sizeof *invitation);
