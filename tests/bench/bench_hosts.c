@@ -350,6 +350,12 @@ static void on_unreadable(void *data, const char *key, const char *detail)
     on_note(data, FARM_NOTE_UNREADABLE, key, detail);
 }
 
+static void on_went_back(void *data)
+{
+    const struct host *host = data;
+    writer_look(host->writer);
+}
+
 static void on_member(void *data, const struct member_news *news)
 {
     const struct host *host = data;
@@ -682,6 +688,7 @@ static bool open_host(struct host *host, const struct etcd_settings *settings, s
     static const struct follower_told follower_told = {.verdict = on_verdict,
                                                        .window = on_window,
                                                        .note = on_note,
+                                                       .went_back = on_went_back,
                                                        .identity = on_identity,
                                                        .licence_ms = on_licence_ms,
                                                        .settings = on_core_settings,

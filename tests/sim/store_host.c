@@ -125,6 +125,8 @@ static int own_begin(void *data, const struct farm_begin *begin)
     host->identity = (struct store_identity){.installation_id = STORE_INSTALLATION};
     if (begin->checkpoint != NULL)
         host->identity = begin->checkpoint->identity;
+    if (host->seen_n != 0 && (begin->checkpoint == NULL || begin->is_older))
+        writer_look(host->writer);
     int code = begin_core(host, &host->core, begin);
     truth_life_loaded(host->life, begin, farm_state_revision(leader_farm_state(host->leader)));
     return code;
@@ -260,6 +262,12 @@ static void follower_dropped(void *data)
     host->holders = NULL;
 }
 
+static void follower_went_back(void *data)
+{
+    const struct store_host *host = data;
+    writer_look(host->writer);
+}
+
 static void follower_note(void *data, enum farm_note note, const char *key, const char *detail)
 {
     struct store_host *host = data;
@@ -312,6 +320,7 @@ static void create_leader(struct store_host *host, const char *instance)
     static const struct follower_told follower_told = {.verdict = on_verdict,
                                                        .window = own_window,
                                                        .note = follower_note,
+                                                       .went_back = follower_went_back,
                                                        .identity = follower_identity,
                                                        .licence_ms = on_licence_ms,
                                                        .settings = on_settings,
