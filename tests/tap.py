@@ -2,6 +2,8 @@
 """Runs test programs, reads their TAP, and adds what they said to a file of results.
 
     tap.py RESULTS SECONDS COMMAND...   one program, with a time limit
+    tap.py RESULTS lanes LANES SECONDS WORDS... -- FILE...
+                                        each Python file with these words, so many at a time, each with the limit
     tap.py RESULTS meson BUILD SUITE    every test of a meson suite, as meson runs them
     tap.py RESULTS sum                  the closing lines
 
@@ -13,6 +15,8 @@ import re
 import signal
 import subprocess
 import sys
+import threading
+import time
 
 LINE = re.compile(r"^\s*(ok|not ok)\b\s*\d*\s*(?:-\s*)?(.*?)\s*(?:#\s*(SKIP)\b\s*(.*))?$", re.I)
 
@@ -42,14 +46,23 @@ def telling_lines(output):
     return told + lines[-40:]
 
 
-def record(results, name, code, output):
+SAID = threading.Lock()  # what is said of a test stands together
+
+
+def record(results, name, code, output, seconds):
+    with SAID:
+        say(results, name, code, output, seconds)
+
+
+def say(results, name, code, output, seconds):
     passed, failed, skipped = read_tap(output)
     if not failed and code != 0:
         failed.append("ended with %s" % code)
     if not passed and not failed and not skipped:
         failed.append("printed no test")
-    print("  %-32s %5d passed%s%s" % (name, passed, ", %d failed" % len(failed) if failed else "",
-                                     ", %d skipped" % len(skipped) if skipped else ""), flush=True)
+    took = ", %.0f s" % seconds if seconds >= 5 else ""
+    print("  %-32s %5d passed%s%s%s" % (name, passed, ", %d failed" % len(failed) if failed else "",
+                                       ", %d skipped" % len(skipped) if skipped else "", took), flush=True)
     if failed:
         for line in failed:
             print("      not ok: " + line)
@@ -59,16 +72,15 @@ def record(results, name, code, output):
         file.write("\n")
 
 
-def hear_signals():
-    """What nohup, or a shell in the background, has this runner ignore is not to be ignored by what is tested."""
-    for number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT):
-        signal.signal(number, signal.SIG_DFL)
+# What nohup, or a shell in the background, has this runner ignore is not to be ignored by what is tested.
+HEARING = ["env", "--default-signal=HUP,INT,QUIT"]
 
 
 def run_program(results, seconds, command):
     name = os.path.basename(command[1] if command[0].startswith("python") else command[0])
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
-                               start_new_session=True, preexec_fn=hear_signals)
+    began = time.monotonic()
+    process = subprocess.Popen(HEARING + command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                               stdin=subprocess.DEVNULL, start_new_session=True)
     try:
         output, _ = process.communicate(timeout=float(seconds))
         code = process.returncode
@@ -76,23 +88,42 @@ def run_program(results, seconds, command):
         os.killpg(process.pid, signal.SIGKILL)
         output, _ = process.communicate()
         code = "the time limit of %s s" % seconds
-    record(results, name, code, output.decode("utf-8", "replace"))
+    record(results, name, code, output.decode("utf-8", "replace"), time.monotonic() - began)
+
+
+def run_lanes(results, lanes, seconds, words, files):
+    waiting = list(reversed(files))
+
+    def lane():
+        while True:
+            try:
+                file = waiting.pop()
+            except IndexError:
+                return
+            run_program(results, seconds, ["python3", file] + words)
+
+    threads = [threading.Thread(target=lane) for _ in range(int(lanes))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
 
 
 def run_meson(results, build, suite):
     log = os.path.join(build, "meson-logs", "testlog.json")
     if os.path.exists(log):
         os.unlink(log)
-    subprocess.run(["meson", "test", "-C", build, "--no-rebuild", "--suite", suite], stdout=subprocess.DEVNULL,
-                   stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL, check=False, preexec_fn=hear_signals)
+    subprocess.run(HEARING + ["meson", "test", "-C", build, "--no-rebuild", "--suite", suite],
+                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL, check=False)
     if not os.path.exists(log):
-        record(results, "meson suite " + suite, "no log", "")
+        record(results, "meson suite " + suite, "no log", "", 0)
         return
     with open(log, encoding="utf-8") as file:
         for line in file:
             test = json.loads(line)
             code = 0 if test["result"] in ("OK", "SKIP") else test["result"]
-            record(results, test["name"].split(" / ")[-1], code, test.get("stdout", "") + test.get("stderr", ""))
+            record(results, test["name"].split(" / ")[-1], code, test.get("stdout", "") + test.get("stderr", ""),
+                   test.get("duration", 0))
 
 
 def close(results):
@@ -121,7 +152,10 @@ def main():
     if what == "meson":
         run_meson(results, sys.argv[3], sys.argv[4])
     elif what == "skip":
-        record(results, sys.argv[3], 0, "ok 1 - %s # SKIP %s" % (sys.argv[3], sys.argv[4]))
+        record(results, sys.argv[3], 0, "ok 1 - %s # SKIP %s" % (sys.argv[3], sys.argv[4]), 0)
+    elif what == "lanes":
+        words, files = sys.argv[5:sys.argv.index("--")], sys.argv[sys.argv.index("--") + 1:]
+        run_lanes(results, sys.argv[3], sys.argv[4], words, files)
     else:
         run_program(results, what, sys.argv[3:])
 
