@@ -54,6 +54,15 @@ static const char *ask_host(void *data)
     return ((struct agent *)data)->host;
 }
 
+static void ask_publisher(void *data, struct api_publisher *ret)
+{
+    const struct agent *agent = data;
+    const struct settings *settings = agent->settings;
+    *ret = (struct api_publisher){.name = settings->farm_name[0] ? settings->farm_name : agent->host,
+                                  .address = settings->resources_address[0] ? settings->resources_address
+                                                                            : agent->host};
+}
+
 static enum administrator ask_administrator(void *data, const struct account *account)
 {
     struct agent *agent = data;
@@ -111,6 +120,7 @@ struct api_agent agent_offers(struct agent *agent)
                               .sessions = ask_sessions,
                               .setbacks = ask_setbacks,
                               .host = ask_host,
+                              .publisher = ask_publisher,
                               .administrator = ask_administrator,
                               .refused = agent_refused,
                               .change = ask_change,

@@ -45,6 +45,12 @@ struct api_wish {
     bool trial, move;
 };
 
+/* Whose published resources a workspace shows. */
+struct api_publisher {
+    const char *name;    /* of the farm, as people know it */
+    const char *address; /* of the resources that name no host */
+};
+
 /* What the agent offers to the API; `agent` is handed back in each call. Everything is on the loop's thread.
  */
 struct api_agent {
@@ -58,6 +64,7 @@ struct api_agent {
     const struct resources *(*resources)(void *agent);
     const struct sessions *(*sessions)(void *agent);
     const char *(*host)(void *agent);
+    void (*publisher)(void *agent, struct api_publisher *ret);
     const struct setbacks *(*setbacks)(void *agent);
     /* Whether `account` makes an administrator under the configured groups. */
     enum administrator (*administrator)(void *agent, const struct account *account);

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
@@ -152,6 +153,7 @@ struct packed {
 struct resources {
     struct packed *packed;
     size_t count;
+    int64_t changed_ms;
     struct resource *shown; /* the one that is being visited */
 };
 
@@ -263,8 +265,15 @@ static struct listed *map_listed(void)
     return memory == MAP_FAILED ? NULL : memory;
 }
 
+static int64_t changed_ms(const char *path)
+{
+    struct stat file;
+    return path[0] && stat(path, &file) == 0 ? (int64_t)file.st_mtime * 1000 : 0;
+}
+
 int resources_read(const char *path, struct resources **ret, struct error_detail *ret_detail)
 {
+    int64_t changed = changed_ms(path);
     struct listed *listed = map_listed();
     int error = listed ? load(path, listed, ret_detail) : ERROR_NO_MEMORY;
     struct resources *resources = error == 0 ? keep(listed) : NULL;
@@ -274,8 +283,10 @@ int resources_read(const char *path, struct resources **ret, struct error_detail
         error = ERROR_NO_MEMORY;
     if (error == ERROR_NO_MEMORY)
         error_detail_set(ret_detail, "%s: %s", path, error_text(error));
-    if (error == 0)
+    if (error == 0) {
+        resources->changed_ms = changed;
         *ret = resources;
+    }
     return error;
 }
 
@@ -293,6 +304,11 @@ void resources_destroy(struct resources *resources)
 size_t resources_count(const struct resources *resources)
 {
     return resources->count;
+}
+
+int64_t resources_changed_ms(const struct resources *resources)
+{
+    return resources->changed_ms;
 }
 
 bool resources_ask_for_groups(const struct resources *resources)

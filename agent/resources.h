@@ -6,6 +6,7 @@
 #include "common/error.h"
 
 #include <stddef.h>
+#include <stdint.h>
 
 #define RESOURCES_MAX           1024
 #define RESOURCE_HOSTS_MAX      64
@@ -38,6 +39,8 @@ extern const size_t resources_table_bytes;
 int resources_read(const char *path, struct resources **ret, struct error_detail *ret_detail);
 void resources_destroy(struct resources *resources);
 size_t resources_count(const struct resources *resources);
+/* When the file was changed last, Unix ms; 0: there is none. */
+int64_t resources_changed_ms(const struct resources *resources);
 
 /* Whether some of them are for certain groups only. */
 bool resources_ask_for_groups(const struct resources *resources);

@@ -86,6 +86,16 @@ static int check_host_header(const char *text, struct error_detail *ret_detail)
     return ERROR_INVALID;
 }
 
+static int check_address(const char *text, struct error_detail *ret_detail)
+{
+    if (consists_of(text, ".-_:[]"))
+        return 0;
+    error_detail_set(
+        ret_detail,
+        "\"%s\" is not where a client connects; allowed: a name or address, with :PORT or without", text);
+    return ERROR_INVALID;
+}
+
 static int check_domain(const char *text, struct error_detail *ret_detail)
 {
     if (!strpbrk(text, "\\@ \t\n"))
@@ -449,6 +459,13 @@ static const struct config_setting all_settings[] = {
      .default_text = "\"" FOLDERS_CONFIGURATION "/resources.conf\"",
      .check = check_path,
      .what = "the published resources"},
+    {.path = "gate.address",
+     TEXT(resources_address),
+     .default_text = "\"\"",
+     .check = check_address,
+     .what =
+         "where clients connect to published resources that name no hosts: a broker, a balancer; \"\": this "
+         "host's name"},
     {.path = "gate.strict",
      .type = CONFIG_BOOLEAN,
      .offset = AT(strict),

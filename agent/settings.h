@@ -84,6 +84,7 @@ struct settings {
     char gate_directory[SETTINGS_PATH_BYTES_MAX + 1]; /* directory: /run/farmgate; "" = no files */
     char closed_text[512];                            /* text: added to the nologin file, "whom to ask" */
     char resources_file[SETTINGS_PATH_BYTES_MAX + 1]; /* resources */
+    char resources_address[256];                      /* address: "" = this host's name */
     bool strict;                                      /* strict: false */
     bool spare_grace;                                 /* spare_grace: false */
     int64_t overuse_settle_ms;                        /* overuse_settle: 60s; 0 = the first instant */

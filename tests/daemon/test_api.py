@@ -82,7 +82,8 @@ def every_call(agent):
     for _ in range(2):
         for path in ("/v1/status", "/v1/connections", "/v1/connections?user=alice&state=active", "/v1/users", "/v1/explain",
                      "/v1/explain?user=alice", "/v1/windows", "/v1/windows?since=2026-01-01T00:00:00Z", "/v1/days", "/v1/farm", "/v1/farm/settings",
-                     "/v1/version", "/metrics", "/healthz", "/readyz", "/v1/gate?user=alice", "/v1/resources?user=alice"):
+                     "/v1/version", "/metrics", "/healthz", "/readyz", "/v1/gate?user=alice", "/v1/resources?user=alice",
+                     "/v1/workspace?user=alice", "/v1/resources/word.rdp?user=alice"):
             answer = checked(agent.socket, "GET", path)
             tap.ok(answer.status in (200, 204), "GET %s is answered" % path, answer)
         for method, path, body in (

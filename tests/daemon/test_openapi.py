@@ -26,7 +26,9 @@ checked = CheckedApi(openapi, request)
 PROBLEM_CODES = set(re.findall(r"`([a-z_]+)`", openapi.document["components"]["schemas"]["ProblemCode"]["description"])) | \
     set(openapi.document["components"]["schemas"]["VerdictReason"]["enum"]) - {"open"}
 SAMPLES = {"user": "alice", "host": "h1", "state": "active", "kind": "desktop", "since": "2026-01-01T00:00:00Z",
-           "until": "2099-01-01T00:00:00Z", "after": "0", "follow": "false"}
+           "until": "2099-01-01T00:00:00Z", "after": "0", "follow": "false", "base": "/portal/"}
+# What a user is shown, or refused.
+OF_A_USER = ("/v1/gate", "/v1/resources", "/v1/resources/{file}", "/v1/workspace")
 
 
 def references(node):
@@ -60,7 +62,7 @@ def sound(path):
 
 
 def path_of(template, host="h1", session="s1"):
-    return template.replace("{host}", host).replace("{id}", session).replace("{path}", "gate.strict")
+    return template.replace("{host}", host).replace("{id}", session).replace("{path}", "gate.strict").replace("{file}", "word.rdp")
 
 
 def gets():
@@ -81,7 +83,7 @@ def every_get(agent, state):
             query = "&".join(fixed + (["%s=%s" % (extra, SAMPLES[extra])] if extra else []))
             path = template + ("?" + query if query else "")
             answer = checked(agent.socket, "GET", path)
-            allowed = {200, 204} | ({403} if template in ("/v1/gate", "/v1/resources") else set())
+            allowed = {200, 204} | ({403} if template in OF_A_USER else set()) | ({404} if "{file}" in template else set())
             if answer.status not in allowed:
                 tap.ok(False, "%s: GET %s is answered" % (state, path), answer)
             if answer.status == 403 and answer.headers.get("x-farmgate-reason") != answer.json()["code"]:
@@ -119,7 +121,7 @@ def doors(agent):
             answer = checked(agent.admin, "GET", path + "?colour=red")
             if answer.status != 400 or answer.json()["code"] != "unknown_parameter" or answer.json().get("field") != "colour":
                 tap.ok(False, "GET %s?colour=red: 400" % path, answer)
-        if "get" in item and template not in ("/v1/events", "/v1/gate", "/v1/resources"):
+        if "get" in item and template not in ("/v1/events",) + OF_A_USER:
             head, get = (checked(agent.socket, method, path) for method in ("HEAD", "GET"))
             if (head.status, head.body, head.headers.get("content-type")) != (200, b"", get.headers.get("content-type")):
                 tap.ok(False, "HEAD %s is GET without a body" % path, head)

@@ -169,6 +169,12 @@ void resources_visible(const struct resources *resources, const char *const *gro
             visit(data, &crm);
 }
 
+int64_t resources_changed_ms(const struct resources *resources)
+{
+    (void)resources;
+    return 1767225600000; /* 2026-01-01 */
+}
+
 bool resources_ask_for_groups(const struct resources *resources)
 {
     return !((const struct house *)(const void *)resources)->no_groups;
@@ -304,6 +310,12 @@ static struct accounts *agent_accounts(void *agent)
 static const struct resources *agent_resources(void *agent)
 {
     return agent;
+}
+
+static void agent_publisher(void *agent, struct api_publisher *ret)
+{
+    (void)agent;
+    *ret = (struct api_publisher){.name = "The \"office\"", .address = "broker:3390"};
 }
 
 static const struct setbacks *agent_setbacks(void *agent)
@@ -557,6 +569,7 @@ struct house *house_open(void)
                                     .sessions = agent_sessions,
                                     .setbacks = agent_setbacks,
                                     .host = agent_host,
+                                    .publisher = agent_publisher,
                                     .administrator = agent_administrator,
                                     .refused = agent_refused,
                                     .change = agent_change,

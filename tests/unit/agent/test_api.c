@@ -96,6 +96,14 @@ static void test_bad_requests(void **state)
         {"GET", "/v1/events?after=-1", NULL, 400, "invalid", "after"},
         {"GET", "/v1/events?after=9999999999999999999", NULL, 400, "invalid", "after"},
         {"GET", "/v1/resources", NULL, 400, "invalid", "user"},
+        {"GET", "/v1/resources/word.rdp", NULL, 400, "invalid", "user"},
+        {"GET", "/v1/resources/word.rdp?user=a&host=", NULL, 400, "invalid", "host"},
+        {"GET", "/v1/resources/word?user=a", NULL, 404, "not_found", NULL},
+        {"GET", "/v1/resources/?user=a", NULL, 404, "not_found", NULL},
+        {"GET", "/v1/resources/a/word.rdp?user=a", NULL, 404, "not_found", NULL},
+        {"GET", "/v1/workspace", NULL, 400, "invalid", "user"},
+        {"GET", "/v1/workspace?user=a&base=elsewhere/", NULL, 400, "invalid", "base"},
+        {"GET", "/v1/workspace?user=a&kind=desktop", NULL, 400, "unknown_parameter", "kind"},
         /* hosts and ids */
         {"PUT", "/v1/connections/", "{\"connections\":[]}", 400, "invalid", "host"},
         {"PUT", "/v1/connections/h1/", ALICE, 400, "invalid", "id"},
@@ -261,6 +269,9 @@ static const struct {
     {"GET", "/v1/windows", NULL, false, false, 200},
     {"GET", "/v1/days", NULL, false, false, 200},
     {"GET", "/v1/resources?user=alice", NULL, false, false, 200},
+    {"GET", "/v1/resources/office.rdp?user=alice", NULL, false, false, 200},
+    {"GET", "/v1/workspace?user=alice", NULL, false, false, 200},
+    {"HEAD", "/v1/workspace?user=alice", NULL, false, false, 200},
     {"GET", "/v1/farm", NULL, false, false, 200},
     {"GET", "/v1/farm/settings", NULL, false, false, 200},
     {"PUT", "/v1/farm/settings/gate.strict", "{\"value\":\"true\"}", false, true, 204},
@@ -534,6 +545,42 @@ static void test_resources(void **state)
     expect("closed", 403, "expired", NULL);
     expect_body("X-Farmgate-Reason: expired\r\n");
     assert_int_equal(house->account_count, before); /* nobody is shown anything */
+    house_close(house);
+}
+
+/* The same people are shown the same, whichever way they ask. */
+static void test_workspace(void **state)
+{
+    static const char *const files[] = {"word", "office", "crm"};
+    static const struct {
+        const char *user;
+        bool shown[COUNT(files)], listed;
+        int not_shown; /* the status of what there is, but not for him */
+    } cases[] = {
+        {"alice", {true, true, false}, true, 404}, /* holds a licence */
+        {"admin-1", {false, true, false}, true, 403},
+        {"carol", {false, false, false}, false, 403},
+    };
+    struct house *house = house_open();
+    (void)state;
+    setup_people(house);
+    set_farm(house, FARM_RUN_OUT);
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        char path[80], title[40];
+        (void)snprintf(path, sizeof(path), "/v1/workspace?user=%s", cases[i].user);
+        ask(house, API_DOOR_READER, "GET", path, NULL, NULL);
+        expect(path, cases[i].listed ? 200 : 403, cases[i].listed ? NULL : "no_license_free", NULL);
+        for (size_t j = 0; j < COUNT(files); j++) {
+            (void)snprintf(title, sizeof(title), " ID=\"%s\"", files[j]);
+            assert_int_equal(answer_has(&answer, title), cases[i].shown[j]);
+        }
+        for (size_t j = 0; j < COUNT(files); j++) {
+            int other = strcmp(files[j], "crm") == 0 && cases[i].listed ? 404 : cases[i].not_shown;
+            (void)snprintf(path, sizeof(path), "/v1/resources/%s.rdp?user=%s", files[j], cases[i].user);
+            ask(house, API_DOOR_READER, "GET", path, NULL, NULL);
+            expect(path, cases[i].shown[j] ? 200 : other, NULL, NULL);
+        }
+    }
     house_close(house);
 }
 
@@ -1203,6 +1250,7 @@ int main(void)
         cmocka_unit_test(test_gate_waits),
         cmocka_unit_test(test_resources),
         cmocka_unit_test(test_resources_while_licences_have_run_out),
+        cmocka_unit_test(test_workspace),
         cmocka_unit_test(test_put),
         cmocka_unit_test(test_refused_changes),
         cmocka_unit_test(test_files_of_a_closed_network),

@@ -61,6 +61,7 @@ static void those_of_the_users_groups_are_visible(void **state)
     struct resources *resources;
     assert_int_equal(load(office, &resources, NULL), 0);
     assert_int_equal(resources_count(resources), 3);
+    assert_true(resources_changed_ms(resources) > 1600000000000);
     for (size_t i = 0; i < COUNT(cases); i++) {
         char ids[100] = "";
         resources_visible(resources, cases[i].groups, cases[i].count, note_id, ids);
@@ -127,6 +128,7 @@ static void a_missing_file_publishes_nothing(void **state)
         struct resources *resources;
         assert_int_equal(resources_read(paths[i], &resources, NULL), 0);
         assert_int_equal(resources_count(resources), 0);
+        assert_int_equal(resources_changed_ms(resources), 0);
         resources_destroy(resources);
     }
     resources_destroy(NULL);

@@ -97,6 +97,8 @@ static void wrong_settings_are_refused_with_their_line(void **state)
         {"farm = { mode = \"etcd\"; };", ": farm.name: missing: a farm of many hosts needs a name"},
         {FARM("name = \"Office\";"), ":2: farm.name: not a name for a farm of many hosts; allowed: up to 63"},
         {FARM("name = \"a/b\";"), ":2: farm.name: not a name"},
+        {"gate = { address = \"rds example\"; };",
+         ":1: gate.address: \"rds example\" is not where a client connects"},
         {FARM("name = \"" X63 "x\";"), ":2: farm.name: not a name"},
         {FARM("name = \"office\";"), ": farm.endpoints: missing: mode \"etcd\" needs the members"},
         {FARM("name = \"office\"; endpoints = ();"), ":2: farm.endpoints: missing: mode"},
