@@ -276,6 +276,7 @@ static void close_own_handles(struct agent *agent)
                               (uv_handle_t *)&agent->reload};
     for (size_t i = 0; i < sizeof(handles) / sizeof(handles[0]); i++)
         uv_close(handles[i], NULL);
+    loop_watch_finish(&agent->watch);
     service_close();
 }
 
@@ -469,6 +470,15 @@ static struct settings *copy_of(const struct settings *settings)
     return copy;
 }
 
+/* For /metrics. */
+static void watch_itself(struct agent *agent)
+{
+    struct clock_reading reading;
+    clock_system_read(NULL, &reading);
+    agent->process_started_ms = reading.wall_ms;
+    loop_watch_init(&agent->watch, &agent->loop);
+}
+
 int agent_run(const char *settings_path, struct settings *settings)
 {
     struct agent agent = {.settings_path = settings_path, .file = settings, .settings = copy_of(settings)};
@@ -481,6 +491,7 @@ int agent_run(const char *settings_path, struct settings *settings)
         return AGENT_FAILED;
     }
     choose_log(&agent);
+    watch_itself(&agent);
     init_handles(&agent);
     error = open_all(&agent, &detail);
     if (!error)

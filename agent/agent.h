@@ -14,6 +14,8 @@
 #include "agent/farm/farm.h"
 #include "agent/farm/roll.h"
 #include "agent/gate.h"
+#include "agent/loop_watch.h"
+#include "agent/metrics.h"
 #include "agent/refusals.h"
 #include "agent/resources.h"
 #include "agent/sessions/sessions.h"
@@ -71,6 +73,9 @@ struct agent {
     struct setbacks setbacks; /* with the authority */
     struct api *api;
 
+    struct metrics_counts counts;
+    struct loop_watch watch;
+    int64_t process_started_ms; /* of the wall clock */
     uv_timer_t due, refresh, watchdog, present, unsaid;
     uv_signal_t terminate, interrupt, reload;
     struct report_waiter *report_waiters; /* who asked for POST /v1/report */

@@ -107,6 +107,28 @@ static void ask_health(void *data, bool *ret_alive, bool *ret_ready, char *ret_t
                        agent->ready ? "" : "starting: the sessions are not enumerated yet");
 }
 
+static double seconds_of(const uv_timeval_t *time)
+{
+    return (double)time->tv_sec + (double)time->tv_usec / 1e6;
+}
+
+static void ask_measures(void *data, struct metrics_input *ret)
+{
+    const struct agent *agent = data;
+    uv_rusage_t usage = {.ru_maxrss = 0};
+    size_t resident_bytes = 0;
+    (void)uv_getrusage(&usage);
+    (void)uv_resident_set_memory(&resident_bytes);
+    ret->counts = &agent->counts;
+    ret->turns = &agent->watch.turns;
+    ret->commits = &commit_figures(agent->commit)->took;
+    ret->commits_failed = commit_figures(agent->commit)->failed;
+    ret->process =
+        (struct metrics_process){.cpu_seconds = seconds_of(&usage.ru_utime) + seconds_of(&usage.ru_stime),
+                                 .resident_bytes = resident_bytes,
+                                 .started_ms = agent->process_started_ms};
+}
+
 struct api_agent agent_offers(struct agent *agent)
 {
     return (struct api_agent){.agent = agent,
@@ -133,5 +155,6 @@ struct api_agent agent_offers(struct agent *agent)
                               .farm_settings = agent_farm_visit,
                               .farm_set = agent_farm_set,
                               .farm_leave = agent_farm_leave,
-                              .health = ask_health};
+                              .health = ask_health,
+                              .measures = ask_measures};
 }

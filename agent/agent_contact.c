@@ -139,6 +139,7 @@ static void report_failed(struct agent *agent, const struct uplink_result *resul
                                           .retry_after_ms = result->retry_after_ms,
                                           .detail = result->detail}};
     struct error_detail words;
+    agent->counts.reports[event.failed.refused ? REPORT_REFUSED : REPORT_UNREACHABLE]++;
     agent_grant_setback(agent, SETBACK_REPORT, result, &words);
     (void)farm_step(agent->farm, &event, NULL, NULL);
     answer_report_waiters(agent, result->error, words.text);
@@ -157,6 +158,7 @@ static void take_report_answer(struct agent *agent, const struct uplink_result *
         report_failed(agent, &failed);
         return;
     }
+    agent->counts.reports[REPORT_ACCEPTED]++;
     agent_grant_windows_refused(agent, result);
     struct core_event event = {.type = EVENT_REPORT_ACCEPTED,
                                .accepted = {.through = result->accepted_through,

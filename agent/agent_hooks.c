@@ -38,6 +38,7 @@ static void hook_log(void *data, const struct log_event *event)
 {
     struct agent *agent = data;
     char *json = event_json(event);
+    agent->counts.events[log_event_severity(event->code)]++;
     log_sink_write(&agent->log, event, json);
     if (agent->api && json)
         api_publish(agent->api, event->id, log_event_name(event->code), json);

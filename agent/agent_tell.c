@@ -148,6 +148,7 @@ void agent_refused(void *data, const struct admission_question *question, const 
     const struct refusal refusal = {question->user, question->host, question->kind, reason};
     if (agent->stopping)
         return;
+    agent->counts.refusals++;
     switch (refusals_note(&agent->refusals, &refusal, uv_now(&agent->loop))) {
     case REFUSAL_SAY:
         say_refused(agent, &refusal);

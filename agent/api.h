@@ -16,6 +16,7 @@
 #include <uv.h>
 
 struct api;
+struct metrics_input;
 struct resources;
 struct sessions;
 struct setbacks;
@@ -89,6 +90,9 @@ struct api_agent {
     /* "" when all is well, else what is wrong ("store: disk full"); alive is about the process, ready about
      * the gate. */
     void (*health)(void *agent, bool *ret_alive, bool *ret_ready, char *ret_text, size_t bytes);
+    /* Fills in what only the agent knows: its counts, how long things took, its process. Pointers live until
+     * the loop turns. */
+    void (*measures)(void *agent, struct metrics_input *ret);
 };
 
 struct api_settings {

@@ -40,6 +40,8 @@ struct commit {
     bool tried_last;             /* while draining: the store had its last chance */
     struct core_actions *missed; /* log events that were told but not stored: the whole copy brings them */
     char why[ERROR_DETAIL_BYTES];
+    struct commit_figures figures;
+    uint64_t flew_ns; /* what is under way, by the loop's high-resolution clock */
     void (*drained)(void *data);
     void *drained_data;
     void (*closed)(void *data);
@@ -237,12 +239,20 @@ static void landed(void *data, int error, const char *detail)
     struct commit *commit = data;
     bool whole = commit->retrying;
     commit->retrying = false;
+    commit->figures.failed += error != 0;
     commit->identity_lost |= error != 0 && commit->flying->identity;
     if (error)
         failed(commit, detail);
     else if (whole)
         recovered(commit);
     carry_out(commit, error, detail);
+}
+
+static void stored(void *data, int error, const char *detail)
+{
+    struct commit *commit = data;
+    histogram_note(&commit->figures.took, uv_hrtime() - commit->flew_ns);
+    landed(data, error, detail);
 }
 
 /* What a batch asks of the store. Log events are kept too, so they alone are reason enough to write. */
@@ -292,7 +302,8 @@ static void fly(struct commit *commit)
                                   .count = commit->retrying ? 2 : 1,
                                   .identity = batch->identity ? &identity : NULL,
                                   .licence = licence_file ? &licence : NULL};
-    int error = store_commit(commit->store, &written, landed, commit);
+    commit->flew_ns = uv_hrtime();
+    int error = store_commit(commit->store, &written, stored, commit);
     if (error)
         landed(commit, error, error_text(error));
 }
@@ -382,6 +393,11 @@ bool commit_healthy(const struct commit *commit, const char **ret_why)
     if (ret_why)
         *ret_why = commit->failures ? commit->why : "";
     return commit->failures == 0;
+}
+
+const struct commit_figures *commit_figures(const struct commit *commit)
+{
+    return &commit->figures;
 }
 
 void commit_drain(struct commit *commit, void (*drained)(void *data), void *data)

@@ -9,6 +9,7 @@
 #define FARMGATE_AGENT_COMMIT_H
 
 #include "agent/core/core.h"
+#include "agent/histogram.h"
 #include "agent/store.h"
 
 #include <uv.h>
@@ -59,6 +60,13 @@ void commit_log(struct commit *commit, const struct log_event *event);
 /* False from the first failing commit until the state is whole on disk again; then *ret_why (may be NULL)
  * says why. */
 bool commit_healthy(const struct commit *commit, const char **ret_why);
+
+/* How long the store took for what it was given, and how often it failed. */
+struct commit_figures {
+    struct histogram took;
+    uint64_t failed;
+};
+const struct commit_figures *commit_figures(const struct commit *commit);
 
 /* No further steps; calls `drained` once nothing is under way (at once if so). A failing store is tried once
  * more, and not waited for. */

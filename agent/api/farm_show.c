@@ -100,7 +100,7 @@ static int by_holder(const void *left, const void *right)
     return (int)other->consumes - (int)one->consumes;
 }
 
-static bool count_here(const struct api *api, struct tally_level *ret)
+bool farm_show_here(const struct api *api, struct tally_level *ret)
 {
     struct here here = {.failed = false};
     tally_each(core_tally(api->agent.core(api->agent.agent)), api->agent.host(api->agent.agent), NULL,
@@ -121,7 +121,7 @@ bool farm_show_status(struct json_writer *writer, const struct api *api)
 {
     struct farm_place place;
     struct tally_level here;
-    if (!count_here(api, &here))
+    if (!farm_show_here(api, &here))
         return false;
     api_place(api, &place);
     json_open_object(writer, "farm");

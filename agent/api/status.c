@@ -169,7 +169,9 @@ void metrics_get(struct api *api, struct http_exchange *exchange, const struct h
     struct core_status status;
     struct health health;
     struct farm_place place;
+    struct tally_level here;
     struct metrics_input input = {.status = &status,
+                                  .here = &here,
                                   .place = &place,
                                   .now_ms = api->agent.now_ms(api->agent.agent),
                                   .version = FARMGATE_VERSION};
@@ -177,10 +179,12 @@ void metrics_get(struct api *api, struct http_exchange *exchange, const struct h
     api_status(api, &status);
     api_place(api, &place);
     ask_health(api, &health);
+    api->agent.measures(api->agent.agent, &input);
+    input.ready = health.ready;
     input.store_healthy = health.alive;
     for (size_t i = 0; i < API_DOOR_MAX; i++)
         input.api_clients += http_server_clients(api->entrances[i].server);
-    char *text = metrics_text(&input);
+    char *text = farm_show_here(api, &here) ? metrics_text(&input) : NULL;
     if (!text) {
         reply_no_memory(exchange);
         return;

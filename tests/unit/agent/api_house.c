@@ -486,6 +486,12 @@ static void agent_farm_leave(void *agent, bool force, api_done_fn *done, void *d
     agent_answer(house, house->outcome, done, data);
 }
 
+static void agent_measures(void *agent, struct metrics_input *ret)
+{
+    (void)agent;
+    (void)ret;
+}
+
 static void agent_health(void *agent, bool *ret_alive, bool *ret_ready, char *ret_text, size_t bytes)
 {
     const struct house *house = agent;
@@ -582,7 +588,8 @@ struct house *house_open(void)
                                     .farm_settings = agent_farm_settings,
                                     .farm_set = agent_farm_set,
                                     .farm_leave = agent_farm_leave,
-                                    .health = agent_health};
+                                    .health = agent_health,
+                                    .measures = agent_measures};
     const struct api_settings settings = {
         .token_file = house->token_file, .hosts = hosts, .host_count = 1, .clients_max = 0};
     house->api = api_create(&house->loop, &settings, &agent, &detail);

@@ -12,8 +12,10 @@ static struct core_status status_of(enum activation_state activation)
 {
     return (struct core_status){
         .verdict = {.open = activation == ACTIVATION_ACTIVE,
+                    .admission = activation == ACTIVATION_ACTIVE ? ADMISSION_ALL : ADMISSION_NONE,
                     .reason = activation == ACTIVATION_ACTIVE ? VERDICT_OPEN : VERDICT_NOT_ACTIVATED},
         .standing = {.activation = activation,
+                     .usage = {.state = USAGE_OVERUSE_GRACE},
                      .grant = {.limit = 25, .refresh_by_ms = NOON + DAY_MS},
                      .last_contact_ms = activation == ACTIVATION_ACTIVE ? NOON - 1500 : 0},
         .level = {.concurrent_users = 7,
@@ -38,12 +40,30 @@ static const struct farm_place alone = {.part = FARM_ALONE, .whole = true};
 
 static char *text_at(const struct core_status *status, const struct farm_place *place)
 {
-    const struct metrics_input input = {.status = status,
-                                        .place = place,
-                                        .now_ms = NOON,
-                                        .version = "0.1.0",
-                                        .store_healthy = true,
-                                        .api_clients = 5};
+    static const struct tally_level here = {
+        .concurrent_users = 4, .users = 5, .connections = 6, .consuming = 4, .exempt = 1};
+    static const struct metrics_counts counts = {
+        .events = {[SEVERITY_ERROR] = 1, [SEVERITY_WARNING] = 2, [SEVERITY_INFO] = 40},
+        .refusals = 17,
+        .reports = {[REPORT_ACCEPTED] = 12, [REPORT_UNREACHABLE] = 3, [REPORT_REFUSED] = 1}};
+    struct histogram turns = {.sum_ns = 0}, commits = {.sum_ns = 0};
+    histogram_note(&turns, 100000);
+    histogram_note(&turns, 100001);
+    histogram_note(&turns, 20000000000);
+    const struct metrics_input input = {
+        .status = status,
+        .here = &here,
+        .place = place,
+        .now_ms = NOON,
+        .version = "0.1.0",
+        .ready = true,
+        .store_healthy = true,
+        .api_clients = 5,
+        .counts = &counts,
+        .turns = &turns,
+        .commits = &commits,
+        .commits_failed = 6,
+        .process = {.cpu_seconds = 1.5, .resident_bytes = 8000000, .started_ms = NOON - 1000}};
     char *text = metrics_text(&input);
     assert_non_null(text);
     return text;
@@ -77,7 +97,7 @@ static void test_an_active_farm(void **state)
         "farmgate_connections{reason=\"not_counted\"} 4",
         "farmgate_connections_disconnected 3",
         "farmgate_peak_users{period=\"window\"} 8",
-        "farmgate_peak_users{period=\"today\"} 11",
+        "farmgate_peak_users{period=\"day\"} 11",
         "farmgate_peak_users{period=\"ever\"} 4000000000",
         "farmgate_gate_open 1",
         "farmgate_gate_state{reason=\"open\"} 1",
@@ -87,9 +107,32 @@ static void test_an_active_farm(void **state)
         "farmgate_last_contact_timestamp_seconds 1767225598.500",
         "farmgate_next_report_timestamp_seconds 1767225660.005",
         "farmgate_refresh_by_timestamp_seconds 1767312000.000",
-        "farmgate_clock_seconds_left{clock=\"next_report\"} 60.005",
-        "farmgate_clock_seconds_left{clock=\"refresh_by\"} 86400.000",
-        "farmgate_clock_seconds_left{clock=\"next_validation\"} 0.000",
+        "farmgate_clock_left_seconds{clock=\"next_report\"} 60.005",
+        "farmgate_clock_left_seconds{clock=\"refresh_by\"} 86400.000",
+        "farmgate_clock_left_seconds{clock=\"next_validation\"} 0.000",
+        "farmgate_last_contact_age_seconds 1.500",
+        "farmgate_licence_timestamp_seconds 1767225600.000",
+        "farmgate_host_concurrent_users 4",
+        "farmgate_host_users 5",
+        "farmgate_host_connections{reason=\"not_counted\"} 1",
+        "farmgate_gate_admission{admission=\"all\"} 1",
+        "farmgate_gate_refusals_total 17",
+        "farmgate_activation_state{state=\"active\"} 1",
+        "farmgate_activation_state{state=\"none\"} 0",
+        "farmgate_term_state{state=\"valid\"} 1",
+        "farmgate_contact_state{state=\"fresh\"} 1",
+        "farmgate_usage_state{state=\"overuse_grace\"} 1",
+        "farmgate_reports_total{result=\"accepted\"} 12",
+        "farmgate_reports_total{result=\"unreachable\"} 3",
+        "farmgate_reports_total{result=\"refused\"} 1",
+        "farmgate_ready 1",
+        "farmgate_store_commit_failures_total 6",
+        "farmgate_events_total{severity=\"error\"} 1",
+        "farmgate_events_total{severity=\"warning\"} 2",
+        "farmgate_events_total{severity=\"debug\"} 0",
+        "process_cpu_seconds_total 1.500000",
+        "process_resident_memory_bytes 8000000",
+        "process_start_time_seconds 1767225599.000",
         "farmgate_store_healthy 1",
         "farmgate_api_clients 5",
         "farmgate_build_info{version=\"0.1.0\"} 1",
@@ -107,9 +150,12 @@ static void test_an_active_farm(void **state)
 static void test_what_there_is_not_has_no_sample(void **state)
 {
     (void)state;
-    static const char *const names[] = {"users_limit", "last_contact_timestamp_seconds",
-                                        "next_report_timestamp_seconds", "refresh_by_timestamp_seconds",
-                                        "clock_seconds_left"};
+    static const char *const names[] = {"users_limit",
+                                        "last_contact_timestamp_seconds",
+                                        "next_report_timestamp_seconds",
+                                        "refresh_by_timestamp_seconds",
+                                        "clock_left_seconds",
+                                        "last_contact_age_seconds"};
     struct core_status status = status_of(ACTIVATION_NONE);
     char *text = text_of(&status);
     for (size_t i = 0; i < COUNT(names); i++) {
@@ -132,18 +178,18 @@ static void test_a_farm_of_many_hosts(void **state)
     } rows[] = {
         {{.part = FARM_ALONE, .whole = true},
          {"farmgate_farm_part{part=\"alone\"} 1", "farmgate_farm_part{part=\"leads\"} 0",
-          "farmgate_farm_leader 1", "farmgate_farm_changes_waiting 0", "farmgate_farm_waiting_seconds 0",
+          "farmgate_farm_leader 1", "farmgate_farm_changes_waiting 0", "farmgate_farm_waiting_seconds 0.000",
           "farmgate_farm_gaps_total 0"}},
         {{.part = FARM_LEADS, .whole = true, .revision = 40, .head = 42, .gaps = 3},
          {"farmgate_farm_part{part=\"alone\"} 0", "farmgate_farm_part{part=\"leads\"} 1",
-          "farmgate_farm_leader 1", "farmgate_farm_lag_revisions 2", "farmgate_farm_waiting_seconds 0",
+          "farmgate_farm_leader 1", "farmgate_farm_lag_revisions 2", "farmgate_farm_waiting_seconds 0.000",
           "farmgate_farm_gaps_total 3"}},
         {{.part = FARM_FOLLOWS, .revision = 43, .head = 42},
          {"farmgate_farm_part{part=\"follows\"} 1", "farmgate_farm_leader 0",
           "farmgate_farm_lag_revisions 0"}},
         {{.part = FARM_CUT_OFF, .waiting = 7, .waiting_since_ms = NOON - 61500},
          {"farmgate_farm_part{part=\"cut_off\"} 1", "farmgate_farm_leader 0",
-          "farmgate_farm_changes_waiting 7", "farmgate_farm_waiting_seconds 61"}},
+          "farmgate_farm_changes_waiting 7", "farmgate_farm_waiting_seconds 61.500"}},
     };
     struct core_status status = status_of(ACTIVATION_ACTIVE);
     for (size_t i = 0; i < COUNT(rows); i++) {
@@ -155,51 +201,104 @@ static void test_a_farm_of_many_hosts(void **state)
     }
 }
 
-/* The exposition format: HELP, then TYPE, then the family's samples; no family twice; a newline at the end.
- */
+/* Of both there are three turns: one at the first bound, one just past it, one longer than all. */
+static void test_how_long_things_take(void **state)
+{
+    (void)state;
+    static const char *const lines[] = {
+        "farmgate_loop_delay_seconds_bucket{le=\"0.0001\"} 1",
+        "farmgate_loop_delay_seconds_bucket{le=\"0.0005\"} 2",
+        "farmgate_loop_delay_seconds_bucket{le=\"10\"} 2",
+        "farmgate_loop_delay_seconds_bucket{le=\"+Inf\"} 3",
+        "farmgate_loop_delay_seconds_sum 20.000200001",
+        "farmgate_loop_delay_seconds_count 3",
+        "farmgate_store_commit_seconds_bucket{le=\"+Inf\"} 0",
+        "farmgate_store_commit_seconds_sum 0.000000000",
+        "farmgate_store_commit_seconds_count 0",
+    };
+    struct core_status status = status_of(ACTIVATION_ACTIVE);
+    char *text = text_of(&status);
+    for (size_t i = 0; i < COUNT(lines); i++)
+        assert_line(text, lines[i], true);
+    for (size_t i = 1; i < HISTOGRAM_BOUNDS; i++)
+        assert_true(histogram_bound_ns(i) > histogram_bound_ns(i - 1));
+    free(text);
+}
+
+/* A sample's name is its family's, and a histogram's has one of three endings. */
+static void assert_sample(const char *line, const struct metric_form *form)
+{
+    size_t length = strlen(form->name);
+    const char *rest = line + length, *value = strrchr(line, ' ');
+    char label[64];
+    double number;
+    int end = 0;
+    assert_int_equal(strncmp(line, form->name, length), 0);
+    assert_int_equal(sscanf(value, "%lf%n", &number, &end), 1);
+    assert_int_equal(value[end], '\0');
+    if (form->type == METRIC_HISTOGRAM) {
+        assert_true(strncmp(rest, "_bucket{le=\"", 12) == 0 || rest + 4 == value || rest + 6 == value);
+    } else if (form->label) {
+        assert_int_equal(sscanf(rest, "{%63[a-z]=\"", label), 1);
+        assert_string_equal(label, form->label);
+        assert_int_equal(value[-1], '}');
+    } else {
+        assert_ptr_equal(rest, value);
+    }
+}
+
+/* The exposition format, in the table's order: HELP, then TYPE, then the family's samples; a newline at the
+ * end. */
 static void test_the_form_holds(void **state)
 {
     (void)state;
     struct core_status status = status_of(ACTIVATION_ACTIVE);
-    char *text = text_of(&status);
-    char family[64] = "", type_of[64] = "", seen[64][64];
-    size_t seen_count = 0, samples = 0;
+    char *text = text_of(&status), wanted[512];
+    size_t samples = 0;
+    int metric = -1;
     assert_int_equal(text[strlen(text) - 1], '\n');
     for (char *rest, *line = strtok_r(text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
-        if (sscanf(line, "# HELP %63s", family) == 1) {
-            assert_int_equal(strncmp(family, "farmgate_", 9), 0);
-            for (size_t i = 0; i < seen_count; i++)
-                assert_string_not_equal(seen[i], family);
-            assert_true(seen_count < COUNT(seen));
-            (void)strcpy(seen[seen_count++], family);
-            assert_int_equal(line[strlen(line) - 1], '.');
-        } else if (sscanf(line, "# TYPE %63s gauge", type_of) == 1) {
-            assert_string_equal(type_of, family);
-        } else {
-            char name[64];
-            int end = 0;
-            double value;
-            assert_int_equal(sscanf(line, "%63[a-z_]%n", name, &end), 1);
-            assert_string_equal(name, family);
-            assert_string_equal(name, type_of);
-            const char *number = strrchr(line, ' ');
-            assert_true(line[end] == '{' ? number[-1] == '}' : number == line + end);
-            assert_int_equal(sscanf(number, "%lf%n", &value, &end), 1);
-            assert_int_equal(number[end], '\0');
+        if (line[0] != '#') {
+            assert_true(metric >= 0);
+            assert_sample(line, metric_form((enum metric)metric));
             samples++;
+            continue;
         }
+        const struct metric_form *form = metric_form((enum metric)++ metric);
+        assert_true(metric < METRIC_MAX);
+        (void)snprintf(wanted, sizeof(wanted), "# HELP %s %s", form->name, form->help);
+        assert_string_equal(line, wanted);
+        assert_non_null(line = strtok_r(NULL, "\n", &rest));
+        (void)snprintf(wanted, sizeof(wanted), "# TYPE %s %s", form->name, metric_type_name(form->type));
+        assert_string_equal(line, wanted);
     }
-    assert_true(samples > 20);
+    assert_int_equal(metric, METRIC_MAX - 1);
+    assert_true(samples > 100);
     free(text);
+}
+
+/* Prometheus' own customs: a counter is a total, nothing else is; a help is a sentence. */
+static void test_the_table_keeps_to_the_customs(void **state)
+{
+    (void)state;
+    for (int metric = 0; metric < METRIC_MAX; metric++) {
+        const struct metric_form *form = metric_form((enum metric)metric);
+        size_t length = strlen(form->name), help = strlen(form->help);
+        bool total = length > 6 && strcmp(form->name + length - 6, "_total") == 0;
+        assert_int_equal(total, form->type == METRIC_COUNTER);
+        assert_int_equal(form->help[help - 1], '.');
+        assert_null(strpbrk(form->help, "\\\n"));
+        assert_true(!form->values || form->label);
+        assert_true(!form->values || form->values(0));
+    }
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_an_active_farm),
-        cmocka_unit_test(test_what_there_is_not_has_no_sample),
-        cmocka_unit_test(test_a_farm_of_many_hosts),
-        cmocka_unit_test(test_the_form_holds),
+        cmocka_unit_test(test_an_active_farm),       cmocka_unit_test(test_what_there_is_not_has_no_sample),
+        cmocka_unit_test(test_a_farm_of_many_hosts), cmocka_unit_test(test_how_long_things_take),
+        cmocka_unit_test(test_the_form_holds),       cmocka_unit_test(test_the_table_keeps_to_the_customs),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
