@@ -9,10 +9,10 @@
 
 #define INDENT "    "
 
-/* Of the text, [start, end) gives way to up to three pieces. */
+/* Of the text, [start, end) gives way to some pieces. */
 struct cut {
     const char *start, *end;
-    const char *pieces[5];
+    const char *pieces[6];
     int indent; /* blanks before them */
 };
 
@@ -24,6 +24,7 @@ struct spot {
 
 struct edit {
     const char *text, *at, *group;
+    const char *line_break; /* as the text has them */
     const struct config_change *changes;
     size_t count;
     struct spot spots[CONFIG_EDIT_CHANGES_MAX];
@@ -254,9 +255,11 @@ static struct cut behind_comment(const struct edit *edit, const struct spot *spo
 {
     const char *start = line_start(edit, spot->comment), *end = line_end(spot->comment);
     int indent = is_blank(start, spot->comment) ? (int)(spot->comment - start) : (int)strlen(INDENT);
+    if (end[-1] == '\r')
+        end--;
     return (struct cut){.start = end,
                         .end = end,
-                        .pieces = {"\n", change->name, " = ", change->value, ";"},
+                        .pieces = {edit->line_break, change->name, " = ", change->value, ";"},
                         .indent = indent};
 }
 
@@ -266,7 +269,7 @@ static struct cut at_the_end(const struct edit *edit, const struct config_change
     if (start > edit->body && is_blank(start, edit->body_end))
         return (struct cut){.start = start,
                             .end = start,
-                            .pieces = {"", change->name, " = ", change->value, ";\n"},
+                            .pieces = {"", change->name, " = ", change->value, ";", edit->line_break},
                             .indent = (int)strlen(INDENT)};
     return (struct cut){.start = edit->body_end,
                         .end = edit->body_end,
@@ -311,6 +314,13 @@ static size_t cuts_of(const struct edit *edit, struct cut *ret)
 
 /* ---- the new text ---- */
 
+/* Of the first line. */
+static const char *line_break_of(const char *text)
+{
+    const char *end = line_end(text);
+    return *end && end > text && end[-1] == '\r' ? "\r\n" : "\n";
+}
+
 static char *put(char *to, const char *from, size_t bytes)
 {
     memcpy(to, from, bytes);
@@ -344,20 +354,27 @@ static void write_cuts(const struct edit *edit, const struct cut *cuts, size_t c
 static void write_group(const struct edit *edit, char *to, size_t room)
 {
     size_t bytes = strlen(edit->text);
-    const char *gap = bytes == 0 ? "" : edit->text[bytes - 1] == '\n' ? "\n" : "\n\n";
-    size_t used = (size_t)snprintf(to, room, "%s%s%s = {\n", edit->text, gap, edit->group);
+    const char *end = edit->line_break;
+    const char *gap = bytes == 0 ? "" : end;
+    const char *ending = bytes == 0 || edit->text[bytes - 1] == '\n' ? "" : end;
+    size_t used = (size_t)snprintf(to, room, "%s%s%s%s = {%s", edit->text, ending, gap, edit->group, end);
     for (size_t i = 0; i < edit->count; i++)
         if (edit->changes[i].value)
-            used += (size_t)snprintf(to + used, room - used, INDENT "%s = %s;\n", edit->changes[i].name,
-                                     edit->changes[i].value);
-    (void)snprintf(to + used, room - used, "};\n");
+            used += (size_t)snprintf(to + used, room - used, INDENT "%s = %s;%s", edit->changes[i].name,
+                                     edit->changes[i].value, end);
+    (void)snprintf(to + used, room - used, "};%s", end);
 }
 
 int config_edit(const char *text, const char *group, const struct config_change *changes, size_t count,
                 char **ret_text, struct error_detail *ret_detail)
 {
-    struct edit edit = {
-        .text = text, .at = text, .group = group, .changes = changes, .count = count, .detail = ret_detail};
+    struct edit edit = {.text = text,
+                        .at = text,
+                        .line_break = line_break_of(text),
+                        .group = group,
+                        .changes = changes,
+                        .count = count,
+                        .detail = ret_detail};
     struct cut cuts[CONFIG_EDIT_CHANGES_MAX];
     size_t room = strlen(text) + strlen(group) + 32;
     assert(count <= CONFIG_EDIT_CHANGES_MAX);

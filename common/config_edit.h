@@ -16,8 +16,9 @@ struct config_change {
 };
 
 /* A setting that is there gets its new value in place. One that is not comes behind its line "# NAME = …" if
- * the group has one, else at the group's end; a missing group comes at the text's end. *ret_text is to be
- * freed with free(). ERROR_CONFIGURATION with line and words (the text is no configuration), ERROR_NO_MEMORY.
+ * the group has one, else at the group's end; a missing group comes at the text's end. New lines end as
+ * the first one does. *ret_text is to be freed with free().
+ * ERROR_CONFIGURATION with line and words (the text is no configuration), ERROR_NO_MEMORY.
  */
 int config_edit(const char *text, const char *group, const struct config_change *changes, size_t count,
                 char **ret_text, struct error_detail *ret_detail);

@@ -18,5 +18,6 @@ int report_command(int argc, char **argv);
 int events_command(int argc, char **argv);
 int check_command(int argc, char **argv);
 int check_config_command(int argc, char **argv);
+int configure_command(int argc, char **argv);
 
 #endif

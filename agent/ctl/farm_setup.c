@@ -90,6 +90,7 @@ int farm_setup_create(const char *command, const char *config, struct farm_setup
         return COMMAND_FAILED;
     }
     setup->command = command;
+    setup->group = "farm";
     find_agent(setup);
     if (!realpath(config, setup->config))
         (void)snprintf(setup->config, sizeof setup->config, "%s", config);
@@ -117,10 +118,10 @@ static char *next_value(struct farm_setup *setup, const char *name)
     return setup->values[at];
 }
 
-static const struct config_setting *setting_of(const char *name)
+static const struct config_setting *setting_of(const struct farm_setup *setup, const char *name)
 {
     char path[CONFIG_PATH_BYTES];
-    (void)snprintf(path, sizeof path, "farm.%s", name);
+    (void)snprintf(path, sizeof path, "%s.%s", setup->group, name);
     const struct config_setting *setting = config_find(&settings_table, path);
     assert(setting);
     return setting;
@@ -129,7 +130,7 @@ static const struct config_setting *setting_of(const char *name)
 /* As the value would be printed if it stood in the settings. */
 static void print_value(struct farm_setup *setup, const char *name, const struct settings *settings)
 {
-    char *value = next_value(setup, name), *printed = config_print(setting_of(name), settings);
+    char *value = next_value(setup, name), *printed = config_print(setting_of(setup, name), settings);
     (void)snprintf(value, FARM_SETUP_VALUE_MAX, "%s", printed ? printed : "");
     free(printed);
 }
@@ -154,7 +155,7 @@ void farm_setup_texts(struct farm_setup *setup, const char *name, const char *te
                       size_t count)
 {
     struct settings *settings = calloc(1, sizeof *settings);
-    const struct config_setting *setting = setting_of(name);
+    const struct config_setting *setting = setting_of(setup, name);
     if (settings) {
         char *to = (char *)settings + setting->offset;
         for (size_t i = 0; i < count; i++)
@@ -170,7 +171,7 @@ void farm_setup_duration(struct farm_setup *setup, const char *name, int64_t ms)
 {
     struct settings *settings = calloc(1, sizeof *settings);
     if (settings) {
-        memcpy((char *)settings + setting_of(name)->offset, &ms, sizeof ms);
+        memcpy((char *)settings + setting_of(setup, name)->offset, &ms, sizeof ms);
         print_value(setup, name, settings);
     }
     free(settings);
@@ -200,7 +201,7 @@ static int expect(const struct farm_setup *setup, struct settings *ret, struct e
     int error = defaults ? settings_read(NULL, defaults, ret_detail) : ERROR_NO_MEMORY;
     *ret = *setup->settings;
     for (size_t i = 0; i < setup->change_count && error == 0; i++) {
-        const struct config_setting *setting = setting_of(setup->changes[i].name);
+        const struct config_setting *setting = setting_of(setup, setup->changes[i].name);
         if (setup->changes[i].value)
             error = config_set(&settings_table, setting, setup->changes[i].value, ret, ret_detail);
         else
@@ -253,7 +254,7 @@ int farm_setup_apply(struct farm_setup *setup)
 {
     struct error_detail detail = {"out of memory"};
     char *edited = NULL;
-    int error = config_edit(setup->text, "farm", setup->changes, setup->change_count, &edited, &detail);
+    int error = config_edit(setup->text, setup->group, setup->changes, setup->change_count, &edited, &detail);
     if (error == 0)
         error = file_set_add(&setup->files, setup->config, edited, strlen(edited), setup->config_mode,
                              &setup->config_owner, &detail);

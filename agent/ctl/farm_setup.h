@@ -1,6 +1,6 @@
-/* farm_setup.h - what the commands share that make a host a member of a farm: the configuration as it is, the
- * files that change with it, and the one step in which all of them change. Used by `farm init`, `invite` and
- * `join`; no agent is asked. */
+/* farm_setup.h - what the commands share that change the configuration: as it is, the files that change with
+ * it, and the one step in which all of them change. Used by `farm init`, `invite` and `join`, which make a
+ * host a member of a farm, and by `configure`; no agent is asked. */
 #ifndef FARMGATE_CTL_FARM_SETUP_H
 #define FARMGATE_CTL_FARM_SETUP_H
 
@@ -24,6 +24,7 @@
 
 struct farm_setup {
     const char *command;   /* "farm join", for messages */
+    const char *group;     /* whose settings change: "farm", unless who uses it says another */
     char config[PATH_MAX]; /* resolved: a link's target is changed, not the link */
     char *text;            /* of the file; "" if there is none */
     bool has_file;
@@ -31,7 +32,7 @@ struct farm_setup {
     struct file_set_owner agent; /* whose the secret files are: the agent's user, if we may give them away */
     struct file_set_owner config_owner;
     unsigned config_mode;
-    struct config_change changes[CONFIG_EDIT_CHANGES_MAX]; /* of the group farm */
+    struct config_change changes[CONFIG_EDIT_CHANGES_MAX]; /* of the group */
     char values[CONFIG_EDIT_CHANGES_MAX][FARM_SETUP_VALUE_MAX];
     size_t change_count;
     struct file_set files;
@@ -45,7 +46,7 @@ void farm_setup_destroy(struct farm_setup *setup);
 /* Prints what is wrong, and gives the exit code for it. */
 int farm_setup_refuse(const struct farm_setup *setup, int error, const char *detail);
 
-/* A setting of the group farm is to have this text; "": none, so that its default holds. */
+/* A setting of the group is to have this text; "": none, so that its default holds. */
 void farm_setup_text(struct farm_setup *setup, const char *name, const char *text);
 void farm_setup_texts(struct farm_setup *setup, const char *name, const char *texts, size_t element_bytes,
                       size_t count);

@@ -7,7 +7,10 @@
 #include "term.h"
 
 #include <inttypes.h>
+#include <sodium.h>
 #include <string.h>
+
+#define KEY_LINE_BYTES 256 /* whatever is longer is no key */
 
 struct activation_view {
     char farm_id[64];
@@ -60,20 +63,31 @@ static int activate(struct ask *question, const char *key, bool move)
     return code;
 }
 
+/* A key that is to stand in no list of processes. */
+static const char *read_key(char ret[KEY_LINE_BYTES])
+{
+    ret[0] = '\0';
+    (void)fgets(ret, KEY_LINE_BYTES, stdin);
+    ret[strcspn(ret, "\r\n")] = '\0';
+    return ret;
+}
+
 int activate_command(int argc, char **argv)
 {
-    static const char help[] =
-        "usage: farmgate activate KEY|--trial [--move] [--socket PATH]\n"
-        "\n"
-        "Activates this farm with a licence key, or as a trial of 30 days without one.\n"
-        "\n"
-        "options:\n"
-        "  --trial        as a trial\n"
-        "  --move         take the key from the installation that has it\n"
-        "  --socket PATH  another agent's administrator socket\n"
-        "  --help         print this\n"
-        "\n"
-        "exit codes: 0 done; 1 failed; 3 no agent; 64 usage; 65 data; 77 forbidden\n";
+    static const char help[] = "usage: farmgate activate KEY|--trial [--move] [--socket PATH]\n"
+                               "\n"
+                               "Activates this farm with a licence key, or as a trial of 30 days without "
+                               "one. KEY may be -: then it is "
+                               "the line on\n"
+                               "standard input.\n"
+                               "\n"
+                               "options:\n"
+                               "  --trial        as a trial\n"
+                               "  --move         take the key from the installation that has it\n"
+                               "  --socket PATH  another agent's administrator socket\n"
+                               "  --help         print this\n"
+                               "\n"
+                               "exit codes: 0 done; 1 failed; 3 no agent; 64 usage; 65 data; 77 forbidden\n";
     bool trial = false, move = false;
     struct ask question = {.method = "POST", .target = "/v1/activation"};
     const struct option_spec specs[] = {{"trial", OPTION_FLAG, &trial},
@@ -89,7 +103,11 @@ int activate_command(int argc, char **argv)
         (void)fprintf(stderr, "farmgate activate: either a key or --trial\n");
         return COMMAND_USAGE;
     }
-    return activate(&question, count == 1 ? operands[0] : NULL, move);
+    char line[KEY_LINE_BYTES];
+    const char *key = trial ? NULL : strcmp(operands[0], "-") == 0 ? read_key(line) : operands[0];
+    code = activate(&question, key, move);
+    sodium_memzero(line, sizeof line);
+    return code;
 }
 
 /* A command that asks one thing and takes no words. */

@@ -28,6 +28,7 @@ static const struct command commands[] = {
     {"events", "log events, as they happen, to a command", events_command},
     {"check", "one line for Nagios and its kin", check_command},
     {"check-config", "is a configuration right", check_config_command},
+    {"configure", "write the authority into the configuration", configure_command},
     {"size", "work out the licences a farm needs from a log of its sessions", size_command},
 };
 #define COMMANDS (sizeof commands / sizeof *commands)

@@ -16,6 +16,8 @@
 #define RESTART_AGAIN_MS     60000
 #define FAILURES_FORGOTTEN_S (24 * 60 * 60)
 #define EXIT_USAGE           64
+#define ACCESS \
+    (SERVICE_CHANGE_CONFIG | SERVICE_START) /* to ask for restarts one must have the right to start */
 
 static const wchar_t display_name[] = L"Farmgate licence agent";
 static wchar_t description[] =
@@ -104,17 +106,37 @@ static void configure(SC_HANDLE service)
                           more[i].what, GetLastError());
 }
 
-static int install(const wchar_t *command)
+/* LocalSystem: no other account may ask for the token of a session's user, by which administrators are
+ * known. */
+static SC_HANDLE create(SC_HANDLE list, const wchar_t *command)
+{
+    return CreateServiceW(list, WINDOWS_SERVICE_NAME, display_name, ACCESS, SERVICE_WIN32_OWN_PROCESS,
+                          SERVICE_AUTO_START, SERVICE_ERROR_NORMAL, command, NULL, NULL, NULL, NULL, NULL);
+}
+
+/* One that is there is made what create() makes, but for its account. */
+static SC_HANDLE replace(SC_HANDLE list, const wchar_t *command)
+{
+    SC_HANDLE service = OpenServiceW(list, WINDOWS_SERVICE_NAME, ACCESS);
+    if (!service && GetLastError() == ERROR_SERVICE_DOES_NOT_EXIST)
+        return create(list, command);
+    if (service &&
+        !ChangeServiceConfigW(service, SERVICE_WIN32_OWN_PROCESS, SERVICE_AUTO_START, SERVICE_ERROR_NORMAL,
+                              command, NULL, NULL, NULL, NULL, NULL, display_name)) {
+        DWORD error = GetLastError();
+        (void)CloseServiceHandle(service);
+        SetLastError(error);
+        return NULL;
+    }
+    return service;
+}
+
+static int install(const wchar_t *command, bool replaces)
 {
     SC_HANDLE list = OpenSCManagerW(NULL, NULL, SC_MANAGER_CREATE_SERVICE);
     if (!list)
         return failed("the list of services cannot be opened");
-    /* LocalSystem: no other account may ask for the token of a session's user, by which administrators are
-     * known. SERVICE_START, or a restart after a failure could not be asked for. */
-    SC_HANDLE service =
-        CreateServiceW(list, WINDOWS_SERVICE_NAME, display_name, SERVICE_CHANGE_CONFIG | SERVICE_START,
-                       SERVICE_WIN32_OWN_PROCESS, SERVICE_AUTO_START, SERVICE_ERROR_NORMAL, command, NULL,
-                       NULL, NULL, NULL, NULL);
+    SC_HANDLE service = replaces ? replace(list, command) : create(list, command);
     int code = service ? EXIT_SUCCESS : failed("the service cannot be installed");
     if (service) {
         configure(service);
@@ -127,20 +149,25 @@ static int install(const wchar_t *command)
 
 int windows_service_install(int argc, char **argv)
 {
-    static const struct option table[] = {{"config", required_argument, NULL, 'c'}, {NULL, 0, NULL, 0}};
+    static const struct option table[] = {
+        {"config", required_argument, NULL, 'c'}, {"replace", no_argument, NULL, 'r'}, {NULL, 0, NULL, 0}};
     const char *settings_path = NULL;
+    bool replaces = false;
     int option;
     optind = 1;
-    while ((option = getopt_long(argc, argv, "c:", table, NULL)) == 'c')
-        settings_path = optarg;
+    while ((option = getopt_long(argc, argv, "c:", table, NULL)) == 'c' || option == 'r')
+        if (option == 'c')
+            settings_path = optarg;
+        else
+            replaces = true;
     if (option != -1 || optind < argc) {
-        (void)fprintf(stderr, "usage: farmgated install [--config FILE]\n");
+        (void)fprintf(stderr, "usage: farmgated install [--replace] [--config FILE]\n");
         return EXIT_USAGE;
     }
     wchar_t *command = make_command(settings_path);
     if (!command)
         return failed("the service's command cannot be made");
-    int code = install(command);
+    int code = install(command, replaces);
     free(command);
     return code;
 }

@@ -15,7 +15,7 @@ from harness import Agent, Authority, Place, Tap, request, wait_until
 BUILD = sys.argv[1]
 tap = Tap()
 COMMANDS = ["status", "connections", "users", "explain", "windows", "gate", "resources", "connection", "activate", "release",
-            "report", "events", "check", "check-config", "farm", "size"]
+            "report", "events", "check", "check-config", "configure", "farm", "size"]
 
 
 def run(agent, *words, **rest):
@@ -79,6 +79,36 @@ def configuration(place, agent):
         tap.ok(done.returncode == 78 and said in done.stderr, "a configuration with wrong %s: 78" % name, done.stderr)
 
 
+def configured(place):
+    """The authority is written into a configuration, which stays what it is otherwise."""
+    with open(os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../conf/farmgate.conf"), encoding="utf-8") as file:
+        shipped = file.read()
+    key, other = "k1:" + "A" * 43, "k2:" + "B" * 42 + "A"
+    conf = place.write("configure.conf", shipped)
+
+    def configure(code, *words, out="^$", err="^$"):
+        done = plain("configure", "--config", conf, *words)
+        tap.ok(done.returncode == code and re.search(out, done.stdout) and re.search(err, done.stderr),
+               "farmgate configure %s: %d" % (" ".join(words)[:60], code), done)
+        with open(conf, encoding="utf-8") as file:
+            return file.read()
+
+    configure(64, err="nothing to write")
+    for value, said in (("ftp://a", r'authority\.url: "ftp" is neither'), ("https://a.example", r"authority\.key: missing")):
+        tap.equal(configure(78, "--authority-url", value, err="nothing was changed: .*" + said), shipped, "%s changes nothing" % value)
+    text = configure(0, "--authority-url", "https://a.example", "--authority-key", key,
+                     out=r"authority\.url is now https://a\.example\n.*authority\.key is now k1:")
+    tap.equal(text, shipped.replace('# url = "";\n', '# url = "";\n    url = "https://a.example";\n').replace(
+        '# key = "";\n\n    # Cert', '# key = "";\n    key = "%s";\n\n    # Cert' % key), "two lines come to it, behind their comments")
+    tap.equal(configure(0, "--keep", "--authority-url", "https://b.example", "--authority-key", other,
+                        out=r"authority\.url stays https://a\.example\n.*authority\.key stays k1:"), text, "--keep keeps")
+    tap.ok('proxy = "http://p:1"' in configure(0, "--keep", "--authority-proxy", "http://p:1", out="authority.proxy is now"),
+           "and writes what was not there")
+    tap.ok('url = "https://b.example"' in configure(0, "--authority-url", "https://b.example", out="is now"), "else it is changed")
+    place.write("configure.conf", "authority: {")
+    configure(78, "--authority-url", "https://b.example", err="configure.conf")
+
+
 def before_activation(agent):
     expect(agent, 0, "status", out=r"gate +closed  not_activated: ", socket_path=agent.socket)
     expect(agent, 2, "gate", "--user", "dora", out="^closed: not_activated: ")
@@ -94,6 +124,8 @@ def licence(authority, agent):
     expect(agent, 0, "activate", "--trial", out=r"^activated as a trial: farm \S+, \d+ concurrent users, until 20")
     key = authority.new_key(3)
     expect(agent, 0, "activate", key, out=r"^activated: farm \S+, 3 concurrent users, until 20")
+    expect(agent, 0, "activate", "-", input=key + "\n", out=r"^activated: farm \S+, 3 concurrent users, until 20")
+    expect(agent, 65, "activate", "-", input="", err="empty")
     expect(agent, 0, "report", out="^reported$")
     expect(agent, 0, "gate", "--user", "dora", out="^open$")
     expect(agent, 77, "activate", "--trial", err="read_only", socket_path=agent.socket)
@@ -223,6 +255,7 @@ def events(place, agent):
 def main():
     with Place() as place:
         without_agent(place)
+        configured(place)
         authority = Authority(place, BUILD).start()
         agent = Agent(place, BUILD, authority).start()
         configuration(place, agent)

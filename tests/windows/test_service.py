@@ -97,6 +97,13 @@ def installed(tap, folder):
     tap.ok("peak" in values.get("description", ""), "it is described", values)
     code, _, said = wine(FARMGATED, "install")
     tap.ok(code == FAILED and "installed already" in said, "it is installed but once", said)
+    wine("sc", "delete", NAME)
+    wine("sc", "create", NAME, "binPath=", "C:\\another.exe", "start=", "demand")
+    code, _, said = wine(FARMGATED, "install", "--replace", "--config", conf)
+    tap.ok(code == OK and registered() == values, "--replace makes one that is there the same", (said, registered()))
+    tap.equal(wine(FARMGATED, "uninstall")[0], OK, "it is removed")
+    code, _, said = wine(FARMGATED, "install", "--replace", "--config", conf)
+    tap.ok(code == OK and registered() == values, "and where there is none, makes one", (said, registered()))
     tap.equal(state(), "STOPPED", "installing does not start it")
 
 

@@ -55,8 +55,13 @@ static void each_setting_changes_where_an_administrator_would(void **state)
          "= 1; } );\n"
          "    mode = \"etcd\";\n    name = \"office\";\n    endpoints = (\"https://e:1\");\n};\n"},
         {"farm = {\r\n    # mode = \"alone\";\r\n    name = \"n\";\r\n    endpoints = ();\r\n};\r\n",
-         "farm = {\r\n    # mode = \"alone\";\r\n    mode = \"etcd\";\n    name = \"office\";\r\n"
+         "farm = {\r\n    # mode = \"alone\";\r\n    mode = \"etcd\";\r\n    name = \"office\";\r\n"
          "    endpoints = (\"https://e:1\");\r\n};\r\n"},
+        {"farm = {\r\n    mode = \"x\";\r\n};\r\n", "farm = {\r\n    mode = \"etcd\";\r\n    name = "
+                                                    "\"office\";\r\n    endpoints = (\"https://e:1\");\r\n"
+                                                    "};\r\n"},
+        {"a = 1;\r\n", "a = 1;\r\n\r\nfarm = {\r\n    mode = \"etcd\";\r\n    name = \"office\";\r\n"
+                       "    endpoints = (\"https://e:1\");\r\n};\r\n"},
     };
     for (size_t i = 0; i < COUNT(cases); i++) {
         struct error_detail detail = {""};
