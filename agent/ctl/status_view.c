@@ -14,6 +14,7 @@
 static const struct json_field verdict_fields[] = {
     SHAPE_YES_NO("open", struct status_verdict, open),
     SHAPE_TEXT("reason", struct status_verdict, reason),
+    SHAPE_TEXT("admission", struct status_verdict, admission),
     SHAPE_TEXT("activation", struct status_verdict, activation),
     SHAPE_TEXT("text", struct status_verdict, text),
 };
@@ -34,6 +35,8 @@ static const struct json_field clock_fields[] = {
     SHAPE_TIME("expires_at", struct status_clocks, expires_at_ms),
     SHAPE_TIME("refresh_by", struct status_clocks, refresh_by_ms),
     SHAPE_TIME("next_report", struct status_clocks, next_report_ms),
+    SHAPE_TIME("overuse_grace_ends", struct status_clocks, overuse_grace_ends_at_ms),
+    SHAPE_TIME("deactivates_at", struct status_clocks, deactivates_at_ms),
 };
 static const struct json_shape clocks_shape = SHAPE_OF(clock_fields);
 
@@ -49,6 +52,8 @@ static const struct json_field farm_fields[] = {
     SHAPE_TEXT("leader", struct status_farm, leader),
     SHAPE_TIME("verdict_at", struct status_farm, verdict_at_ms),
     SHAPE_NUMBER("waiting", struct status_farm, waiting),
+    SHAPE_NUMBER("lag", struct status_farm, lag),
+    SHAPE_NUMBER("gaps", struct status_farm, gaps),
 };
 static const struct json_shape farm_shape = SHAPE_OF(farm_fields);
 

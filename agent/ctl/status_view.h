@@ -11,7 +11,7 @@
 
 struct status_verdict {
     bool open;
-    char reason[64], activation[32], text[STATUS_VIEW_TEXT_BYTES + 1];
+    char reason[64], admission[16], activation[32], text[STATUS_VIEW_TEXT_BYTES + 1];
 };
 struct status_window {
     int64_t peak_users;
@@ -21,10 +21,11 @@ struct status_peak {
 };
 struct status_clocks {
     int64_t expires_at_ms, refresh_by_ms, next_report_ms; /* 0: does not run */
+    int64_t overuse_grace_ends_at_ms, deactivates_at_ms;
 };
 struct status_farm {
     char name[64], part[16], leader[256];
-    int64_t verdict_at_ms, waiting;
+    int64_t verdict_at_ms, waiting, lag, gaps;
 };
 struct status_here {
     int64_t users, connections, exempt, disconnected;

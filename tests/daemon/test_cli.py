@@ -149,8 +149,8 @@ def sessions(agent):
     explain(agent)
     expect(agent, 0, "status", out=r"gate +open\nusers +2 of 3 licences  █+▏?[▏▎▍▌▋▊▉]? +66 %\nconnections 3 of 3 users on 2 hosts; 1 disc")
     expect(agent, 0, "check", out=r"^FARMGATE OK - 2 of 3 users \| users=2;2;3;0;3 connections=3;;;0")
-    expect(agent, 1, "check", "--warning", "60", out=r"^FARMGATE WARNING - 2 of 3 users")
-    expect(agent, 3, "check", "--warning", "many", out=r"^FARMGATE UNKNOWN")
+    expect(agent, 1, "check", "--warning-users", "60", out=r"^FARMGATE WARNING - 2 of 3 users")
+    expect(agent, 3, "check", "--warning-users", "many", out=r"^FARMGATE UNKNOWN")
     for words in (["status"], ["connections"], ["users"], ["explain"], ["windows"], ["windows", "--days"],
                   ["resources", "--user", "dora"]):
         tap.ok(isinstance(json.loads(run(agent, *words, "--json").stdout), dict), "%s --json is JSON" % " ".join(words))
@@ -195,7 +195,7 @@ def bulk(place, agent):
     expect(agent, 65, "connection", "load", "/nonexistent", err="/nonexistent")
     ends = "".join('{"event":"end","host":"h3","id":"%d"}\n' % i for i in range(2000))
     expect(agent, 0, "connection", "load", "-", out="^2000 accepted", input=ends)
-    expect(agent, 2, "check", "--critical", "10", out="^FARMGATE CRITICAL")
+    expect(agent, 2, "check", "--critical-users", "10", out="^FARMGATE CRITICAL")
 
 
 def terminal(agent):
