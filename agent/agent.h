@@ -166,6 +166,9 @@ void agent_farm_visit(void *agent, api_farm_setting_fn *visit, void *data);
 void agent_farm_set(void *agent, const char *path, const char *value_or_null, api_done_fn *done, void *data);
 void agent_farm_leave(void *agent, bool force, api_done_fn *done, void *data);
 
+/* A person is taken out of what this host has stored (agent_forget.c). */
+void agent_forget(void *agent, const char *user, api_done_fn *done, void *data);
+
 /* How the agent speaks (agent_tell.c): an event of its own with one field (or none: NULL), and how a change
  * ended, as the API answers it. agent_answer_commit takes what agent_answer_later made, and frees it. */
 void agent_say(struct agent *agent, enum log_event_code code, const char *name, const char *text);

@@ -151,6 +151,7 @@ struct api_agent agent_offers(struct agent *agent)
                               .request_file = agent_offline_request,
                               .import_file = agent_offline_import,
                               .report = agent_contact_report_now,
+                              .forget = agent_forget,
                               .farm_roll = agent_farm_roll,
                               .farm_settings = agent_farm_visit,
                               .farm_set = agent_farm_set,

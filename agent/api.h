@@ -32,6 +32,7 @@ struct api_outcome {
     const char *field;  /* of the request, that it is about; NULL: none */
     int64_t moves_left; /* -1 not told */
     const char *file;   /* that was asked for; until done returns */
+    uint64_t events;    /* that were erased */
 };
 typedef void api_done_fn(void *data, const struct api_outcome *outcome);
 
@@ -80,6 +81,8 @@ struct api_agent {
     void (*request_file)(void *agent, const struct api_wish *wish, api_done_fn *done, void *data);
     void (*import_file)(void *agent, const char *text, size_t bytes, api_done_fn *done, void *data);
     void (*report)(void *agent, api_done_fn *done, void *data); /* done when the authority has answered */
+    /* Takes a user out of the stored events; 409 `user_is_on` while one is. */
+    void (*forget)(void *agent, const char *user, api_done_fn *done, void *data);
     /* A farm of many hosts; alone there is no roll, no setting, and a change is 409 `farm_is_alone`. A value
      * is given as it would stand in a file, NULL takes the setting back. */
     void (*farm_roll)(void *agent, roll_done_fn *done, void *data);

@@ -58,7 +58,7 @@ static void job_destroy(struct store_job *job)
 {
     if (job->type == STORE_JOB_COMMIT) {
         free(job->commit.records);
-    } else if (job->type != STORE_JOB_CLOSE) {
+    } else if (job->type != STORE_JOB_CLOSE && job->type != STORE_JOB_FORGET) {
         free(job->query.windows);
         free(job->query.states);
         free(job->query.days);
@@ -105,6 +105,9 @@ static void on_pool(uv_work_t *work)
     case STORE_JOB_EVENTS:
         store_query_run(store, store->flying);
         break;
+    case STORE_JOB_FORGET:
+        store_forget_run(store, store->flying);
+        break;
     case STORE_JOB_CLOSE:
         store_database_close(&store->database);
         break;
@@ -112,6 +115,7 @@ static void on_pool(uv_work_t *work)
 }
 
 static void on_landed(uv_work_t *work, int status);
+static void enqueue(struct store *store, struct store_job *job);
 
 static void fly(struct store *store)
 {
@@ -142,6 +146,10 @@ static void tell(struct store_job *job)
     case STORE_JOB_EVENTS:
         query->events_done(query->data, job->error, query->events, job->error == 0 ? query->count : 0);
         break;
+    case STORE_JOB_FORGET:
+        job->forget.done(job->forget.data, job->error, job->error != 0 ? job->detail.text : NULL,
+                         job->forget.events);
+        break;
     case STORE_JOB_CLOSE:
         break;
     }
@@ -167,6 +175,14 @@ static void on_landed(uv_work_t *work, int status)
         finish(store);
         return;
     }
+    if (job->type == STORE_JOB_FORGET && job->forget.more) {
+        if (!store->closing) {
+            enqueue(store, job); /* its next step, behind what waits */
+            return;
+        }
+        job->error = ERROR_CANCELLED;
+        error_detail_set(&job->detail, "the agent is stopping");
+    }
     fly(store);
     while (job) {
         struct store_job *next = job->next;
@@ -178,6 +194,7 @@ static void on_landed(uv_work_t *work, int status)
 
 static void enqueue(struct store *store, struct store_job *job)
 {
+    job->next = NULL;
     *store->queue_end = job;
     store->queue_end = &job->next;
     fly(store);
@@ -399,6 +416,24 @@ int store_query_events(struct store *store, uint64_t after_id, size_t limit, sto
     if (!job)
         return ERROR_NO_MEMORY;
     job->query.events_done = done;
+    enqueue(store, job);
+    return 0;
+}
+
+int store_forget(struct store *store, const char *user, const struct identity_alias *aliases,
+                 size_t alias_count, store_forgotten_fn *done, void *data)
+{
+    if (!store || store->closing)
+        return ERROR_CANCELLED;
+    struct store_job *job = job_create(STORE_JOB_FORGET);
+    if (!job)
+        return ERROR_NO_MEMORY;
+    job->forget.done = done;
+    job->forget.data = data;
+    if (!store_forget_keep(job, user, aliases, alias_count)) {
+        job_destroy(job);
+        return ERROR_NO_MEMORY;
+    }
     enqueue(store, job);
     return 0;
 }

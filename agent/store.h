@@ -13,6 +13,7 @@
 
 #include "agent/clock.h"
 #include "agent/core/core.h"
+#include "agent/core/identity.h"
 #include "agent/farm/journal.h"
 #include "agent/licence_json.h"
 #include "common/error.h"
@@ -135,6 +136,14 @@ struct store_event {
 typedef void store_events_fn(void *data, int error, const struct store_event *events, size_t count);
 int store_query_events(struct store *store, uint64_t after_id, size_t limit, store_events_fn *done,
                        void *data);
+
+/* A person is taken out of the stored events: of each whose `user` is this one in any spelling (identity.h)
+ * the id, instant, code and severity stay; the sentence and every field go, and neither the database nor its
+ * log keeps a copy. Done in steps, with commits in between; an event that is committed after the call may be
+ * missed. `done`: how many events; error != 0: some of them perhaps, and why not all. */
+typedef void store_forgotten_fn(void *data, int error, const char *detail, uint64_t events);
+int store_forget(struct store *store, const char *user, const struct identity_alias *aliases,
+                 size_t alias_count, store_forgotten_fn *done, void *data);
 
 /* Finishes what is queued, closes the database, frees; `closed` from the loop. No call but this afterwards.
  */

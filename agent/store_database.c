@@ -63,6 +63,8 @@ int store_database_open(struct store_database *database, struct error_detail *re
                         sizeof(migrations) / sizeof(migrations[0]), &database->db, ret_detail);
     if (error != 0)
         return error;
+    /* Names leave the file when they leave a table. */
+    error = db_exec(&database->db, "PRAGMA secure_delete=ON", ret_detail);
     for (int i = 0; i < STATEMENT_MAX && error == 0; i++) {
         error = db_prepare(&database->db, statement_sql[i], &database->statements[i], ret_detail);
         if (error != 0 && sqlite3_errcode(database->db.handle) == SQLITE_ERROR)

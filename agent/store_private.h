@@ -5,6 +5,7 @@
  *     store_commit.c  a group of commits, on the pool
  *     store_journal.c the farm's journal in it
  *     store_query.c   history, on the pool
+ *     store_forget.c  a person taken out of it
  *     store_database.c  schema and statements
  *     store_files.c   identity and licence */
 #ifndef FARMGATE_AGENT_STORE_PRIVATE_H
@@ -13,8 +14,10 @@
 #include "agent/store.h"
 #include "common/db.h"
 
-#define STORE_GROUP_MAX  256  /* commits in one transaction */
-#define STORE_PRUNE_ROWS 4096 /* of each history, every time a window is stored */
+#define STORE_GROUP_MAX   256  /* commits in one transaction */
+#define STORE_PRUNE_ROWS  4096 /* of each history, every time a window is stored */
+#define STORE_FORGET_ROWS 2048 /* events looked at in one step */
+#define STORE_ERASED_TEXT "What happened to somebody; erased."
 
 /* Texts that live together. */
 struct store_arena {
@@ -43,6 +46,11 @@ void store_arena_free(struct store_arena *arena);
     X(FARM_PUT, "INSERT INTO farms VALUES (?,?) ON CONFLICT (farm_id) DO UPDATE "                            \
                 "SET next_sequence=max(next_sequence, excluded.next_sequence)")                              \
     X(EVENT_PUT, "INSERT OR REPLACE INTO events VALUES (?,?,?,?)")                                           \
+    X(EVENT_USERS, "SELECT id, CASE WHEN json_valid(json) THEN json_extract(json,'$.user') END FROM events " \
+                   "WHERE id>? ORDER BY id LIMIT ?")                                                         \
+    X(EVENT_ERASE, "UPDATE events SET json=json_object('id',id,'at',json_extract(json,'$.at'),"              \
+                   "'code',json_extract(json,'$.code'),'severity',json_extract(json,'$.severity'),"          \
+                   "'text',?2,'erased',json('true')) WHERE id=?1")                                           \
     X(COUNTER_PUT, "INSERT OR REPLACE INTO counters VALUES (?,?)")                                           \
     X(WINDOWS_PRUNE, "DELETE FROM windows WHERE start_ms IN (SELECT start_ms FROM windows WHERE start_ms<? " \
                      "ORDER BY start_ms LIMIT ?) AND NOT (state='c' AND sequence>0 AND farm_id=?)")          \
@@ -131,6 +139,7 @@ enum store_job_type {
     STORE_JOB_WINDOWS,
     STORE_JOB_DAYS,
     STORE_JOB_EVENTS,
+    STORE_JOB_FORGET,
     STORE_JOB_CLOSE
 };
 
@@ -173,6 +182,18 @@ struct store_query_job {
     void *data;
 };
 
+struct store_forget_job {
+    const char *key; /* of the user, by the rules for names */
+    size_t key_bytes;
+    const struct identity_alias *aliases;
+    size_t alias_count;
+    int64_t after_id;
+    uint64_t events;
+    bool more;
+    store_forgotten_fn *done;
+    void *data;
+};
+
 struct store_job {
     struct store_job *next;
     enum store_job_type type;
@@ -182,6 +203,7 @@ struct store_job {
     union {
         struct store_commit_job commit;
         struct store_query_job query;
+        struct store_forget_job forget;
     };
 };
 
@@ -217,6 +239,11 @@ int store_journal_put(struct store_database *database, const struct farm_journal
                       struct error_detail *ret_detail);
 void store_commit_run(struct store *store, struct store_job *group);
 void store_query_run(struct store *store, struct store_job *job);
+void store_forget_run(struct store *store, struct store_job *job);
+
+/* Copies what the job needs; false without memory. */
+bool store_forget_keep(struct store_job *job, const char *user, const struct identity_alias *aliases,
+                       size_t alias_count);
 
 /* The instant up to which history may be pruned: signed where there is an entitlement, since licence time may
  * be years ahead between a reboot with a wrong clock and the next contact. */

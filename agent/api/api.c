@@ -53,6 +53,7 @@ static const struct route routes[] = {
      .takes_bulk = true},
     {.path = "/v1/status", .handlers = {[METHOD_GET] = status_get}},
     {.path = "/v1/users", .handlers = {[METHOD_GET] = users_get}},
+    {.path = "/v1/users/", .shape = PATH_NAME, .handlers = {[METHOD_DELETE] = user_delete}},
     {.path = "/v1/explain", .handlers = {[METHOD_GET] = explain_get}, .parameters = {"user"}},
     {.path = "/v1/windows", .handlers = {[METHOD_GET] = windows_get}, .parameters = {"since", "until"}},
     {.path = "/v1/days", .handlers = {[METHOD_GET] = days_get}, .parameters = {"since", "until"}},

@@ -77,7 +77,7 @@ typedef void api_handler_fn(struct api *api, struct http_exchange *exchange,
 
 api_handler_fn farm_get, farm_settings_get, farm_setting_put, farm_setting_delete, farm_leave_post;
 api_handler_fn status_get, version_get, metrics_get, healthz_get, readyz_get;
-api_handler_fn connections_get, users_get, explain_get;
+api_handler_fn connections_get, users_get, user_delete, explain_get;
 api_handler_fn gate_get, resources_get, workspace_get, rdp_file_get;
 api_handler_fn windows_get, days_get;
 api_handler_fn connection_put, connection_delete, connection_set_put;

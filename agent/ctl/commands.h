@@ -15,6 +15,7 @@ int activate_command(int argc, char **argv);
 int activation_command(int argc, char **argv);
 int release_command(int argc, char **argv);
 int report_command(int argc, char **argv);
+int forget_command(int argc, char **argv);
 int events_command(int argc, char **argv);
 int check_command(int argc, char **argv);
 int check_config_command(int argc, char **argv);

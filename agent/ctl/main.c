@@ -23,6 +23,7 @@ static const struct command commands[] = {
     {"activate", "activate with a licence key, or as a trial", activate_command},
     {"activation", "the files of a closed network: request, import", activation_command},
     {"release", "give the licence key back", release_command},
+    {"forget", "erase a person from what is stored", forget_command},
     {"report", "report to the authority now", report_command},
     {"farm", "a farm of many hosts: init, invite, join", farm_command},
     {"events", "log events, as they happen, to a command", events_command},

@@ -103,6 +103,8 @@ def every_call(agent):
               "an explanation puts two spellings of one user together")
     tap.equal(checked(agent.admin, "DELETE", "/v1/connections/h1/s1").status, 204, "a connection ends")
     tap.equal(checked(agent.admin, "DELETE", "/v1/connections/h1/s1").status, 204, "and ends again")
+    tap.equal(checked(agent.admin, "DELETE", "/v1/users/CORP%5CBOB").status, 409, "who is on is not erased")
+    tap.equal(checked(agent.admin, "DELETE", "/v1/users/alice").json(), {"events": 4}, "who has gone is")
 
 
 def refusals(agent):

@@ -15,7 +15,7 @@ from harness import Agent, Authority, Place, Tap, request, wait_until
 BUILD = sys.argv[1]
 tap = Tap()
 COMMANDS = ["status", "connections", "users", "explain", "windows", "gate", "resources", "connection", "activate", "release",
-            "report", "events", "check", "check-config", "configure", "farm", "size"]
+            "report", "forget", "events", "check", "check-config", "configure", "farm", "size"]
 
 
 def run(agent, *words, **rest):
@@ -107,6 +107,21 @@ def configured(place):
     tap.ok('url = "https://b.example"' in configure(0, "--authority-url", "https://b.example", out="is now"), "else it is changed")
     place.write("configure.conf", "authority: {")
     configure(78, "--authority-url", "https://b.example", err="configure.conf")
+def privacy(agent):
+    """Whoever is gone is erased, in any spelling; whoever is on is not."""
+    expect(agent, 0, "connection", "put", "h8", "1", "--user", "CORP\\Wilhelmina")
+    expect(agent, 1, "forget", "corp\\wilhelmina", err="user_is_on.*end it first")
+    expect(agent, 0, "connection", "end", "h8", "1")
+    tap.ok("Wilhelmina" in run(agent, "events", "--after", "0").stdout, "events know a name")
+    expect(agent, 77, "forget", "corp\\wilhelmina", err="read_only", socket_path=agent.socket)
+    expect(agent, 0, "forget", "corp\\wilhelmina", out=r"^erased from 2 stored events of this host; the journal")
+    expect(agent, 0, "forget", "corp\\wilhelmina", out=r"^erased from 0 stored events")
+    known = run(agent, "events", "--after", "0", "--json").stdout
+    tap.ok("Wilhelmina" not in known and known.count('"erased":true') == 2, "and no more", known[-2000:])
+    tap.ok('"person_erased"' in known, "that it was done is known", known[-500:])
+    files = [os.path.join(agent.state, name) for name in os.listdir(agent.state)]
+    tap.equal([file for file in files if b"ilhelmina" in open(file, "rb").read()], [], "no file of the state has the name")
+    expect(agent, 64, "forget")
 
 
 def before_activation(agent):
@@ -265,6 +280,7 @@ def main():
         bulk(place, agent)
         terminal(agent)
         events(place, agent)
+        privacy(agent)
         expect(agent, 0, "release", out="given back")
         if os.getuid() == 0:
             os.chmod(place.path, 0o755)

@@ -492,6 +492,13 @@ static void agent_measures(void *agent, struct metrics_input *ret)
     (void)ret;
 }
 
+static void agent_forget(void *agent, const char *user, api_done_fn *done, void *data)
+{
+    struct house *house = agent;
+    note(house, "forget %s\n", user);
+    agent_answer(house, house->outcome, done, data);
+}
+
 static void agent_health(void *agent, bool *ret_alive, bool *ret_ready, char *ret_text, size_t bytes)
 {
     const struct house *house = agent;
@@ -589,7 +596,8 @@ struct house *house_open(void)
                                     .farm_set = agent_farm_set,
                                     .farm_leave = agent_farm_leave,
                                     .health = agent_health,
-                                    .measures = agent_measures};
+                                    .measures = agent_measures,
+                                    .forget = agent_forget};
     const struct api_settings settings = {
         .token_file = house->token_file, .hosts = hosts, .host_count = 1, .clients_max = 0};
     house->api = api_create(&house->loop, &settings, &agent, &detail);

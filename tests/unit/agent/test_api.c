@@ -704,6 +704,30 @@ static void test_refused_changes(void **state)
     house_close(house);
 }
 
+static void test_a_person_is_forgotten(void **state)
+{
+    char long_name[CONNECTION_USER_BYTES_MAX + 16] = "/v1/users/";
+    struct house *house = house_open();
+    (void)state;
+    house->outcome = (struct api_outcome){.status = 200, .moves_left = -1, .events = 12};
+    ask(house, API_DOOR_ADMIN, "DELETE", "/v1/users/CORP%5C%C3%84nne", NULL, NULL);
+    expect("forget", 200, NULL, NULL);
+    assert_true(answer_has(&answer, "{\"events\":12}"));
+    assert_string_equal(house->log, "forget CORP\\\xc3\x84nne\n");
+    house->outcome =
+        (struct api_outcome){.status = 409, .code = "user_is_on", .detail = "on", .moves_left = -1};
+    ask(house, API_DOOR_ADMIN, "DELETE", "/v1/users/alice", NULL, NULL);
+    expect("who is on", 409, "user_is_on", NULL);
+    ask(house, API_DOOR_READER, "DELETE", "/v1/users/alice", NULL, NULL);
+    expect("a reader", 403, "read_only", NULL);
+    ask(house, API_DOOR_ADMIN, "DELETE", "/v1/users/", NULL, NULL);
+    expect("nobody", 400, "invalid", "user");
+    memset(long_name + strlen(long_name), 'x', CONNECTION_USER_BYTES_MAX + 1);
+    ask(house, API_DOOR_ADMIN, "DELETE", long_name, NULL, NULL);
+    expect("a long name", 400, "invalid", "user");
+    house_close(house);
+}
+
 static void test_files_of_a_closed_network(void **state)
 {
     struct house *house = house_open();
@@ -1253,6 +1277,7 @@ int main(void)
         cmocka_unit_test(test_workspace),
         cmocka_unit_test(test_put),
         cmocka_unit_test(test_refused_changes),
+        cmocka_unit_test(test_a_person_is_forgotten),
         cmocka_unit_test(test_files_of_a_closed_network),
         cmocka_unit_test(test_what_a_hook_did),
         cmocka_unit_test(test_end_is_idempotent),

@@ -38,6 +38,7 @@ static const struct golden {
     {"settings_refused", 103, "d97ea320b88f4b41ac92df4558b40222"},
     {"settings_need_restart", 104, "2af497f2797d407db7d625fe8012d3ef"},
     {"resources_failed", 105, "83c201322fb94294a5fc182138e8fa3e"},
+    {"person_erased", 106, "a6a473689f574198993ef81bcaf10d81"},
     {"clock_corrected", 110, "4568d6ff102a443b815ebadf865b2965"},
     {"time_restarted", 111, "11f7382bab3c43e2a32eb3c90666a52e"},
     {"connection_opened", 200, "458558fa82d1450480b69763be6e6bc2"},
