@@ -19,9 +19,13 @@
 #define CHUNK_HEAD  10 /* "00008000\r\n" */
 #define CHUNK_TAIL  2
 
-struct call {
+struct local_client_call {
+    struct local_client_request its_request; /* of a call in the caller's loop */
     const struct local_client_request *request;
-    uv_loop_t loop;
+    local_client_done_fn *done; /* NULL: somebody waits in local_client_request */
+    void *done_data;
+    unsigned closing; /* handles */
+    uv_loop_t loop;   /* unless it is the caller's */
     uv_pipe_t pipe;
     uv_timer_t timer;
     struct waiting file; /* body_fd */
@@ -31,9 +35,9 @@ struct call {
     llhttp_t parser;
     llhttp_settings_t settings;
     unsigned timeout_ms;
-    bool finished, in_value, streams;
+    bool finished, cancelled, in_value, streams;
     int result;
-    struct error_detail *detail;
+    struct error_detail *detail, its_detail;
     struct local_client_answer answer;
     size_t body_room, header_bytes;
     char name[32]; /* the header line's, lower case; longer ones are of no interest */
@@ -43,18 +47,46 @@ struct call {
     char read[READ_BYTES];
 };
 
-static void finish(struct call *call, int result)
+static void free_call(struct local_client_call *call)
+{
+    free(call->head);
+    free(call);
+}
+
+/* Nothing of a call in the caller's loop is in use any more. */
+static void hand_over(struct local_client_call *call)
+{
+    if (!call->result && !call->answer.body) {
+        call->answer.body = strdup("");
+        call->result = call->answer.body ? 0 : ERROR_NO_MEMORY;
+    }
+    if (call->result || call->cancelled)
+        free(call->answer.body);
+    if (!call->cancelled)
+        call->done(call->done_data, call->result, call->result ? NULL : &call->answer, call->detail);
+    free_call(call);
+}
+
+static void on_closed(uv_handle_t *handle)
+{
+    struct local_client_call *call = handle->data;
+    if (--call->closing == 0 && call->done)
+        hand_over(call);
+}
+
+static void finish(struct local_client_call *call, int result)
 {
     if (call->finished)
         return;
     call->finished = true;
     call->result = result;
-    uv_close((uv_handle_t *)&call->pipe, NULL);
-    uv_close((uv_handle_t *)&call->timer, NULL);
+    call->closing = 2;
+    uv_close((uv_handle_t *)&call->pipe, on_closed);
+    uv_close((uv_handle_t *)&call->timer, on_closed);
     waiting_close(&call->file);
 }
 
-static void fail(struct call *call, int error, const char *what)
+static void fail(struct local_client_call *call, int error, const char *what)
 {
     if (!call->finished)
         error_detail_set(call->detail, "%s %s at %s: %s", call->request->method, call->request->target,
@@ -68,7 +100,7 @@ static void on_timeout(uv_timer_t *timer)
 }
 
 /* A byte moved: patience begins anew. */
-static void moved(struct call *call)
+static void moved(struct local_client_call *call)
 {
     if (call->finished)
         return;
@@ -80,14 +112,14 @@ static void moved(struct call *call)
 
 /* --- the answer --- */
 
-static struct call *call_of(llhttp_t *parser)
+static struct local_client_call *call_of(llhttp_t *parser)
 {
     return parser->data;
 }
 
 static int on_message_begin(llhttp_t *parser)
 {
-    struct call *call = call_of(parser);
+    struct local_client_call *call = call_of(parser);
     call->answer.content_type[0] = '\0';
     call->type_bytes = 0;
     call->name_bytes = 0;
@@ -97,7 +129,7 @@ static int on_message_begin(llhttp_t *parser)
 
 static int on_header_field(llhttp_t *parser, const char *at, size_t bytes)
 {
-    struct call *call = call_of(parser);
+    struct local_client_call *call = call_of(parser);
     if (call->in_value)
         call->name_bytes = 0;
     call->in_value = false;
@@ -109,7 +141,7 @@ static int on_header_field(llhttp_t *parser, const char *at, size_t bytes)
 static int on_header_value(llhttp_t *parser, const char *at, size_t bytes)
 {
     static const char name[] = "content-type";
-    struct call *call = call_of(parser);
+    struct local_client_call *call = call_of(parser);
     call->in_value = true;
     if (call->name_bytes != sizeof name - 1 || strncasecmp(call->name, name, sizeof name - 1) != 0)
         return 0;
@@ -121,14 +153,14 @@ static int on_header_value(llhttp_t *parser, const char *at, size_t bytes)
 
 static int on_headers_complete(llhttp_t *parser)
 {
-    struct call *call = call_of(parser);
+    struct local_client_call *call = call_of(parser);
     call->answer.status = parser->status_code;
     call->streams = call->request->on_data && parser->status_code / 100 == 2;
     call->header_bytes = 0;
     return 0;
 }
 
-static int collect(struct call *call, const char *at, size_t bytes)
+static int collect(struct local_client_call *call, const char *at, size_t bytes)
 {
     size_t need = call->answer.body_bytes + bytes + 1;
     if (need > LOCAL_CLIENT_ANSWER_BYTES_MAX) {
@@ -155,7 +187,7 @@ static int collect(struct call *call, const char *at, size_t bytes)
 
 static int on_body(llhttp_t *parser, const char *at, size_t bytes)
 {
-    struct call *call = call_of(parser);
+    struct local_client_call *call = call_of(parser);
     if (!call->streams)
         return collect(call, at, bytes);
     int result = call->request->on_data(call->request->data, at, bytes);
@@ -167,7 +199,7 @@ static int on_body(llhttp_t *parser, const char *at, size_t bytes)
 
 static int on_message_complete(llhttp_t *parser)
 {
-    struct call *call = call_of(parser);
+    struct local_client_call *call = call_of(parser);
     if (parser->status_code / 100 == 1)
         return 0; /* 100 Continue and its like: the answer follows */
     finish(call, 0);
@@ -177,13 +209,13 @@ static int on_message_complete(llhttp_t *parser)
 static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *ret)
 {
     (void)suggested;
-    struct call *call = handle->data;
+    struct local_client_call *call = handle->data;
     *ret = uv_buf_init(call->read, sizeof call->read);
 }
 
 static void on_read(uv_stream_t *stream, ssize_t count, const uv_buf_t *buffer)
 {
-    struct call *call = stream->data;
+    struct local_client_call *call = stream->data;
     if (count == 0 || call->finished)
         return;
     if (count < 0) {
@@ -204,11 +236,11 @@ static void on_read(uv_stream_t *stream, ssize_t count, const uv_buf_t *buffer)
 
 /* --- the request --- */
 
-static void send_chunk(struct call *call);
+static void send_chunk(struct local_client_call *call);
 
 static void on_written(uv_write_t *write, int status)
 {
-    struct call *call = write->data;
+    struct local_client_call *call = write->data;
     if (call->finished)
         return;
     if (status < 0) {
@@ -222,20 +254,20 @@ static void on_written(uv_write_t *write, int status)
 
 static void on_last_written(uv_write_t *write, int status)
 {
-    struct call *call = write->data;
+    struct local_client_call *call = write->data;
     if (!call->finished && status == 0)
         moved(call);
 }
 
 static void on_file_readable(void *data)
 {
-    struct call *call = data;
+    struct local_client_call *call = data;
     call->file_waits = false;
     send_chunk(call);
 }
 
 /* Pipes and terminals are waited for in the loop, so that an early answer ends the call. */
-static bool must_wait(struct call *call)
+static bool must_wait(struct local_client_call *call)
 {
     if (!waiting_for_bytes(&call->file))
         return false;
@@ -244,7 +276,7 @@ static bool must_wait(struct call *call)
     return true;
 }
 
-static void send_chunk(struct call *call)
+static void send_chunk(struct local_client_call *call)
 {
     if (must_wait(call))
         return;
@@ -270,7 +302,7 @@ static bool has_line_break(const char *text)
     return text && strpbrk(text, "\r\n");
 }
 
-static int make_head(struct call *call)
+static int make_head(struct local_client_call *call)
 {
     const struct local_client_request *request = call->request;
     char type[128] = "", event[128] = "", length[64] = "";
@@ -296,7 +328,7 @@ static int make_head(struct call *call)
 
 static void on_connected(uv_connect_t *connect, int status)
 {
-    struct call *call = connect->data;
+    struct local_client_call *call = connect->data;
     if (call->finished)
         return;
     if (status == UV_EACCES || status == UV_EPERM) {
@@ -326,7 +358,7 @@ static void on_connected(uv_connect_t *connect, int status)
 
 /* --- the call --- */
 
-static void prepare_parser(struct call *call)
+static void prepare_parser(struct local_client_call *call)
 {
     llhttp_settings_init(&call->settings);
     call->settings.on_message_begin = on_message_begin;
@@ -339,21 +371,26 @@ static void prepare_parser(struct call *call)
     call->parser.data = call;
 }
 
-static int run(struct call *call)
+static void set_out(struct local_client_call *call, uv_loop_t *loop)
+{
+    (void)uv_pipe_init(loop, &call->pipe, 0);
+    (void)uv_timer_init(loop, &call->timer);
+    call->pipe.data = call->timer.data = call->connect.data = call->write.data = call;
+    prepare_parser(call);
+    if (call->request->body_from_fd)
+        waiting_open(&call->file, loop, call->request->body_fd, on_file_readable, call);
+    moved(call);
+    local_connect(&call->connect, &call->pipe, call->request->socket_path, on_connected);
+}
+
+static int run(struct local_client_call *call)
 {
     int error = uv_loop_init(&call->loop);
     if (error) {
         error_detail_set(call->detail, "%s", uv_strerror(error));
         return ERROR_NO_MEMORY;
     }
-    (void)uv_pipe_init(&call->loop, &call->pipe, 0);
-    (void)uv_timer_init(&call->loop, &call->timer);
-    call->pipe.data = call->timer.data = call->connect.data = call->write.data = call;
-    prepare_parser(call);
-    if (call->request->body_from_fd)
-        waiting_open(&call->file, &call->loop, call->request->body_fd, on_file_readable, call);
-    moved(call);
-    local_connect(&call->connect, &call->pipe, call->request->socket_path, on_connected);
+    set_out(call, &call->loop);
     (void)uv_run(&call->loop, UV_RUN_DEFAULT);
     (void)uv_loop_close(&call->loop);
     waiting_restore(&call->file);
@@ -369,29 +406,46 @@ static int check(const struct local_client_request *request, struct error_detail
     return 0;
 }
 
-int local_client_request(const struct local_client_request *request, struct local_client_answer *ret_answer,
-                         struct error_detail *ret_detail)
+/* NULL with *ret_error and *ret_detail. */
+static struct local_client_call *prepare(const struct local_client_request *request, int *ret_error,
+                                         struct error_detail *ret_detail)
 {
     int error = check(request, ret_detail);
-    if (error)
-        return error;
-    struct call *call = calloc(1, sizeof *call);
+    if (error) {
+        *ret_error = error;
+        return NULL;
+    }
+    struct local_client_call *call = calloc(1, sizeof *call);
     if (!call) {
         error_detail_set(ret_detail, "out of memory");
-        return ERROR_NO_MEMORY;
+        *ret_error = ERROR_NO_MEMORY;
+        return NULL;
     }
-    call->request = request;
+    call->its_request = *request;
+    call->request = &call->its_request;
     call->detail = ret_detail;
     call->timeout_ms = request->timeout_ms ? request->timeout_ms : LOCAL_CLIENT_TIMEOUT_MS;
     error = make_head(call);
     if (error) {
         error_detail_set(ret_detail, "%s: %s", request->target, error_text(error));
-    } else {
-        struct sigaction ignore = {.sa_handler = SIG_IGN}, before;
-        (void)sigaction(SIGPIPE, &ignore, &before);
-        error = run(call);
-        (void)sigaction(SIGPIPE, &before, NULL);
+        free_call(call);
+        *ret_error = error;
+        return NULL;
     }
+    return call;
+}
+
+int local_client_request(const struct local_client_request *request, struct local_client_answer *ret_answer,
+                         struct error_detail *ret_detail)
+{
+    int error = 0;
+    struct local_client_call *call = prepare(request, &error, ret_detail);
+    if (!call)
+        return error;
+    struct sigaction ignore = {.sa_handler = SIG_IGN}, before;
+    (void)sigaction(SIGPIPE, &ignore, &before);
+    error = run(call);
+    (void)sigaction(SIGPIPE, &before, NULL);
     if (!error && !call->answer.body) {
         call->answer.body = strdup("");
         error = call->answer.body ? 0 : ERROR_NO_MEMORY;
@@ -400,9 +454,36 @@ int local_client_request(const struct local_client_request *request, struct loca
         *ret_answer = call->answer;
     else
         free(call->answer.body);
-    free(call->head);
-    free(call);
+    free_call(call);
     return error;
+}
+
+int local_client_begin(struct uv_loop_s *loop, const struct local_client_request *request,
+                       local_client_done_fn *done, void *data, struct local_client_call **ret,
+                       struct error_detail *ret_detail)
+{
+    int error = 0;
+    if (request->body_from_fd) {
+        error_detail_set(ret_detail, "%s: a file is not sent from the caller's loop", request->target);
+        return ERROR_INVALID;
+    }
+    struct local_client_call *call = prepare(request, &error, ret_detail);
+    if (!call)
+        return error;
+    call->done = done;
+    call->done_data = data;
+    call->detail = &call->its_detail;
+    set_out(call, loop);
+    *ret = call;
+    return 0;
+}
+
+void local_client_cancel(struct local_client_call *call)
+{
+    if (!call)
+        return;
+    call->cancelled = true; /* also one that has ended and is only not yet told */
+    finish(call, ERROR_CANCELLED);
 }
 
 void local_client_answer_finish(struct local_client_answer *answer)

@@ -50,6 +50,20 @@ int local_client_request(const struct local_client_request *request, struct loca
                          struct error_detail *ret_detail);
 void local_client_answer_finish(struct local_client_answer *answer);
 
+/* The same in the caller's loop, for programs that have something else to do meanwhile; they ignore SIGPIPE
+ * themselves. `done` is called once, from the loop, with 0 and an answer that it is to finish, or the error;
+ * the call is gone then. Until then what the request points to stays where it is. A body from a file is
+ * refused. 0, or an error as above: `done` will not be called. */
+struct uv_loop_s;
+struct local_client_call;
+typedef void local_client_done_fn(void *data, int error, struct local_client_answer *answer,
+                                  const struct error_detail *detail);
+int local_client_begin(struct uv_loop_s *loop, const struct local_client_request *request,
+                       local_client_done_fn *done, void *data, struct local_client_call **ret,
+                       struct error_detail *ret_detail);
+/* `done` is not called; the call is gone when the loop has run again. NULL is fine. */
+void local_client_cancel(struct local_client_call *call);
+
 /* Percent-encodes a path segment or query value into ret, NUL-terminated: all but letters, digits and "-._~".
  * ERROR_TOO_LARGE, ret untouched, if it does not fit. */
 int local_client_encode(const char *text, char *ret, size_t ret_bytes);

@@ -4,6 +4,7 @@
 #define FARMGATE_CTL_COMMANDS_H
 
 int status_command(int argc, char **argv);
+int top_command(int argc, char **argv);
 int connections_command(int argc, char **argv);
 int users_command(int argc, char **argv);
 int explain_command(int argc, char **argv);

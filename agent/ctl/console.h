@@ -16,4 +16,25 @@ bool console_colours(FILE *file);
  */
 size_t console_character(const char *text, int *ret_columns);
 
+/* --- a program that has the whole terminal ---------------------------------------------------- */
+
+/* Wrapping, the cursor and the screen that was there before. */
+#define CONSOLE_LEAVE "\033[?7h\033[?25h\033[?1049l"
+
+struct console_signals {
+    const int *endings; /* what ends it, ended by 0 */
+    int stop, resume;   /* of a shell's jobs; 0: there are none here */
+};
+const struct console_signals *console_signals(void);
+
+/* Stops this program and those it was started with, as the terminal's Ctrl-Z would; returns when it goes on.
+ */
+void console_stop(void);
+
+/* Should the program crash, the terminal is given back before it ends as it would have. */
+void console_guard(void);
+
+/* Whether a terminal shows UTF-8 where the environment names this locale ("": none). */
+bool console_is_utf8(const char *locale);
+
 #endif

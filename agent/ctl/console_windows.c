@@ -3,6 +3,7 @@
 #include "common/utf8.h"
 
 #include <io.h>
+#include <signal.h>
 #include <stdint.h>
 #include <string.h>
 #include <windows.h>
@@ -76,4 +77,29 @@ size_t console_character(const char *text, int *ret_columns)
         character = character << 6 | ((unsigned char)text[i] & 0x3F);
     *ret_columns = columns_of(character);
     return bytes;
+}
+
+/* --- a program that has the whole terminal ---------------------------------------------------- */
+
+const struct console_signals *console_signals(void)
+{
+    static const int endings[] = {SIGINT, SIGBREAK, SIGHUP, 0};
+    static const struct console_signals signals = {endings, 0, 0};
+    return &signals;
+}
+
+void console_stop(void)
+{
+}
+
+/* The console forgets a program's modes with it. */
+void console_guard(void)
+{
+}
+
+/* libuv writes characters, not bytes, to it. */
+bool console_is_utf8(const char *locale)
+{
+    (void)locale;
+    return true;
 }

@@ -218,7 +218,7 @@ static void print_store(const struct farm_view *view, const struct farm_view_sto
 
 /* ---- hosts --------------------------------------------------------------------------------------------- */
 
-static enum term_style state_style(const char *state)
+enum term_style farm_view_state_style(const char *state)
 {
     static const struct {
         const char *state;
@@ -244,7 +244,7 @@ static void add_host(struct table *table, const struct farm_view *view, const st
     (void)snprintf(name, sizeof(name), "%s%s", host->host, host->answering ? " (this)" : "");
     table_cell(table, TERM_PLAIN, name);
     const char *state = host->state[0] != '\0' ? host->state : "told of";
-    table_cell(table, state_style(state), state);
+    table_cell(table, farm_view_state_style(state), state);
     add_span(table, view->now_ms, host->silent_since_ms, "");
     if (host->connections >= 0)
         table_number(table, (uint64_t)host->connections);

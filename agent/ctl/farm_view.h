@@ -49,4 +49,7 @@ bool farm_view_print(const struct farm_view *view, const struct term *term);
 #define FARM_VIEW_PART_BYTES 512
 const char *farm_view_part(const char *part, const char *leader, char ret[FARM_VIEW_PART_BYTES]);
 
+/* How a host's state is shown. */
+enum term_style farm_view_state_style(const char *state);
+
 #endif

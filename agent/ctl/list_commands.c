@@ -2,6 +2,7 @@
 #include "commands.h"
 
 #include "ask.h"
+#include "connections_view.h"
 #include "disconnected_view.h"
 #include "options.h"
 #include "shape.h"
@@ -11,39 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define ROWS_MAX         20000 /* what the agent tells at most */
-#define IGNORED_ROWS_MAX 65536
-
-struct connection_row {
-    char host[256], id[128], user[512];
-    char kind[32], route[32], state[32], reason[64];
-    int64_t connected_at_ms;
-    bool counted;
-};
-
-struct ignored_row {
-    char host[256], id[128], user[512], service[128], reason[64];
-};
-
-static const struct json_field connection_fields[] = {
-    SHAPE_TEXT("host", struct connection_row, host),
-    SHAPE_TEXT("id", struct connection_row, id),
-    SHAPE_TEXT("user", struct connection_row, user),
-    SHAPE_TEXT("kind", struct connection_row, kind),
-    SHAPE_TEXT("route", struct connection_row, route),
-    SHAPE_TEXT("state", struct connection_row, state),
-    SHAPE_TIME("connected_at", struct connection_row, connected_at_ms),
-    SHAPE_YES_NO("counted", struct connection_row, counted),
-    SHAPE_TEXT("reason", struct connection_row, reason),
-};
-static const struct json_shape connection_shape = SHAPE_OF(connection_fields);
-
-static const struct json_field ignored_fields[] = {
-    SHAPE_TEXT("host", struct ignored_row, host),     SHAPE_TEXT("id", struct ignored_row, id),
-    SHAPE_TEXT("user", struct ignored_row, user),     SHAPE_TEXT("service", struct ignored_row, service),
-    SHAPE_TEXT("reason", struct ignored_row, reason),
-};
-static const struct json_shape ignored_shape = SHAPE_OF(ignored_fields);
+#define ROWS_MAX CONNECTIONS_VIEW_ROWS_MAX
 
 static int no_memory(void)
 {
@@ -88,22 +57,6 @@ static bool print_ignored(const struct ignored_row *rows, size_t count, const st
 }
 
 /* --- connections ---------------------------------------------------------------------------- */
-
-struct connections_view {
-    bool more;
-    char scope[8];
-    size_t connections_count, ignored_count;
-    struct connection_row connections[ROWS_MAX];
-    struct ignored_row ignored[IGNORED_ROWS_MAX];
-};
-
-static const struct json_field connections_fields[] = {
-    SHAPE_LIST("connections", struct connections_view, connections, connection_shape),
-    SHAPE_LIST("ignored", struct connections_view, ignored, ignored_shape),
-    SHAPE_YES_NO("more", struct connections_view, more),
-    SHAPE_TEXT("scope", struct connections_view, scope),
-};
-static const struct json_shape connections_shape = SHAPE_OF(connections_fields);
 
 static void add_connection(struct table *table, const struct connection_row *row)
 {
@@ -215,7 +168,7 @@ int connections_command(int argc, char **argv)
         return COMMAND_DATA;
     if (disconnected && !json)
         return ask_disconnected(&question);
-    return ask_and_print(&question, json, &connections_shape, sizeof(struct connections_view),
+    return ask_and_print(&question, json, &connections_view_shape, sizeof(struct connections_view),
                          print_connections_view);
 }
 

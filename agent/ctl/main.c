@@ -13,6 +13,7 @@
 
 static const struct command commands[] = {
     {"status", "the farm at a glance", status_command},
+    {"top", "the same and more, live in the whole terminal", top_command},
     {"connections", "who is on, and why each connection counts or not", connections_command},
     {"users", "every user with a live connection", users_command},
     {"explain", "why the number is what it is", explain_command},

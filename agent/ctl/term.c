@@ -69,8 +69,7 @@ const char *term_clean(const char *text, char ret[TERM_TEXT_BYTES])
     return ret;
 }
 
-/* How much of the text fits into so many columns, broken at spaces: bytes. At least one word. */
-static size_t fitting(const char *text, size_t columns)
+size_t term_fitting(const char *text, size_t columns)
 {
     size_t at = 0, width = 0, broken_at = 0;
     while (text[at]) {
@@ -97,7 +96,7 @@ void term_wrap(const struct term *term, size_t column, const char *text)
     }
     size_t columns = term->width > column + WRAP_LEAST_COLUMNS ? term->width - column : WRAP_LEAST_COLUMNS;
     for (;;) {
-        size_t bytes = fitting(rest, columns);
+        size_t bytes = term_fitting(rest, columns);
         (void)fprintf(term->file, "%.*s\n", (int)bytes, rest);
         rest += bytes + strspn(rest + bytes, " ");
         if (!rest[0])

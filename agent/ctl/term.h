@@ -32,6 +32,9 @@ size_t term_text_width(const char *text);
  */
 const char *term_clean(const char *text, char ret[TERM_TEXT_BYTES]);
 
+/* How much of a cleaned text fits into so many columns, broken at spaces: bytes. At least one word. */
+size_t term_fitting(const char *text, size_t columns);
+
 /* A bar of `value` out of `maximum` in `columns` columns, eighths of a block at its end. Returns ret. */
 #define TERM_BAR_BYTES 1024
 const char *term_bar(uint64_t value, uint64_t maximum, unsigned columns, char ret[TERM_BAR_BYTES]);

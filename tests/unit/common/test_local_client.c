@@ -304,6 +304,75 @@ static void streamed_answers(void **state)
     stop_server(daemon);
 }
 
+/* --- in the caller's loop --- */
+
+struct heard {
+    unsigned count;
+    int error, status;
+    char body[256];
+};
+
+static void on_done(void *data, int error, struct local_client_answer *answer,
+                    const struct error_detail *detail)
+{
+    struct heard *heard = data;
+    heard->count++;
+    heard->error = error;
+    if (error) {
+        assert_null(answer);
+        assert_true(detail->text[0]);
+        return;
+    }
+    heard->status = answer->status;
+    snprintf(heard->body, sizeof heard->body, "%s", answer->body);
+    local_client_answer_finish(answer);
+}
+
+static void calls_in_a_loop(void **state)
+{
+    (void)state;
+    struct daemon *daemon = start_server();
+    uv_loop_t loop;
+    struct heard heard[4] = {{.count = 0}};
+    struct local_client_call *calls[4];
+    struct error_detail detail = {""};
+    struct pieces pieces = {.text = ""};
+    struct local_client_request requests[4] = {
+        {.socket_path = daemon->path, .method = "GET", .target = "/a?b=c", .last_event_id = "17"},
+        {.socket_path = daemon->path, .method = "GET", .target = "/big"},
+        {.socket_path = "/nowhere/at/all", .method = "GET", .target = "/"},
+        {.socket_path = daemon->path,
+         .method = "GET",
+         .target = "/stream",
+         .on_data = on_piece,
+         .data = &pieces},
+    };
+    assert_int_equal(uv_loop_init(&loop), 0);
+    for (size_t i = 0; i < 4; i++)
+        assert_int_equal(local_client_begin(&loop, &requests[i], on_done, &heard[i], &calls[i], &detail), 0);
+    local_client_cancel(calls[1]);
+    local_client_cancel(NULL);
+    pieces.stop_with = ERROR_CANCELLED;
+    assert_int_equal(uv_run(&loop, UV_RUN_DEFAULT), 0);
+    assert_int_equal(heard[0].count, 1);
+    assert_int_equal(heard[0].error, 0);
+    assert_int_equal(heard[0].status, 200);
+    assert_string_equal(heard[0].body, "GET|/a|b=c|-|17|");
+    assert_int_equal(heard[1].count, 0);
+    assert_int_equal(heard[2].error, ERROR_UNREACHABLE);
+    assert_int_equal(heard[3].error, ERROR_CANCELLED); /* its reader's wish, and told */
+
+    requests[0].body_from_fd = true;
+    assert_int_equal(local_client_begin(&loop, &requests[0], on_done, &heard[0], &calls[0], &detail),
+                     ERROR_INVALID);
+    requests[0].body_from_fd = false;
+    requests[0].target = "/two words";
+    assert_int_equal(local_client_begin(&loop, &requests[0], on_done, &heard[0], &calls[0], &detail),
+                     ERROR_INVALID);
+    assert_int_equal(uv_loop_close(&loop), 0);
+    stop_server(daemon);
+}
+
 /* --- bodies from a file --- */
 
 static void bodies_from_files(void **state)
@@ -510,6 +579,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(whole_answers),
         cmocka_unit_test(streamed_answers),
+        cmocka_unit_test(calls_in_a_loop),
         cmocka_unit_test(bodies_from_files),
         cmocka_unit_test(body_from_a_slow_pipe),
         cmocka_unit_test(no_daemon),
