@@ -1,4 +1,5 @@
 """A test machine (see `machine`) with the clients that people use on it: RDP and ssh. Python's library only."""
+import glob
 import json
 import os
 import subprocess
@@ -109,11 +110,28 @@ class FarmHost:
         self.run("sh", "-c", 'mkdir -p "$(dirname "$1")"; cat >"$1"; chmod "$2" "$1"', "write", path, mode, text=text)
 
     def put(self, program, path):
-        with open(os.path.join(self.build, program), "rb") as file:
-            subprocess.run([MACHINE, "in", "sh", "-c", 'cat >"$1"; chmod 0755 "$1"', "put", path], env=self.env,
+        self.copy(os.path.join(self.build, program), path, "0755")
+
+    def copy(self, file_name, path, mode="0644"):
+        with open(file_name, "rb") as file:
+            subprocess.run([MACHINE, "in", "sh", "-c", 'cat >"$1"; chmod "$2" "$1"', "copy", path, mode], env=self.env,
                            stdin=file, check=True)
 
     def install(self):
+        """Agent and authority: the packages, if $FARMGATE_PACKAGES has them (see packages.py), or as from source. Nothing runs."""
+        packages = os.environ.get("FARMGATE_PACKAGES")
+        if not packages:
+            self.install_built()
+            return
+        names = []
+        for name in ("farmgate", "farmgate-cloud"):
+            names.append("/root/%s.deb" % name)
+            self.copy(glob.glob(os.path.join(packages, "first", name + "_*.deb"))[0], names[-1])
+        self.run("dpkg", "--install", *names)
+        self.run("systemctl", "disable", "--quiet", "--now", "farmgated.service", "farmgated.socket", "farmgated-admin.socket",
+                 "farmgate-cloud.service", "farmgate-cloud.socket")
+
+    def install_built(self):
         """What `meson install` puts on a host, and its users; nothing is started."""
         tree = os.path.join(self.place, "tree")
         subprocess.run(["meson", "install", "-C", self.build, "--no-rebuild", "--quiet", "--destdir", tree],

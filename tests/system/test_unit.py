@@ -97,7 +97,7 @@ def test_boot_order(tap, host):
 def main():
     tap = Tap()
     with FarmHost(sys.argv[1]) as host:
-        host.install()
+        host.install_built()
         host.put("tests/system/try_links", "/usr/local/bin/try_links")
         host.put("tests/system/show_sessions", "/usr/local/bin/show_sessions")
         test_links(tap, host)
