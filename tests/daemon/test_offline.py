@@ -2,17 +2,16 @@
 """A closed network: a real agent and a real authority that never talk to each other, and the files that go between them. Time
 passes as in test_years.py.
      test_offline.py BUILD"""
-import ctypes
 import json
 import os
 import re
 import sys
 
+import elsewhere
 import offline_files
 from harness import Agent, Authority, Place, Tap, free_port
-from years import DAY, HOUR, LIBC, MINUTE, Years, ms, possible
+from years import DAY, HOUR, MINUTE, Years, ms, possible
 
-CLONE_NEWNS, MS_BIND, MS_REC, MS_PRIVATE = 0x00020000, 4096, 16384, 1 << 18
 BUILD = os.path.abspath(sys.argv[1])
 tap = Tap()
 
@@ -195,8 +194,8 @@ def wrong_files(place, network):
     """Each is refused by name, and the last good answer stays."""
     held = network.status()["entitlement"]
     good = network.answer(network.request())
-    with Place() as elsewhere:
-        stranger = Network(elsewhere)
+    with Place() as other_place:
+        stranger = Network(other_place)
         foreign = place.write("foreign.txt", read(stranger.exchange("--trial")))
     other = Network(place, "other", network.cloud)
     others = place.write("others.txt", read(other.exchange("--trial")))
@@ -309,32 +308,11 @@ def trial_and_key():
                   "another key by file leaves the former one, and says so")
 
 
-def on_machine(path):
-    """The program runs on the machine of this id."""
-    def prepare():
-        for failed in (LIBC.unshare(CLONE_NEWNS), LIBC.mount(None, b"/", None, MS_REC | MS_PRIVATE, None),
-                       LIBC.mount(path.encode(), b"/etc/machine-id", None, MS_BIND, None)):
-            if failed:
-                raise OSError(ctypes.get_errno(), "another machine id")
-    return prepare
-
-
-def may_be_elsewhere(prepare):
-    child = os.fork()
-    if child == 0:
-        try:
-            prepare()
-            os._exit(0)
-        except OSError:
-            os._exit(1)
-    return os.waitpid(child, 0)[1] == 0
-
-
 def copied():
     """A copied image is told from its original, and takes the key over by file."""
     with Place() as place:
-        here, there = (on_machine(place.write("machine-%d" % n, "%032x\n" % (0xC0FFEE + n))) for n in (1, 2))
-        if not may_be_elsewhere(here):
+        here, there = (elsewhere.on_machine(place.write("machine-%d" % n, "%032x\n" % (0xC0FFEE + n))) for n in (1, 2))
+        if not elsewhere.possible(here):
             tap.skip("a copied image", "another machine id needs mount namespaces")
             return
         network = Network(place)

@@ -3,7 +3,6 @@
 of windows, revocation and activation (§3), and of the gate's answers (§4). Every expectation is the rule's, not the program's.
      test_rules.py BUILD"""
 import contextlib
-import ctypes
 import datetime
 import json
 import os
@@ -12,6 +11,7 @@ import sys
 import time
 import urllib.parse
 
+from elsewhere import BOOT_ID, later, on_machine, possible, rebooted
 from harness import Agent, Authority, Place, Tap, wait_until
 
 BUILD = sys.argv[1]
@@ -23,47 +23,6 @@ GUARDED = ("broker", "rdp", "rdp-tunnel")
 ROUTES = GUARDED + ("console", "ssh")
 WINDOW_S = 1200
 DAY_S = 86400
-
-CLONE_NEWNS, CLONE_NEWTIME = 0x00020000, 0x00000080
-MS_BIND, MS_REC, MS_PRIVATE = 4096, 16384, 1 << 18
-LIBC = ctypes.CDLL(None, use_errno=True)
-BOOT_ID = "/proc/sys/kernel/random/boot_id"
-
-
-# --- other clocks and other boots ---------------------------------------------------------------------------------------
-
-def checked(result):
-    if result != 0:
-        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
-
-
-def later(seconds):
-    """The program starts with boot time so many seconds ahead: so long it has not run."""
-    def prepare():
-        checked(LIBC.unshare(CLONE_NEWTIME))
-        with open("/proc/self/timens_offsets", "w", encoding="ascii") as file:
-            file.write("boottime %d 0\n" % seconds)
-    return prepare
-
-
-def rebooted(boot_id_file):
-    """The program starts on a machine with this boot id."""
-    def prepare():
-        checked(LIBC.unshare(CLONE_NEWNS))
-        checked(LIBC.mount(None, b"/", None, MS_REC | MS_PRIVATE, None))
-        checked(LIBC.mount(boot_id_file.encode(), BOOT_ID.encode(), None, MS_BIND, None))
-    return prepare
-
-
-def possible(prepare):
-    child = os.fork()
-    if child == 0:
-        try:
-            prepare()
-            os._exit(0)
-        except OSError:
-            os._exit(1)
-    return os.waitpid(child, 0)[1] == 0
 
 
 # --- the farm in a few words --------------------------------------------------------------------------------------------
@@ -999,13 +958,7 @@ def copied():
         agent.activate(agent.authority.new_key(5))
         sessions_for_the_gate(agent)
         agent.stop()
-        machine_id = agent.place.write("machine-id", "0123456789abcdef0123456789abcdef\n")
-
-        def another_machine():
-            checked(LIBC.unshare(CLONE_NEWNS))
-            checked(LIBC.mount(None, b"/", None, MS_REC | MS_PRIVATE, None))
-            checked(LIBC.mount(machine_id.encode(), b"/etc/machine-id", None, MS_BIND, None))
-
+        another_machine = on_machine(agent.place.write("machine-id", "0123456789abcdef0123456789abcdef\n"))
         if not possible(another_machine):
             tap.skip("§4 closed, copied", "another machine id needs mount namespaces")
             return

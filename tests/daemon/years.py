@@ -1,13 +1,13 @@
 """Time that passes while programs stand still: they are stopped and started again with boot time and wall clock ahead. What
 is to happen at an instant happens while they run, seconds after they were started."""
 import calendar
-import ctypes
 import os
 import time
 
+import elsewhere
+from elsewhere import boot_time_ahead
+
 FAKETIME = "/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1"
-CLONE_NEWTIME = 0x00000080
-LIBC = ctypes.CDLL(None, use_errno=True)
 SECOND, MINUTE, HOUR, DAY = 1000, 60_000, 3_600_000, 86_400_000
 WINDOW = 20 * MINUTE
 
@@ -32,30 +32,13 @@ def quiet(to, farm_ids, long=5 * MINUTE):
     return to
 
 
-def boot_time_ahead(milliseconds):
-    """The program starts with boot time so far ahead: so long it has not run."""
-    def prepare():
-        if LIBC.unshare(CLONE_NEWTIME) != 0:
-            raise OSError(ctypes.get_errno(), "unshare")
-        with open("/proc/self/timens_offsets", "w", encoding="ascii") as file:
-            file.write("boottime %d %d\n" % (milliseconds // 1000, milliseconds % 1000 * 1_000_000))
-    return prepare
-
-
 def wall_clock_ahead(milliseconds):
     return {"LD_PRELOAD": FAKETIME, "FAKETIME_DONT_FAKE_MONOTONIC": "1", "FAKETIME": "%+.3fs" % (milliseconds / 1000)}
 
 
 def possible():
     """Time namespaces and libfaketime are there."""
-    child = os.fork()
-    if child == 0:
-        try:
-            boot_time_ahead(1000)()
-            os._exit(0)
-        except OSError:
-            os._exit(1)
-    return os.waitpid(child, 0)[1] == 0 and os.path.exists(FAKETIME)
+    return elsewhere.possible(boot_time_ahead(1000)) and os.path.exists(FAKETIME)
 
 
 class Years:
