@@ -22,6 +22,7 @@ static void print_help(void)
     (void)printf(
         "\n"
         "      --version         print the version, and end\n"
+        "      --describe        print every command and option, one a line: shell completion is made of it\n"
         "  -h, --help            print this, and end; also behind every command\n"
         "\n"
         "Exit codes: 0 ok, 1 failed or refused, 3 no authority, 64 usage, 65 data, 75 another authority is\n"
@@ -40,6 +41,20 @@ static void print_serve_help(void)
                  DEFAULT_SETTINGS);
 }
 
+static const struct option serve_options[] = {{"config", required_argument, NULL, 'c'},
+                                              {"check-config", no_argument, NULL, 'k'},
+                                              {"help", no_argument, NULL, 'h'},
+                                              {NULL, 0, NULL, 0}};
+
+static void describe(void)
+{
+    (void)printf("c\tserve\tthe daemon\n");
+    for (const struct option *option = serve_options; option->name; option++)
+        (void)printf("o\tserve\t--%s\t%s\t%s\t\n", option->name, option->val == 'c' ? "-c" : "",
+                     option->has_arg ? "FILE" : "");
+    admin_describe_commands();
+}
+
 struct options {
     const char *settings_path; /* NULL: the defaults */
     bool check;
@@ -48,14 +63,10 @@ struct options {
 /* -1: go on; else the exit code. */
 static int parse_options(int argc, char **argv, struct options *ret_options)
 {
-    static const struct option table[] = {{"config", required_argument, NULL, 'c'},
-                                          {"check-config", no_argument, NULL, 'k'},
-                                          {"help", no_argument, NULL, 'h'},
-                                          {NULL, 0, NULL, 0}};
     static char program[] = "farmgate-cloud"; /* how getopt's messages begin */
     argv[0] = program;
     struct options options = {.settings_path = access(DEFAULT_SETTINGS, F_OK) == 0 ? DEFAULT_SETTINGS : NULL};
-    for (int option; (option = getopt_long(argc, argv, "c:h", table, NULL)) != -1;) {
+    for (int option; (option = getopt_long(argc, argv, "c:h", serve_options, NULL)) != -1;) {
         switch (option) {
         case 'c':
             options.settings_path = optarg;
@@ -108,6 +119,10 @@ int main(int argc, char **argv)
     }
     if (strcmp(command, "--version") == 0) {
         (void)printf("farmgate-cloud %s\n", FARMGATE_VERSION);
+        return ADMIN_OK;
+    }
+    if (strcmp(command, ADMIN_DESCRIBE) == 0) {
+        describe();
         return ADMIN_OK;
     }
     if (strcmp(command, "serve") == 0)

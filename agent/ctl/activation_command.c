@@ -212,9 +212,17 @@ int activation_command(int argc, char **argv)
         (void)fputs(help, stdout);
         return COMMAND_OK;
     }
-    for (size_t i = 0; argc >= 2 && i < sizeof(names) / sizeof(names[0]); i++)
-        if (strcmp(argv[1], names[i]) == 0)
+    bool describe = argc == 2 && strcmp(argv[1], OPTIONS_DESCRIBE) == 0;
+    for (size_t i = 0; argc >= 2 && i < sizeof(names) / sizeof(names[0]); i++) {
+        if (describe) {
+            options_describe_command("activation", names[i], "");
+            (void)runs[i](argc, argv);
+        } else if (strcmp(argv[1], names[i]) == 0) {
             return runs[i](argc - 1, argv + 1);
+        }
+    }
+    if (describe)
+        return COMMAND_OK;
     const char *nearest = argc >= 2 ? config_nearest(argv[1], names, sizeof(names) / sizeof(names[0])) : NULL;
     (void)fprintf(stderr,
                   "farmgate activation: request or import is wanted%s%s%s; see farmgate activation --help\n",

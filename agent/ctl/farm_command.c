@@ -2,10 +2,12 @@
 #include "farm_command.h"
 
 #include "command.h"
+#include "options.h"
 
 #include "common/config.h"
 #include "folders.h"
 
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -79,6 +81,13 @@ int farm_command(int argc, char **argv)
         (void)fputs(farm_help, stdout);
         return COMMAND_OK;
     }
+    bool describe = strcmp(word, OPTIONS_DESCRIBE) == 0;
+    for (size_t i = 0; describe && i < SUBCOMMANDS; i++) {
+        options_describe_command("farm", subcommands[i].name, subcommands[i].help);
+        (void)subcommands[i].run(2, argv);
+    }
+    if (describe)
+        return COMMAND_OK;
     for (size_t i = 0; i < SUBCOMMANDS; i++) {
         names[i] = subcommands[i].name;
         if (strcmp(word, names[i]) == 0)

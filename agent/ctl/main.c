@@ -2,6 +2,7 @@
 #include "command.h"
 #include "commands.h"
 #include "farm_command.h"
+#include "options.h"
 #include "size_command.h"
 #include "version.h"
 
@@ -40,9 +41,11 @@ static void print_help(FILE *file)
     fprintf(file, "usage: farmgate COMMAND [ARGUMENT...]\n\ncommands:\n");
     for (size_t i = 0; i < COMMANDS; i++)
         fprintf(file, "  %-13s %s\n", commands[i].name, commands[i].help);
-    fprintf(file, "\noptions:\n"
-                  "  --help       print this, or after a command what it takes\n"
-                  "  --version    print the version\n");
+    fprintf(file,
+            "\noptions:\n"
+            "  --help       print this, or after a command what it takes\n"
+            "  --version    print the version\n"
+            "  --describe   print every command and option, one a line: shell completion is made of it\n");
 }
 
 static int finish_output(void)
@@ -69,6 +72,18 @@ static int run(int argc, char **argv)
     return COMMAND_USAGE;
 }
 
+/* What the build makes shell completion from: every command, and what it says of itself. */
+static void describe(void)
+{
+    for (size_t i = 0; i < COMMANDS; i++) {
+        char name[32], word[] = OPTIONS_DESCRIBE;
+        char *words[] = {name, word, NULL};
+        (void)snprintf(name, sizeof(name), "%s", commands[i].name);
+        options_describe_command(NULL, name, commands[i].help);
+        (void)commands[i].run(2, words);
+    }
+}
+
 int main(int argc, char **argv)
 {
     if (argc < 2) {
@@ -81,6 +96,8 @@ int main(int argc, char **argv)
         print_help(stdout);
     else if (strcmp(argv[1], "--version") == 0)
         printf("farmgate %s\n", FARMGATE_VERSION);
+    else if (strcmp(argv[1], OPTIONS_DESCRIBE) == 0)
+        describe();
     else
         code = run(argc - 1, argv + 1);
     int written = finish_output();

@@ -76,12 +76,80 @@ static bool help_has_all(const struct options_form *form)
     return true;
 }
 
+/* --- for shell completion ------------------------------------------------------------------- */
+
+void options_describe_command(const char *group, const char *name, const char *help)
+{
+    (void)printf("c\t%s%s%s\t%s\n", group ? group : "", group ? " " : "", name, help);
+}
+
+void options_describe_option(const char *command, const char *help, const char *name)
+{
+    char option[64];
+    bool has_short = strcmp(name, OUTPUT_NAME) == 0;
+    (void)snprintf(option, sizeof(option), "\n  %s--%s", has_short ? "-o, " : "", name);
+    const char *at = help;
+    do
+        at = strstr(at, option) ? strstr(at, option) + strlen(option) : NULL;
+    while (at && *at != ' ' && *at != '['); /* that was another one, of which it is the beginning */
+    const char *value = at && at[0] == ' ' && at[1] != ' ' ? at + 1 : "";
+    const char *text = at ? strstr(at, "  ") : NULL;
+    size_t value_bytes = strcspn(value, " \n");
+    if (!text || text > at + strcspn(at, "\n")) /* it had to begin one space behind a long value */
+        text = value + value_bytes;
+    text += strspn(text, " ");
+    (void)printf("o\t%s\t--%s\t%s\t%.*s\t%.*s\n", command, name, has_short ? "-o" : "", (int)value_bytes,
+                 value, (int)strcspn(text, "\n"), text);
+}
+
+/* Whether a usage has FILE or LOG where it is no option's value. */
+static bool has_files(const char *usage, const char *end)
+{
+    bool of_option = false;
+    while (usage < end) {
+        usage += strspn(usage, " [(|\n");
+        size_t bytes = strcspn(usage, " ])|\n");
+        if (!of_option && (strncmp(usage, "FILE", 4) == 0 || strncmp(usage, "LOG", 3) == 0) && usage < end)
+            return true;
+        of_option = usage[0] == '-' && usage[1] != '\0' && usage[bytes] == ' ';
+        usage += bytes + strspn(usage + bytes, "])");
+    }
+    return false;
+}
+
+void options_describe_operands(const char *command, const char *help)
+{
+    char begin[96];
+    (void)snprintf(begin, sizeof(begin), "farmgate %s ", command);
+    const char *usage = strstr(help, begin);
+    if (!usage)
+        return;
+    usage += strlen(begin);
+    const char *end = strstr(usage, "farmgate "), *paragraph = strstr(usage, "\n\n");
+    if (!end || (paragraph && paragraph < end))
+        end = paragraph ? paragraph : usage + strlen(usage);
+    if (has_files(usage, end))
+        (void)printf("f\t%s\n", command);
+}
+
+static int describe(const struct options_form *form)
+{
+    for (size_t i = 0; i < form->count; i++)
+        options_describe_option(form->command, form->help, form->specs[i].name);
+    options_describe_option(form->command, form->help, "help");
+    if (form->operands_max > 0)
+        options_describe_operands(form->command, form->help);
+    return COMMAND_OK;
+}
+
 int options_parse(const struct options_form *form, int argc, char **argv, char ***ret_operands,
                   int *ret_count)
 {
     struct option options[OPTIONS_MAX + 2] = {0};
     int code = OPTIONS_GO_ON, found;
     assert(form->count <= OPTIONS_MAX);
+    if (argc == 2 && strcmp(argv[1], OPTIONS_DESCRIBE) == 0)
+        return describe(form);
     for (size_t i = 0; i < form->count; i++)
         options[i] = (struct option){form->specs[i].name,
                                      form->specs[i].kind == OPTION_TEXT ? required_argument : no_argument,

@@ -1,6 +1,7 @@
 #include "size_command.h"
 
 #include "command.h"
+#include "options.h"
 #include "size_answer.h"
 
 #include "agent/core/tally.h"
@@ -216,23 +217,24 @@ static bool take_option(int option, struct options *options, char **argv)
     }
 }
 
+static const struct option long_options[] = {
+    {"json", optional_argument, NULL, 'j'},
+    {"csv", no_argument, NULL, 'c'},
+    {"html", required_argument, NULL, 'w'},
+    {"utc", no_argument, NULL, 'u'},
+    {"limit", required_argument, NULL, 'l'},
+    {"routes", required_argument, NULL, 'r'},
+    {"admins", required_argument, NULL, 'a'},
+    {"service", required_argument, NULL, 's'},
+    {"year", required_argument, NULL, 'y'},
+    {"map", required_argument, NULL, 'm'},
+    {"sort", no_argument, NULL, 'o'},
+    {"help", no_argument, NULL, 'h'},
+    {0},
+};
+
 static bool parse_options(int argc, char **argv, struct options *ret_options)
 {
-    static const struct option long_options[] = {
-        {"json", optional_argument, NULL, 'j'},
-        {"csv", no_argument, NULL, 'c'},
-        {"html", required_argument, NULL, 'w'},
-        {"utc", no_argument, NULL, 'u'},
-        {"limit", required_argument, NULL, 'l'},
-        {"routes", required_argument, NULL, 'r'},
-        {"admins", required_argument, NULL, 'a'},
-        {"service", required_argument, NULL, 's'},
-        {"year", required_argument, NULL, 'y'},
-        {"map", required_argument, NULL, 'm'},
-        {"sort", no_argument, NULL, 'o'},
-        {"help", no_argument, NULL, 'h'},
-        {0},
-    };
     struct options options = {.routes = ROUTES_COUNTED_DEFAULT, .answer.limit = CHOICES_NONE_ASKED};
     int option;
     optind = 1;
@@ -479,9 +481,19 @@ static int size_with(const struct options *options)
     return code;
 }
 
+static int describe(void)
+{
+    for (size_t i = 0; long_options[i].name; i++)
+        options_describe_option("size", help, long_options[i].name);
+    options_describe_operands("size", help);
+    return COMMAND_OK;
+}
+
 int size_command(int argc, char **argv)
 {
     struct options options;
+    if (argc == 2 && strcmp(argv[1], OPTIONS_DESCRIBE) == 0)
+        return describe();
     if (!parse_options(argc, argv, &options))
         return COMMAND_USAGE;
     if (!options.help)

@@ -364,14 +364,10 @@ static bool draw_list(struct drawing *drawing)
 static void draw_help(struct drawing *drawing)
 {
     static const char *const lines[] = {
-        "q Ctrl-C    leave, Ctrl-Z suspend",
-        "Tab 1 2 3   who is on, events, hosts",
-        "s r         next order; reversed",
-        "/           filter: Enter, Esc",
-        "up dn j k PgUp PgDn g G  scroll",
-        "left right  further columns",
-        "Ctrl-L      draw everything anew",
-        "any key     back",
+        "q Ctrl-C    leave, Ctrl-Z suspend", "Tab 1 2 3   who is on, events, hosts",
+        "s r         next order; reversed",  "/           filter: Enter, Esc",
+        "up dn j k PgUp PgDn g G  scroll",   "left right  further columns",
+        "Ctrl-L      draw everything anew",  "any key     back",
     };
     (void)put(drawing, 0, TERM_BOLD, "KEYS");
     drawing->row++;

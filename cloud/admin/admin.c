@@ -266,6 +266,35 @@ void admin_print_commands(void)
     }
 }
 
+/* "      --limit N          concurrent users\n" in parts. */
+static void describe_option(const char *words, const char *name, const char *option_help)
+{
+    const char *value = strstr(option_help, "--") + strlen("--") + strlen(name);
+    value += *value == ' ';
+    size_t value_bytes = strcspn(value, " \n");
+    const char *text = value + value_bytes;
+    text += strspn(text, " ");
+    (void)printf("o\t%s\t--%s\t%s\t%.*s\t%.*s\n", words, name,
+                 strncmp(option_help, "  -o", 4) == 0 ? "-o" : "", (int)value_bytes, value,
+                 (int)strcspn(text, "\n"), text);
+}
+
+void admin_describe_commands(void)
+{
+    for (size_t i = 0; i < COUNT(commands); i++) {
+        const struct command *command = &commands[i];
+        char words[WORDS_BYTES];
+        words_of(command, words);
+        (void)printf("c\t%s\t%.*s\n", words, (int)summary_bytes(command->what), command->what);
+        for (size_t j = 0; j < COUNT(all_options); j++)
+            if (strchr(command->options, all_options[j].letter) != NULL)
+                describe_option(words, all_options[j].name, all_options[j].help);
+        describe_option(words, "help", "  -h, --help             print this, and end\n");
+        if (command->arguments != NULL && strstr(command->arguments, "FILE") != NULL)
+            (void)printf("f\t%s\n", words);
+    }
+}
+
 /* Whether commands begin with the word, as "key list" does. */
 static bool is_group(const char *word)
 {

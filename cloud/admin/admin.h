@@ -36,4 +36,9 @@ int admin_run(int argc, char **argv);
 /* The lines of --help that name the commands. */
 void admin_print_commands(void);
 
+/* For shell completion, a line each, its parts separated by tabs: "c WORDS HELP" a command, "o WORDS --NAME
+ * -SHORT VALUE HELP" an option of it ("": none), "f WORDS" what are no options are files. */
+#define ADMIN_DESCRIBE "--describe"
+void admin_describe_commands(void);
+
 #endif
