@@ -85,6 +85,7 @@ def on_an_agent(place):
     agent.call("POST", "/v1/report")
     told = says(agent.socket, 1, "1 report failed in a row")
     tap.equal(alarms(told["report_failures"]), 1, "and in the figures")
+    tap.ok('farmgate_reports_total{result="unreachable"} 1' in agent.get("/metrics").body.decode().splitlines(), "as Prometheus is told")
     agent.stop()
     says(agent.socket, 3, "no agent answers: ")
 

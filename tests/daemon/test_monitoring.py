@@ -7,6 +7,7 @@ dashboard, each of whose queries is asked of a Prometheus that has scraped an ag
 import json
 import math
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -163,6 +164,20 @@ def dashboard_on(prometheus, targets):
         tap.ok(series.get("data"), "dashboard: the variable %s has values" % row["name"], series)
 
 
+def manual_on(place, agent, prometheus):
+    """The examples of farmgate-metrics(7): what goes into farmgate.conf, into prometheus.yml, and what is asked."""
+    page = read("man", "farmgate-metrics.7.in")
+    blocks = re.findall(r"^\.Bd -literal.*\n((?:(?!\.Ed).*\n)*)", page, re.M)
+    conf = place.write("listen.conf", blocks[0])
+    done = subprocess.run([agent.ctl_binary, "check-config", conf], capture_output=True, text=True, timeout=20, check=False)
+    tap.equal(done.stdout, conf + " is right\n", "the manual's setting is right")
+    installed = [line.split(" - ")[1] for line in blocks[1].splitlines() if " - " in line]
+    tap.equal([os.path.basename(path) for path in installed], ["farmgate.rules.yml"], "the manual names the shipped rules")
+    for query in re.findall(r"^\.Dl (.*)$", page, re.M):
+        rows = prometheus.ask("query", query=query).get("data", {}).get("result", [])
+        tap.equal(sorted(row["metric"]["farm"] for row in rows), ["branch", "office"], "each farm is told once: %s" % query)
+
+
 def rules_on(prometheus):
     groups = wait_until(lambda: [group for group in prometheus.ask("rules").get("data", {}).get("groups", []) if all(
         rule["health"] != "unknown" for rule in group["rules"])], 15)
@@ -201,6 +216,10 @@ def alone(place, authority):
            "so were turns of the loop", told["farmgate_loop_delay_seconds_sum"])
     tap.ok(1e6 < told["process_resident_memory_bytes"] < 1e9 and told["process_start_time_seconds"] > 1.7e9, "and the process")
     tap.ok(told["farmgate_last_contact_age_seconds"] < 60 < told['farmgate_clock_left_seconds{clock="refresh_by"}'], "clocks run")
+    events = {}
+    for severity in re.findall(r'"severity":"(\w+)"', agent.get("/v1/events?after=0&follow=false").body.decode()):
+        events[severity] = events.get(severity, 0) + 1
+    tap.equal({name: int(told['farmgate_events_total{severity="%s"}' % name]) for name in events}, events, "log events are counted")
     clocks = {name for name, at in agent.status()["clocks"].items() if at}
     tap.equal({labels for labels in clocks if 'farmgate_clock_left_seconds{clock="%s"}' % labels in told}, clocks,
               "each clock of /v1/status is there")
@@ -243,6 +262,7 @@ def watched(place):
             for one, name in zip([agent] + hosts, ("h1", "rds1", "rds2")):
                 one.put(name, "more%d" % count, "alice")
         dashboard_on(prometheus, targets)
+        manual_on(place, agent, prometheus)
         rules_on(prometheus)
         prometheus.stop()
 

@@ -281,6 +281,25 @@ static void recovery_writes_a_whole_copy(void **state)
     assert_int_equal(world->last_error, 0);
 }
 
+/* Only what the store was given, and however it ended. */
+static void what_commits_take_is_noted(void **state)
+{
+    struct world *world = *state;
+    const struct commit_figures *figures = commit_figures(world->commit);
+    uint64_t noted = 0;
+    (void)put(world, "1", "alice");
+    uv_sleep(2);
+    land(0);
+    assert_true(figures->took.sum_ns >= 2000000 && figures->failed == 0);
+    (void)put(world, "2", "bob");
+    land(ERROR_FULL);
+    (void)put(world, "3", "carol"); /* acted upon from memory */
+    assert_int_equal(figures->failed, 1);
+    for (size_t i = 0; i <= HISTOGRAM_BOUNDS; i++)
+        noted += figures->took.counts[i];
+    assert_int_equal(noted, 2);
+}
+
 static void a_failing_copy_is_tried_again(void **state)
 {
     struct world *world = *state;
@@ -441,6 +460,7 @@ int main(void)
         COMMIT_TEST(a_refused_step_is_answered_and_changes_nothing),
         COMMIT_TEST(a_failing_store_is_said_once_and_answers_come_from_memory),
         COMMIT_TEST(recovery_writes_a_whole_copy),
+        COMMIT_TEST(what_commits_take_is_noted),
         COMMIT_TEST(a_failing_copy_is_tried_again),
         COMMIT_TEST(every_event_is_stored_once_and_no_id_is_told_twice),
         COMMIT_TEST(a_step_within_a_hook_gathers),
