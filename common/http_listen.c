@@ -3,6 +3,7 @@
 #include "platform/sockets.h"
 
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -66,4 +67,21 @@ int http_listen_tcp(const char *address, int *ret_fd)
     default:
         return error;
     }
+}
+
+void http_listen_address(int fd, char *ret, size_t bytes)
+{
+    struct sockaddr_storage address;
+    const struct sockaddr_in *v4 = (const struct sockaddr_in *)&address;
+    const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)&address;
+    char host[TCP_ADDRESS_BYTES] = "";
+    ret[0] = '\0';
+    if (sockets_address(fd, &address))
+        return;
+    if (address.ss_family == AF_INET && uv_ip4_name(v4, host, sizeof(host)) == 0)
+        (void)snprintf(ret, bytes, "%s:%u", strcmp(host, "0.0.0.0") == 0 ? "127.0.0.1" : host,
+                       (unsigned)ntohs(v4->sin_port));
+    else if (address.ss_family == AF_INET6 && uv_ip6_name(v6, host, sizeof(host)) == 0)
+        (void)snprintf(ret, bytes, "[%s]:%u", strcmp(host, "::") == 0 ? "::1" : host,
+                       (unsigned)ntohs(v6->sin6_port));
 }

@@ -104,6 +104,11 @@ int http_listen_tcp(const char *address, int *ret_fd);
 /* Whether it is such an address: 0 or ERROR_INVALID. */
 int http_listen_tcp_check(const char *address);
 
+/* Where clients of this machine find a listening TCP socket: "127.0.0.1:8620", also where it listens on every
+ * address.
+ * "": not a TCP socket's. */
+void http_listen_address(int fd, char *ret, size_t bytes);
+
 /* --- inside a handler ----------------------------------------------------------------------------------- */
 
 /* A header of the request by lower-case name, in *ret, without white space around it; false if absent. Host,

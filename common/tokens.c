@@ -124,6 +124,19 @@ bool tokens_bearer(const struct http_exchange *exchange, struct http_text *ret_t
     return true;
 }
 
+void tokens_random(char ret_token[TOKENS_TEXT_BYTES])
+{
+    unsigned char random[TOKENS_HASH_BYTES];
+    randombytes_buf(random, sizeof(random));
+    (void)sodium_bin2hex(ret_token, TOKENS_TEXT_BYTES, random, sizeof(random));
+    sodium_memzero(random, sizeof(random));
+}
+
+void tokens_hash(const char *token, size_t bytes, unsigned char ret_hash[TOKENS_HASH_BYTES])
+{
+    (void)crypto_generichash(ret_hash, TOKENS_HASH_BYTES, (const unsigned char *)token, bytes, NULL, 0);
+}
+
 const struct token *tokens_find(const struct tokens *tokens, const struct http_exchange *exchange)
 {
     const struct token *found = NULL;
@@ -131,7 +144,7 @@ const struct token *tokens_find(const struct tokens *tokens, const struct http_e
     struct http_text token;
     if (!tokens_bearer(exchange, &token))
         return NULL;
-    (void)crypto_generichash(hash, sizeof(hash), (const unsigned char *)token.text, token.bytes, NULL, 0);
+    tokens_hash(token.text, token.bytes, hash);
     for (size_t i = 0; i < tokens->count; i++)
         if (sodium_memcmp(hash, tokens->list[i].hash, sizeof(hash)) == 0)
             found = &tokens->list[i];
@@ -141,14 +154,11 @@ const struct token *tokens_find(const struct tokens *tokens, const struct http_e
 void tokens_make(const char *name, enum tokens_scope scope, char ret_token[TOKENS_TEXT_BYTES],
                  char ret_line[TOKENS_LINE_BYTES_MAX])
 {
-    unsigned char random[TOKENS_HASH_BYTES], hash[TOKENS_HASH_BYTES];
+    unsigned char hash[TOKENS_HASH_BYTES];
     char hex[2 * TOKENS_HASH_BYTES + 1];
-    randombytes_buf(random, sizeof(random));
-    (void)sodium_bin2hex(ret_token, TOKENS_TEXT_BYTES, random, sizeof(random));
-    (void)crypto_generichash(hash, sizeof(hash), (const unsigned char *)ret_token, strlen(ret_token), NULL,
-                             0);
+    tokens_random(ret_token);
+    tokens_hash(ret_token, strlen(ret_token), hash);
     (void)sodium_bin2hex(hex, sizeof(hex), hash, sizeof(hash));
     (void)snprintf(ret_line, TOKENS_LINE_BYTES_MAX, "%s:%s:%s", name,
                    scope == TOKENS_WRITE ? "write" : "read", hex);
-    sodium_memzero(random, sizeof(random));
 }

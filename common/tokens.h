@@ -40,6 +40,10 @@ bool tokens_bearer(const struct http_exchange *exchange, struct http_text *ret_t
  * whichever token fits. */
 const struct token *tokens_find(const struct tokens *tokens, const struct http_exchange *exchange);
 
+/* A new token, of TOKENS_HASH_BYTES random bytes in hexadecimal; and what is kept of one. */
+void tokens_random(char ret_token[TOKENS_TEXT_BYTES]);
+void tokens_hash(const char *token, size_t bytes, unsigned char ret_hash[TOKENS_HASH_BYTES]);
+
 /* Makes a token, and its line for the file. */
 void tokens_make(const char *name, enum tokens_scope scope, char ret_token[TOKENS_TEXT_BYTES],
                  char ret_line[TOKENS_LINE_BYTES_MAX]);

@@ -10,8 +10,9 @@
 /* Binds to an IPv4 or IPv6 address and listens; does not block, is inherited by nobody. */
 int sockets_listen(const struct sockaddr_storage *address, int backlog, int *ret_fd);
 
-/* What addresses a socket has: AF_INET, AF_INET6, AF_UNIX. */
+/* What addresses a socket has: AF_INET, AF_INET6, AF_UNIX; and its own. */
 int sockets_family(int fd, int *ret_family);
+int sockets_address(int fd, struct sockaddr_storage *ret_address);
 
 /* The next newcomer, likewise. UV_EAGAIN: nobody waits. */
 int sockets_accept(int listening_fd, struct sockaddr_storage *ret_address, int *ret_fd);

@@ -32,14 +32,23 @@ int sockets_listen(const struct sockaddr_storage *address, int backlog, int *ret
     return 0;
 }
 
-int sockets_family(int fd, int *ret_family)
+int sockets_address(int fd, struct sockaddr_storage *ret_address)
 {
-    struct sockaddr_storage address;
+    struct sockaddr_storage address = {0};
     socklen_t bytes = sizeof address;
     if (getsockname(fd, (struct sockaddr *)&address, &bytes))
         return uv_translate_sys_error(errno);
-    *ret_family = address.ss_family;
+    *ret_address = address;
     return 0;
+}
+
+int sockets_family(int fd, int *ret_family)
+{
+    struct sockaddr_storage address;
+    int error = sockets_address(fd, &address);
+    if (!error)
+        *ret_family = address.ss_family;
+    return error;
 }
 
 int sockets_accept(int listening_fd, struct sockaddr_storage *ret_address, int *ret_fd)

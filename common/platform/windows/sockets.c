@@ -59,14 +59,23 @@ int sockets_listen(const struct sockaddr_storage *address, int backlog, int *ret
     return give_out(made, ret_fd);
 }
 
-int sockets_family(int fd, int *ret_family)
+int sockets_address(int fd, struct sockaddr_storage *ret_address)
 {
-    struct sockaddr_storage address;
+    struct sockaddr_storage address = {0};
     int bytes = sizeof address;
     if (getsockname(of(fd), (struct sockaddr *)&address, &bytes))
         return failed();
-    *ret_family = address.ss_family;
+    *ret_address = address;
     return 0;
+}
+
+int sockets_family(int fd, int *ret_family)
+{
+    struct sockaddr_storage address;
+    int error = sockets_address(fd, &address);
+    if (!error)
+        *ret_family = address.ss_family;
+    return error;
 }
 
 int sockets_accept(int listening_fd, struct sockaddr_storage *ret_address, int *ret_fd)
