@@ -424,7 +424,8 @@ static const struct config_setting all_settings[] = {
      .default_text = "\"\"",
      .check = check_listen,
      .needs_restart = true,
-     .what = "a loopback address for TCP, like \"127.0.0.1:8620\"; \"\": none"},
+     .what = "a loopback address for TCP and the status page (see `farmgate web`), like \"127.0.0.1:8620\"; "
+             "\"\": none"},
     {.path = "api.token_file",
      TEXT(api_tokens),
      .default_text = "\"\"",

@@ -28,6 +28,8 @@ struct route {
     const char *parameters[PARAMETERS_MAX];
     bool open;       /* on TCP without a token */
     bool takes_bulk; /* POST with a body of lines */
+    bool local;      /* only through a socket, whatever the token */
+    bool reader_too; /* POST changes nothing that the reader's socket must not change */
     bool endless;    /* no HEAD */
 };
 
@@ -74,6 +76,11 @@ static const struct route routes[] = {
      .handlers = {[METHOD_PUT] = farm_setting_put, [METHOD_DELETE] = farm_setting_delete}},
     {.path = "/v1/farm/leave", .handlers = {[METHOD_POST] = farm_leave_post}},
     {.path = "/v1/version", .handlers = {[METHOD_GET] = version_get}},
+    {.path = "/v1/web/links",
+     .handlers = {[METHOD_POST] = web_link_post, [METHOD_DELETE] = web_links_delete},
+     .local = true,
+     .reader_too = true},
+    {.path = "/", .handlers = {[METHOD_GET] = page_get}, .open = true},
     {.path = "/metrics", .handlers = {[METHOD_GET] = metrics_get}, .open = true},
     {.path = "/healthz", .handlers = {[METHOD_GET] = healthz_get}, .open = true},
     {.path = "/readyz", .handlers = {[METHOD_GET] = readyz_get}, .open = true},
@@ -145,36 +152,64 @@ static bool admit_host(const struct api_entrance *entrance, struct http_exchange
     return false;
 }
 
+enum tokens_scope api_scope(const struct api *api, const struct http_exchange *exchange)
+{
+    enum tokens_scope scope = door_scope(&api->keys, exchange);
+    if (scope == TOKENS_NOTHING && web_links_find(&api->links, exchange, uv_now(api->loop)) != 0)
+        scope = TOKENS_READ;
+    return scope;
+}
+
 static bool admit_token(const struct api_entrance *entrance, struct http_exchange *exchange, bool changes)
 {
     static const char challenge[] = "WWW-Authenticate: Bearer realm=\"farmgate\"\r\n";
     struct http_text header;
-    enum tokens_scope scope = door_scope(&entrance->api->keys, exchange);
+    enum tokens_scope scope = api_scope(entrance->api, exchange);
     if (scope == TOKENS_WRITE || (scope == TOKENS_READ && !changes))
         return true;
     if (scope == TOKENS_READ)
         http_problem(exchange, 403, "read_only", "this token may read only", NULL);
     else if (http_header(exchange, "authorization", &header))
-        reply_problem_with_headers(exchange, 401, "token_unknown", "this token is not in api.token_file",
+        reply_problem_with_headers(exchange, 401, "token_unknown",
+                                   "this token is not in api.token_file, and of no link of `farmgate web` "
+                                   "that still holds",
                                    challenge);
     else
         reply_problem_with_headers(exchange, 401, "token_required",
-                                   "over TCP this call needs a bearer token of api.token_file", challenge);
+                                   "over TCP this call needs a bearer token of api.token_file, or of a link "
+                                   "that `farmgate web` prints",
+                                   challenge);
     return false;
 }
 
+static bool admit_reader(struct http_exchange *exchange, const struct route *route, enum method method)
+{
+    if (method == METHOD_GET || (method == METHOD_POST && route->reader_too))
+        return true;
+    http_problem(exchange, 403, "read_only", "changes go through the administrator's socket", NULL);
+    return false;
+}
+
+static bool admit_tcp(const struct api_entrance *entrance, struct http_exchange *exchange,
+                      const struct route *route, enum method method)
+{
+    if (!route->open && !admit_token(entrance, exchange, method != METHOD_GET))
+        return false;
+    if (route->local)
+        http_problem(exchange, 403, "socket_only", "this call is taken through a socket only", NULL);
+    return !route->local;
+}
+
 static bool admit_door(const struct api_entrance *entrance, struct http_exchange *exchange,
-                       const struct route *route, bool changes)
+                       const struct route *route, enum method method)
 {
     switch (entrance->door) {
     case API_DOOR_READER:
-        if (changes)
-            http_problem(exchange, 403, "read_only", "changes go through the administrator's socket", NULL);
-        return !changes;
+        return admit_reader(exchange, route, method);
     case API_DOOR_ADMIN:
         return true;
     case API_DOOR_TCP:
-        return route->open || admit_token(entrance, exchange, changes);
+        return admit_tcp(entrance, exchange, route, method);
     case API_DOOR_MAX:
         break;
     }
@@ -224,8 +259,7 @@ static const struct route *admit(struct http_exchange *exchange, const struct ht
         refuse_method(exchange, route);
         return NULL;
     }
-    if (!admit_door(entrance, exchange, route, method != METHOD_GET) ||
-        !admit_query(route, exchange, request->query))
+    if (!admit_door(entrance, exchange, route, method) || !admit_query(route, exchange, request->query))
         return NULL;
     *ret_method = method;
     return route;
@@ -426,7 +460,13 @@ int api_reconfigure(struct api *api, const struct api_settings *settings, struct
 int api_listen(struct api *api, enum api_door door, int fd)
 {
     struct api_entrance *entrance = &api->entrances[door];
-    return http_server_listen(entrance->server, fd, entrance);
+    char address[API_ADDRESS_BYTES] = "";
+    if (door == API_DOOR_TCP)
+        http_listen_address(fd, address, sizeof(address));
+    int error = http_server_listen(entrance->server, fd, entrance);
+    if (!error && door == API_DOOR_TCP)
+        memcpy(api->tcp_address, address, sizeof(address));
+    return error;
 }
 
 int api_listen_local(struct api *api, enum api_door door, const char *path, unsigned mode, const char *group)

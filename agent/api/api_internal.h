@@ -7,11 +7,14 @@
 #include "common/http_server.h"
 
 #include "door.h"
+#include "web_links.h"
 
 #define API_LOOKUP_MS   100   /* longest wait for the name service (DESIGN §5) */
 #define API_ROWS_MAX    20000 /* connections or users in one answer */
 #define API_SET_MAX     8192  /* connections of one host in one PUT */
 #define API_WINDOWS_MAX 28800 /* windows in one answer: 400 days */
+
+#define API_ADDRESS_BYTES 64
 
 struct call;
 struct follower;
@@ -27,6 +30,8 @@ struct api {
     uv_loop_t *loop;
     struct api_agent agent;
     struct door_keys keys;
+    struct web_links links;
+    char tcp_address[API_ADDRESS_BYTES]; /* "127.0.0.1:8620" where a client finds us; "" without that door */
     struct api_entrance entrances[API_DOOR_MAX];
     struct call *calls; /* that wait for an answer from the agent */
     /* events.c */
@@ -70,6 +75,9 @@ void api_status(const struct api *api, struct core_status *ret);
 /* Where this host stands in it. */
 void api_place(const struct api *api, struct farm_place *ret);
 
+/* What the request's token lets its bearer do: one of api.token_file, or of a link to the status page. */
+enum tokens_scope api_scope(const struct api *api, const struct http_exchange *exchange);
+
 /* --- handlers ------------------------------------------------------------------------------- */
 
 typedef void api_handler_fn(struct api *api, struct http_exchange *exchange,
@@ -85,11 +93,14 @@ api_handler_fn reclaims_post;
 api_handler_fn activation_post, activation_delete, report_post;
 api_handler_fn request_file_post, import_file_post;
 api_handler_fn events_get;
+api_handler_fn page_get, web_link_post, web_links_delete;
 
 /* POST /v1/connections: takes the body as lines. NULL: no memory, and that has been answered. */
 const struct http_body_lines *bulk_begin(struct api *api, struct http_exchange *exchange);
 
 /* Ends every follower. */
 void events_close(struct api *api);
+/* Ends those who came with a link that does not hold any more. */
+void events_check_links(struct api *api);
 
 #endif

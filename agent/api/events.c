@@ -29,6 +29,7 @@ struct follower {
     struct follower *previous, *next;
     struct http_stream *stream; /* NULL before the first page, and after the client has left */
     uint64_t sent;              /* the last id that the client has */
+    uint64_t link;              /* of the status page, that he came with; 0: none */
     uint64_t dropped_at_query;  /* api->recent_dropped when the page was asked for */
     bool live;
     bool once;     /* ends where it would go live */
@@ -147,9 +148,20 @@ static void follower_drop(struct follower *follower)
         follower_destroy(follower);
 }
 
+void events_check_links(struct api *api)
+{
+    for (struct follower *follower = api->followers, *next; follower; follower = next) {
+        next = follower->next;
+        if (follower->link != 0 && follower->stream &&
+            !web_links_holds(&api->links, follower->link, uv_now(api->loop)))
+            follower_drop(follower);
+    }
+}
+
 static void on_keep_alive(uv_timer_t *timer)
 {
     struct api *api = timer->data;
+    events_check_links(api);
     for (struct follower *follower = api->followers, *next; follower; follower = next) {
         next = follower->next;
         if (follower->live && !follower_write(follower, ":\n\n"))
@@ -369,6 +381,7 @@ void events_get(struct api *api, struct http_exchange *exchange, const struct ht
     if (!follower)
         return;
     follower_link(follower);
+    follower->link = web_links_find(&api->links, exchange, uv_now(api->loop));
     follower->once = once;
     follower->live = cursor == 0 && !once;
     if (follower->live) {

@@ -76,7 +76,7 @@ static bool may_ask_of_host(struct api *api, struct http_exchange *exchange,
     const struct api_entrance *entrance = request->listener_data;
     if (entrance->door != API_DOOR_TCP ||
         strcmp(ask->question.host, api->agent.host(api->agent.agent)) == 0 ||
-        door_scope(&api->keys, exchange) != TOKENS_NOTHING)
+        api_scope(api, exchange) != TOKENS_NOTHING)
         return true;
     http_problem(exchange, 401, "token_required", "without a token the gate answers for this host alone",
                  "host");

@@ -55,7 +55,7 @@ int ask_any(const struct ask *ask, struct local_client_answer *ret_answer)
         .body_bytes = ask->body ? strlen(ask->body) : 0,
         .timeout_ms = ASK_PATIENCE_MS,
     };
-    return ask_with(&request, ask->method != NULL, ret_answer);
+    return ask_with(&request, ask->method != NULL && !ask->reads, ret_answer);
 }
 
 int ask(const struct ask *ask, struct local_client_answer *ret_answer)

@@ -8,6 +8,8 @@
 #include "common/local_client.h"
 #include "folders.h"
 
+#include <stdbool.h>
+
 #define ASK_READER_SOCKET FOLDERS_READER_SOCKET
 #define ASK_ADMIN_SOCKET  FOLDERS_ADMIN_SOCKET
 #define ASK_TARGET_BYTES  4096
@@ -18,6 +20,7 @@ struct ask {
     const char *method; /* NULL: GET */
     const char *target;
     const char *body; /* JSON, or NULL */
+    bool reads;       /* the reader's socket takes it, though it is no GET */
 };
 
 /* Asks; without a socket of its own a reader who may not open the reader's socket tries the administrator's.

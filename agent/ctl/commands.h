@@ -18,6 +18,7 @@ int release_command(int argc, char **argv);
 int report_command(int argc, char **argv);
 int forget_command(int argc, char **argv);
 int events_command(int argc, char **argv);
+int web_command(int argc, char **argv);
 int check_command(int argc, char **argv);
 int check_config_command(int argc, char **argv);
 int configure_command(int argc, char **argv);

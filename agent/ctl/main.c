@@ -29,6 +29,7 @@ static const struct command commands[] = {
     {"report", "report to the authority now", report_command},
     {"farm", "a farm of many hosts: init, invite, join", farm_command},
     {"events", "log events, as they happen, to a command", events_command},
+    {"web", "a link to the status page", web_command},
     {"check", "one line for Nagios and its kin", check_command},
     {"check-config", "is a configuration right", check_config_command},
     {"configure", "write the authority into the configuration", configure_command},

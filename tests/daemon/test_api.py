@@ -82,7 +82,7 @@ def every_call(agent):
     for _ in range(2):
         for path in ("/v1/status", "/v1/connections", "/v1/connections?user=alice&state=active", "/v1/users", "/v1/explain",
                      "/v1/explain?user=alice", "/v1/windows", "/v1/windows?since=2026-01-01T00:00:00Z", "/v1/days", "/v1/farm", "/v1/farm/settings",
-                     "/v1/version", "/metrics", "/healthz", "/readyz", "/v1/gate?user=alice", "/v1/resources?user=alice",
+                     "/v1/version", "/", "/metrics", "/healthz", "/readyz", "/v1/gate?user=alice", "/v1/resources?user=alice",
                      "/v1/workspace?user=alice", "/v1/resources/word.rdp?user=alice"):
             answer = checked(agent.socket, "GET", path)
             tap.ok(answer.status in (200, 204), "GET %s is answered" % path, answer)
@@ -225,7 +225,28 @@ def tcp(place, authority):
     tap.equal(checked(address, "DELETE", "/v1/connections/h1/1", headers=read).status, 403, "and changes nothing")
     tap.equal(checked(address, "DELETE", "/v1/connections/h1/1", headers=write).status, 204, "the writer's token changes")
     tap.equal(checked(address, "GET", "/healthz", headers={"Host": "evil.example"}).status, 403, "a stranger's Host is refused")
+    links(agent, address, write)
     agent.stop()
+
+
+def links(agent, address, write):
+    """The status page, and links to it: what reads by one, and when it ends."""
+    tap.ok(b"alice" not in checked(address, "GET", "/").body, "the page takes no token and names nobody")
+    tap.equal(checked(address, "POST", "/v1/web/links", headers=write).json()["code"], "socket_only", "over TCP there is no link")
+    link = checked(agent.socket, "POST", "/v1/web/links", {"hours": 1}).json()
+    read = {"Authorization": "Bearer " + link["token"]}
+    tap.equal((link["address"], checked(address, "GET", "/v1/users", headers=read).status), ("127.0.0.1:%d" % address[1], 200),
+              "a link of the reader's socket reads")
+    tap.equal(checked(address, "DELETE", "/v1/connections/h1/1", headers=read).status, 403, "and changes nothing")
+    tap.equal(checked(agent.admin, "DELETE", "/v1/web/links").status, 204, "links are taken back")
+    tap.equal(checked(address, "GET", "/v1/users", headers=read).status, 401, "and read no more")
+    read = {"Authorization": "Bearer " + checked(agent.admin, "POST", "/v1/web/links").json()["token"]}
+    tap.equal(checked(address, "GET", "/v1/users", headers=read).status, 200, "another one does")
+    agent.stop()
+    agent.start()
+    tap.equal(checked(address, "GET", "/v1/users", headers=read).status, 401, "until the agent starts again")
+    state = b"".join(open(os.path.join(agent.state, name), "rb").read() for name in os.listdir(agent.state))
+    tap.ok(link["token"].encode() not in state, "nothing of it is stored")
 
 
 def main():
@@ -246,6 +267,7 @@ def main():
         tap.equal(checked(agent.admin, "POST", "/v1/activation/import", answer.body).status, 200, "a file's answer is taken")
         refusals(agent)
         alone(agent)
+        tap.equal(checked(agent.socket, "POST", "/v1/web/links").json()["code"], "no_tcp_listener", "without TCP there is no link")
         bulk(agent)
         events(agent)
         tap.equal(checked(agent.admin, "DELETE", "/v1/activation").status, 204, "the key is given back")

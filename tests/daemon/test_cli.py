@@ -10,12 +10,12 @@ import subprocess
 import sys
 import time
 
-from harness import Agent, Authority, Place, Tap, request, wait_until
+from harness import Agent, Authority, Place, Tap, free_port, request, wait_until
 
 BUILD = sys.argv[1]
 tap = Tap()
 COMMANDS = ["status", "connections", "users", "explain", "windows", "gate", "resources", "connection", "activate", "release",
-            "report", "forget", "events", "check", "check-config", "configure", "farm", "size"]
+            "report", "forget", "events", "check", "check-config", "configure", "farm", "size", "web"]
 
 
 def run(agent, *words, **rest):
@@ -52,6 +52,7 @@ def without_agent(place):
                               (["activate", "K", "--trial"], 64, "either"), (["connection", "pt"], 64, "put"),
                               (["connection", "put", "h"], 64, "missing"), (["windows", "--since", "x"], 64, "--since"),
                               (["events", "--exec", "true"], 64, "--cursor"), (["events", "--after", "x"], 64, "--after"),
+                              (["web", "--hours", "25"], 64, "1 to 24"), (["web", "--hours", "1", "--revoke"], 64, "--revoke"),
                               (["check-config", "/nonexistent"], 78, "/nonexistent")):
         done = plain(*words, env={"STATE_DIRECTORY": ""})
         tap.ok(done.returncode == code and said in done.stderr, "farmgate %s: %d" % (" ".join(words), code),
@@ -267,6 +268,25 @@ def events(place, agent):
     follower.wait(5)
 
 
+def web(agent):
+    """A link to the status page; here the agent listens on no TCP address at first."""
+    expect(agent, 1, "web", err=r'no_tcp_listener: .*api\.listen = "127\.0\.0\.1:8620"')
+    port = free_port()
+    with open(agent.conf, encoding="utf-8") as file:
+        text = file.read()
+    with open(agent.conf, "w", encoding="utf-8") as file:
+        file.write(text.replace("api: {", 'api: { listen = "127.0.0.1:%d";' % port))
+    agent.stop()
+    agent.start()
+    done = expect(agent, 0, "web", "--hours", "2", socket_path=agent.socket, out=r"^http://127\.0\.0\.1:%d/#token=[0-9a-f]{64}\n$" % port,
+                  err=r"holds until 20[^\n]*\n(.*\n)*  ssh -N -L %d:127\.0\.0\.1:%d THIS-HOST\n" % (port, port))
+    bearer = {"Authorization": "Bearer " + done.stdout.strip().partition("=")[2]}
+    tap.equal(request(("127.0.0.1", port), "GET", "/v1/users", headers=bearer).status, 200, "its token reads")
+    expect(agent, 77, "web", "--revoke", err="read_only", socket_path=agent.socket)
+    expect(agent, 0, "web", "--revoke", out="no link .* holds")
+    tap.equal(request(("127.0.0.1", port), "GET", "/v1/users", headers=bearer).status, 401, "and does no more when it is revoked")
+
+
 def main():
     with Place() as place:
         without_agent(place)
@@ -281,6 +301,7 @@ def main():
         terminal(agent)
         events(place, agent)
         privacy(agent)
+        web(agent)
         expect(agent, 0, "release", out="given back")
         if os.getuid() == 0:
             os.chmod(place.path, 0o755)

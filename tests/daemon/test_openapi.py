@@ -125,6 +125,7 @@ def doors(agent):
             head, get = (checked(agent.socket, method, path) for method in ("HEAD", "GET"))
             if (head.status, head.body, head.headers.get("content-type")) != (200, b"", get.headers.get("content-type")):
                 tap.ok(False, "HEAD %s is GET without a body" % path, head)
+    tap.equal(checked(agent.admin, "DELETE", "/v1/web/links").status, 204, "links to the status page are taken back, if there are any")
     tap.ok(True, "paths have the methods and parameters of the document, and no others")
 
 
@@ -200,6 +201,8 @@ def refusals(place, agent, authority):
             ("POST", "/v1/activation/import", "farmgate-offline-request-1\n", 400, "wrong_offline_file"),
             ("POST", "/v1/activation/import", "farmgate-offline-answer-2\n", 400, "newer_offline_file"),
             ("POST", "/v1/activation/import", "farmgate-offline-answer-1\n", 400, "truncated_file"),
+            ("POST", "/v1/web/links", {"hours": 25}, 400, "invalid"),
+            ("POST", "/v1/web/links", {"hours": 1}, 409, "no_tcp_listener"),
             ("GET", "/v1/status?" + "x" * 9000, None, 414, "target_too_long")):
         answer = checked(agent.admin, method, path, body)
         problem = answer.json()

@@ -65,7 +65,7 @@ static void test_bad_requests(void **state)
         const char *code, *field;
     } cases[] = {
         /* paths and methods */
-        {"GET", "/", NULL, 404, "not_found", ""},
+        {"GET", "/index.html", NULL, 404, "not_found", ""},
         {"GET", "/v1/statu", NULL, 404, "not_found", ""},
         {"GET", "/v1/status/", NULL, 404, "not_found", ""},
         {"GET", "/v2/status", NULL, 404, "not_found", ""},
@@ -260,6 +260,9 @@ static const struct {
     {"GET", "/healthz", NULL, true, false, 200},
     {"GET", "/readyz", NULL, true, false, 200},
     {"GET", "/metrics", NULL, true, false, 200},
+    {"GET", "/", NULL, true, false, 200},
+    {"POST", "/v1/web/links", "", false, true, 200},
+    {"DELETE", "/v1/web/links", NULL, false, true, 204},
     {"GET", "/v1/gate?user=alice", NULL, true, false, 204},
     {"GET", "/v1/status", NULL, false, false, 200},
     {"HEAD", "/v1/status", NULL, false, false, 200},
@@ -296,8 +299,11 @@ enum key { KEY_NONE, KEY_WRONG, KEY_BASIC, KEY_READER, KEY_WRITER, KEY_MAX };
 static int wanted_status(enum api_door door, enum key key, size_t call)
 {
     bool changes = calls[call].changes;
+    bool link = strcmp(calls[call].path, "/v1/web/links") == 0; /* through sockets, POST through both */
     if (door == API_DOOR_READER)
-        return changes ? 403 : calls[call].good;
+        return changes && !(link && strcmp(calls[call].method, "POST") == 0) ? 403 : calls[call].good;
+    if (door == API_DOOR_TCP && link && key >= KEY_READER)
+        return 403;
     if (door == API_DOOR_ADMIN || calls[call].open || key == KEY_WRITER)
         return calls[call].good;
     if (key == KEY_READER)
