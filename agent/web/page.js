@@ -83,12 +83,12 @@
     function time(at) {
         return el("time", {datetime: new Date(at).toISOString(), title: new Date(at).toISOString()}, instant(at, now()));
     }
-    /* A sentence of the agent's, with its instants in local time. */
+    /* A sentence of the agent's, with its instants in local time, and commands as such. */
     function sentence(text) {
         const node = el("bdi", {dir: "ltr"});
         let from = 0;
-        for (const found of text.matchAll(/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z/g)) {
-            node.append(clean(text.slice(from, found.index)), time(Date.parse(found[0])));
+        for (const found of text.matchAll(/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z|`([^`]+)`/g)) {
+            node.append(clean(text.slice(from, found.index)), found[2] ? el("code", null, clean(found[2])) : time(Date.parse(found[0])));
             from = found.index + found[0].length;
         }
         node.append(clean(text.slice(from)));
