@@ -191,6 +191,12 @@
         const eased = verdict.admission === "all" && verdict.usage === "within" && verdict.term === "valid";
         return eased || (verdict.usage === "enforced" && verdict.admission === "all" && verdict.term === "valid") ? "good" : "warn";
     }
+    /* What the gate answered under another verdict is no answer any more. */
+    function tellVerdict(text) {
+        if ($("verdict").textContent !== text)
+            $("ask-answer").replaceChildren();
+        say($("verdict"), text);
+    }
     function drawIcon(open) {
         const colour = open === null ? "#8793a0" : open ? "#2c8d58" : "#c9372f";
         const bars = open === false ? "M3 21V6l4-3v18M21 21V6l-4-3v18M7 7h10M7 12h10M7 17h10" : "M3 21V6l4-3v18M21 21V6l-4-3v18";
@@ -221,7 +227,7 @@
     function drawVerdict() {
         const verdict = status.verdict, [first, ...rest] = explained.verdict.why;
         $("hero").dataset.level = level(verdict);
-        say($("verdict"), headline(verdict));
+        tellVerdict(headline(verdict));
         const because = sentence((first ? first.text : verdict.text).replace(/^The gate is (open|closed): (.)/, (all, word, letter) => letter.toUpperCase()));
         if ($("because").textContent !== because.textContent)
             replace($("because"), [because]);
@@ -493,6 +499,7 @@
             return el("tr", {role: "row"}, el("th", {scope: "row", role: "rowheader"}, bidi(user.user)), el("td", {role: "cell"}, whyTag(user, mine)),
                 el("td", {role: "cell"}, el("ul", null, ...mine.map(connectionRow))));
         }));
+        show($("people-rows").closest(".scroll"), found.length > 0);
         show($("people-more"), found.length > peopleShown);
         say($("people-all"), "Show the other " + number(Math.max(0, found.length - peopleShown)));
         show($("ignored"), explained.ignored.length > 0);
@@ -732,7 +739,7 @@
         drawLevel(users, allowed === undefined ? null : allowed, [["Peak today (UTC)", value('peak_users{period="day"}'), null], ["Peak ever", value('peak_users{period="ever"}'), null],
             ["Exempt", value('connections{reason="exempt"}'), null], ["Disconnected", value("connections_disconnected"), null]]);
         $("hero").dataset.level = level(verdict);
-        say($("verdict"), headline(verdict));
+        tellVerdict(headline(verdict));
         say($("because"), many(value("users"), "user is", "users are") + " on; " + (users === 1 ? "1 counts" : number(users) + " count") + (allowed === undefined ? "." : ", " + number(allowed) + (allowed === 1 ? " is" : " are") + " licensed."));
         for (const id of ["why", "remedies", "setbacks"])
             replace($(id), []);

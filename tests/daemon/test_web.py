@@ -321,6 +321,7 @@ def one_host(place, browser, authority):
     page.go(link(agent))
     tap.ok(page.until(LIVE + " && document.querySelector('#verdict').innerText === 'The gate is open'"), "an empty farm is open", page.text("#hero"))
     tap.equal(page.text("#people-summary"), "Nobody is on.", "and nobody is on it")
+    tap.equal(page.text("#ask-answer"), "", "what the gate answered while it was closed is gone")
     everywhere(page, "empty", narrow=False)
     agent.stop()
     past(agent)
