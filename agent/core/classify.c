@@ -1,5 +1,7 @@
 #include "classify.h"
 
+#include "identity.h"
+
 #include <assert.h>
 #include <string.h>
 
@@ -31,6 +33,23 @@ static bool matches_text(const char *pattern, const char *text)
     return *pattern == '\0' || matches_pattern(pattern, text != NULL ? text : "");
 }
 
+static_assert(CLASSIFY_RULE_BYTES_MAX <= IDENTITY_FOLD_BYTES_MAX, "every pattern can be folded");
+
+/* A user's or group's name. */
+static bool matches_name(const char *pattern, const char *name, bool windows)
+{
+    char folded_pattern[IDENTITY_KEY_BYTES_MAX], folded_name[IDENTITY_KEY_BYTES_MAX];
+    if (!windows || !identity_fold(name, folded_name))
+        return matches_pattern(pattern, name);
+    (void)identity_fold(pattern, folded_pattern);
+    return matches_pattern(folded_pattern, folded_name);
+}
+
+static bool matches_user(const char *pattern, const struct session_facts *facts)
+{
+    return *pattern == '\0' || matches_name(pattern, facts->user, identity_is_windows(facts->user));
+}
+
 static bool matches_group(const char *pattern, const struct session_facts *facts)
 {
     if (*pattern == '\0')
@@ -38,7 +57,7 @@ static bool matches_group(const char *pattern, const struct session_facts *facts
     if (!facts->groups_known)
         return false;
     for (size_t i = 0; i < facts->group_count; i++)
-        if (matches_pattern(pattern, facts->groups[i]))
+        if (matches_name(pattern, facts->groups[i], identity_is_windows(facts->user)))
             return true;
     return false;
 }
@@ -53,7 +72,7 @@ static bool matches(const struct classify_rule *rule, const struct session_facts
 {
     return (rule->remote < 0 || (rule->remote != 0) == is_remote(facts)) &&
            matches_text(rule->service, facts->service) && matches_text(rule->type, facts->type) &&
-           matches_text(rule->session_class, facts->session_class) && matches_text(rule->user, facts->user) &&
+           matches_text(rule->session_class, facts->session_class) && matches_user(rule->user, facts) &&
            matches_group(rule->group, facts);
 }
 
@@ -89,6 +108,23 @@ bool classify_names_valid(const struct session_facts *facts)
            connection_text_valid(facts->user, CONNECTION_USER_BYTES_MAX);
 }
 
+/* The built-in rules are made for sources that know less. */
+static bool rules_overrule(const struct classify_settings *settings, const struct session_facts *facts)
+{
+    size_t count;
+    return facts->rules_first && settings->rules != classify_default_rules(&count);
+}
+
+bool classify_needs_groups(const struct classify_settings *settings, const struct session_facts *facts)
+{
+    if (facts->kind_known < 0 || facts->route_known < 0)
+        return true;
+    for (size_t i = 0; i < settings->rule_count && rules_overrule(settings, facts); i++)
+        if (settings->rules[i].group[0] != '\0')
+            return true;
+    return false;
+}
+
 struct classify_result classify(const struct classify_settings *settings, const struct session_facts *facts)
 {
     struct classify_result result = {
@@ -96,15 +132,17 @@ struct classify_result classify(const struct classify_settings *settings, const 
         .administrator = administrator_of(settings, facts),
     };
     bool known_whole = facts->kind_known >= 0 && facts->route_known >= 0;
-    if (!known_whole) {
+    bool overruled = rules_overrule(settings, facts);
+    if (!known_whole || overruled)
         result.rule = deciding_rule(settings, facts);
-        if (result.rule == 0 || settings->rules[result.rule - 1].ignore) {
-            result.outcome = CLASSIFY_IGNORED;
-        } else {
-            result.kind = settings->rules[result.rule - 1].kind;
-            result.route = settings->rules[result.rule - 1].route;
-        }
+    if (result.rule > 0 ? settings->rules[result.rule - 1].ignore : !known_whole) {
+        result.outcome = CLASSIFY_IGNORED;
+    } else if (result.rule > 0) {
+        result.kind = settings->rules[result.rule - 1].kind;
+        result.route = settings->rules[result.rule - 1].route;
     }
+    if (result.rule > 0 && overruled)
+        return result;
     if (facts->kind_known >= 0)
         result.kind = (enum connection_kind)facts->kind_known;
     if (facts->route_known >= 0)

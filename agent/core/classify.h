@@ -31,9 +31,11 @@ struct session_facts {
     int kind_known;          /* enum connection_kind or -1 */
     int route_known;         /* enum connection_route or -1 */
     int administrator_known; /* enum administrator or -1 */
+    bool rules_first;        /* a configured rule that fits goes before what is known so; set by wts */
 };
 
-/* One rule. An empty text matches anything; otherwise shell patterns with '*' and '?' (bytes). */
+/* One rule. An empty text matches anything; otherwise shell patterns with '*' and '?' (bytes). For a Windows
+ * name users and groups match whatever their case, as such names compare. */
 struct classify_rule {
     char service[CLASSIFY_RULE_BYTES_MAX];
     char type[CLASSIFY_RULE_BYTES_MAX];
@@ -70,7 +72,10 @@ struct classify_result {
 /* Whether host, id and user are names that a connection may have. */
 bool classify_names_valid(const struct session_facts *facts);
 
-/* Judges one session. A session that no rule matches is ignored. Never fails. */
+/* Whether some rule may decide on this session by its user's groups. */
+bool classify_needs_groups(const struct classify_settings *settings, const struct session_facts *facts);
+
+/* Judges one session. A session that no rule matches is what its source knows, or ignored. Never fails. */
 struct classify_result classify(const struct classify_settings *settings, const struct session_facts *facts);
 
 /* The rules that hold when the configuration has none (xrdp, VNC and other remote graphical log-ins count as

@@ -15,6 +15,7 @@
 static_assert(FOLDED_BYTES_MAX(CONNECTION_HOST_BYTES_MAX) + 1 + FOLDED_BYTES_MAX(CONNECTION_USER_BYTES_MAX) <
                   IDENTITY_KEY_BYTES_MAX,
               "every user of an alias's domain fits");
+static_assert(FOLDED_BYTES_MAX(IDENTITY_FOLD_BYTES_MAX) < IDENTITY_KEY_BYTES_MAX, "so does a folded text");
 
 struct text {
     const char *start;
@@ -128,6 +129,15 @@ static struct text aliased(struct text domain, const struct identity_alias *alia
         if (fold_equal(domain, text_of(aliases[i].dns_domain)))
             return text_of(aliases[i].domain);
     return (struct text){"", 0};
+}
+
+bool identity_fold(const char *text, char ret_folded[IDENTITY_KEY_BYTES_MAX])
+{
+    struct text whole = text_of(text);
+    if (whole.bytes > IDENTITY_FOLD_BYTES_MAX)
+        return false;
+    ret_folded[fold(whole, ret_folded)] = '\0';
+    return true;
 }
 
 bool identity_same_domain(const char *one, const char *other)

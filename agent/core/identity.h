@@ -9,8 +9,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#define IDENTITY_KEY_BYTES_MAX 1600 /* folding can lengthen UTF-8; a user name of 511 bytes always fits */
-#define IDENTITY_ALIASES_MAX   64
+#define IDENTITY_KEY_BYTES_MAX  1600 /* folding can lengthen UTF-8; a user name of 511 bytes always fits */
+#define IDENTITY_ALIASES_MAX    64
+#define IDENTITY_FOLD_BYTES_MAX 1024
 
 /* One configured alias: users of dns_domain are users of domain. The strings outlive the settings that hold
  * them. */
@@ -31,6 +32,10 @@ const char *identity_key_in(const char *user, size_t user_bytes, const struct id
 
 /* Whether two domains are one: compared as those of Windows names are. */
 bool identity_same_domain(const char *one, const char *other);
+
+/* Folds a text, or a pattern of one, as Windows names are compared, NUL-terminated. False: longer than
+ * IDENTITY_FOLD_BYTES_MAX, and not folded. */
+bool identity_fold(const char *text, char ret_folded[IDENTITY_KEY_BYTES_MAX]);
 
 /* Whether `user` is a Windows name. Any other name is its own key. */
 bool identity_is_windows(const char *user);

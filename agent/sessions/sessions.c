@@ -51,10 +51,10 @@ static void on_groups_over(uv_timer_t *groups);
 /* --- judging -------------------------------------------------------------------------------------------- */
 
 /* A source that knows all that the rules would say needs nobody's groups. */
-static bool needs_groups(const struct session_facts *facts)
+static bool needs_groups(const struct sessions *sessions, const struct session_facts *facts)
 {
     return !facts->closing &&
-           (facts->kind_known < 0 || facts->route_known < 0 || facts->administrator_known < 0);
+           (facts->administrator_known < 0 || classify_needs_groups(sessions->classify, facts));
 }
 
 static void wait_for_groups(struct sessions *sessions, struct told_session *session, bool known)
@@ -80,7 +80,7 @@ static void judge_session(struct sessions *sessions, struct told_session *sessio
         session->result = (struct classify_result){.outcome = CLASSIFY_IGNORED};
         return;
     }
-    if (needs_groups(&facts)) {
+    if (needs_groups(sessions, &facts)) {
         sessions->listener.groups(sessions->listener.data, facts.user, &groups);
         facts.groups = groups.groups;
         facts.group_count = groups.group_count;

@@ -242,6 +242,7 @@ static struct session_facts facts_of(const struct wts_sessions *sessions, const 
         .kind_known = (int)logon->kind,
         .route_known = (int)logon->route,
         .administrator_known = (int)logon->administrator,
+        .rules_first = true,
     };
 }
 

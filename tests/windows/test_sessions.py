@@ -25,8 +25,16 @@ CONNECTED, DISCONNECTED = (0, 2, 1), (4, 0, 0)
 ALWAYS = BOB + CEM + GUESSED
 
 
+SERVICE = "session 5; user SVC-Backup; domain CORP; token user; protocol 2; remote 1\n"
+RULES = """sessions = { rules = (
+    { user = "corp\\\\svc-*"; kind = "ignore"; },
+    { group = "nobody's"; kind = "ignore"; },
+    { service = "console"; kind = "desktop"; route = "rdp"; }
+); };"""
+
+
 class Agent(Program):
-    def __init__(self, place):
+    def __init__(self, place, rules=""):
         self.place, self.port = place, free_port()
         for program in ("agent/farmgated.exe", "tests/windows/wtsapi32.dll"):
             shutil.copy(os.path.join(BUILD_WINDOWS, program), place.path)
@@ -36,7 +44,8 @@ class Agent(Program):
 store = { directory = "%s"; };
 api = { socket = ""; admin_socket = ""; listen = "127.0.0.1:%d"; token_file = "%s"; };
 gate = { directory = ""; };
-""" % (windows_path(place.join("state")), self.port, windows_path(tokens)))
+%s
+""" % (windows_path(place.join("state")), self.port, windows_path(tokens), rules))
         os.mkdir(place.join("state"))
         super().__init__(place, "agent", [WINE, place.join("farmgated.exe"), "--config", windows_path(conf)],
                          environment(WINEDLLOVERRIDES="wtsapi32=n;mscoree=;mshtml=;winemenubuilder.exe="))
@@ -64,6 +73,19 @@ gate = { directory = ""; };
 def becomes(tap, agent, connections, users, name):
     wait_until(lambda: agent.connections() == connections, SECONDS, 0.1)
     tap.equal((agent.connections(), agent.users()), (connections, users), name)
+
+
+def test_rules(tap):
+    """What the configuration says of some sessions goes before what Windows tells of them; of the others that stands."""
+    with Place() as place:
+        agent = Agent(place, RULES)
+        agent.play(ANN % CONNECTED + BOB + CEM + SERVICE + DESKTOPS + "process 92; session 2; name rdpshell.exe\n")
+        agent.start()
+        becomes(tap, agent, {"CORP\\ann application rdp active counted", "CORP\\bob desktop rdp active exempt 1 of 2",
+                             "CORP\\cem desktop rdp active counted"}, 2, "rules apply, by names in any case, and to nobody else")
+        ignored = [(one["user"], one["reason"]) for one in agent.ask("/v1/connections")["ignored"]]
+        tap.equal(ignored, [("CORP\\SVC-Backup", "ignored by rule 1")], "and who is ignored is shown with the rule")
+        agent.kill()
 
 
 def main():
@@ -95,6 +117,7 @@ def main():
         becomes(tap, agent, others, 1, "a log-off ends one")
         tap.ok(agent.log().count("wts failed") == 3 and agent.log().count("wts works again") == 2, "each trouble is said once", agent.log())
         agent.kill()
+    test_rules(tap)
     tap.done()
 
 

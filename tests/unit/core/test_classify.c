@@ -1,5 +1,6 @@
 /* Which sessions count, and as what (RULES §2, DESIGN §4). */
 #include "agent/core/classify.h"
+#include "agent/core/identity.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -212,11 +213,97 @@ static void what_the_source_knows_needs_no_rule(void **state)
     assert_int_equal(result.rule, 0);
     assert_int_equal(result.kind, KIND_APPLICATION);
     assert_int_equal(result.route, ROUTE_BROKER);
+    assert_false(classify_needs_groups(&settings, &facts));
     facts.route_known = -1; /* half of it: the rules say the rest */
+    assert_true(classify_needs_groups(&settings, &facts));
     result = classify(&settings, &facts);
     assert_int_equal(result.rule, 1);
     assert_int_equal(result.kind, KIND_APPLICATION);
     assert_int_equal(result.route, ROUTE_RDP);
+    facts.kind_known = -1;
+    assert_true(classify_needs_groups(&settings, &facts));
+}
+
+/* What Windows tells of its sessions, and what an administrator says of them before that. */
+static void configured_rules_go_first_where_the_source_lets_them(void **state)
+{
+    (void)state;
+    static const struct classify_rule rules[] = {
+        {.user = "corp\\svc-*", .remote = -1, .ignore = true},
+        {.group = "kiosk \u00c4rzte", .remote = -1, .kind = KIND_APPLICATION, .route = ROUTE_RDP_TUNNEL},
+        {.service = "console", .remote = 0, .kind = KIND_DESKTOP, .route = ROUTE_RDP},
+    };
+    static const struct {
+        const char *user, *group, *service;
+        int outcome, rule, kind, route;
+    } rows[] = {
+        {"CORP\\ann", "Users", "rdp", CLASSIFY_LIVE, 0, KIND_DESKTOP, ROUTE_CONSOLE}, /* as it is told */
+        {"CORP\\SVC-backup", "Users", "rdp", CLASSIFY_IGNORED, 1, -1, -1},
+        {"Corp\\Svc-X", NULL, "console", CLASSIFY_IGNORED, 1, -1, -1},
+        {"svc-x@corp.example", "Users", "rdp", CLASSIFY_LIVE, 0, KIND_DESKTOP, ROUTE_CONSOLE},
+        {"CORP\\ann", "Kiosk \u00e4RZTE", "rdp", CLASSIFY_LIVE, 2, KIND_APPLICATION, ROUTE_RDP_TUNNEL},
+        {"ann", "Kiosk \u00c4rzte", "rdp", CLASSIFY_LIVE, 0, KIND_DESKTOP,
+         ROUTE_CONSOLE}, /* a Unix name: its bytes */
+        {"CORP\\ann", NULL, "rdp", CLASSIFY_LIVE, 0, KIND_DESKTOP, ROUTE_CONSOLE}, /* not known yet */
+        {"CORP\\ann", "Users", "console", CLASSIFY_LIVE, 3, KIND_DESKTOP, ROUTE_RDP},
+    };
+    size_t count;
+    struct classify_settings settings = settings_of(rules, sizeof(rules) / sizeof(rules[0]));
+    struct classify_settings built_in = settings_of(classify_default_rules(&count), 0);
+    built_in.rule_count = count;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct session_facts facts = facts_of(rows[i].service, "windows", "user");
+        facts.user = rows[i].user;
+        facts.groups = &rows[i].group;
+        facts.group_count = 1;
+        facts.groups_known = rows[i].group != NULL;
+        facts.kind_known = KIND_DESKTOP;
+        facts.route_known = ROUTE_CONSOLE;
+        facts.administrator_known = ADMINISTRATOR_YES;
+        facts.rules_first = true;
+        struct classify_result result = classify(&settings, &facts);
+        assert_int_equal(result.outcome, rows[i].outcome);
+        assert_int_equal(result.rule, rows[i].rule);
+        assert_int_equal(result.administrator, ADMINISTRATOR_YES);
+        if (rows[i].kind >= 0) {
+            assert_int_equal(result.kind, rows[i].kind);
+            assert_int_equal(result.route, rows[i].route);
+        }
+        assert_true(classify_needs_groups(&settings, &facts));
+        settings.rule_count = 1; /* of which none asks for groups */
+        assert_false(classify_needs_groups(&settings, &facts));
+        settings.rule_count = sizeof(rules) / sizeof(rules[0]);
+        result = classify(&built_in, &facts);
+        assert_int_equal(result.outcome, CLASSIFY_LIVE);
+        assert_int_equal(result.rule, 0);
+        assert_int_equal(result.route, ROUTE_CONSOLE);
+        assert_false(classify_needs_groups(&built_in, &facts));
+        facts.rules_first = false;
+        assert_int_equal(classify(&settings, &facts).rule, 0);
+        assert_false(classify_needs_groups(&settings, &facts));
+    }
+}
+
+static void a_name_that_is_too_long_to_fold_matches_by_its_bytes(void **state)
+{
+    (void)state;
+    char group[IDENTITY_FOLD_BYTES_MAX + 2] = "", folded[IDENTITY_KEY_BYTES_MAX] = "";
+    const char *const groups[] = {group};
+    struct classify_rule rule = {.group = "K*", .remote = -1, .ignore = true};
+    struct classify_settings settings = settings_of(&rule, 1);
+    struct session_facts facts = facts_of("rdp", "windows", "user");
+    memset(group, 'K', sizeof(group) - 1);
+    facts.user = "CORP\\ann";
+    facts.groups = groups;
+    facts.group_count = 1;
+    facts.groups_known = true;
+    assert_false(identity_fold(group, folded));
+    assert_int_equal(classify(&settings, &facts).rule, 1);
+    rule.group[0] = 'k';
+    assert_int_equal(classify(&settings, &facts).rule, 0);
+    group[IDENTITY_FOLD_BYTES_MAX] = '\0';
+    assert_true(identity_fold(group, folded));
+    assert_int_equal(classify(&settings, &facts).rule, 1);
 }
 
 static void closing_sessions_are_only_shown(void **state)
@@ -282,6 +369,8 @@ int main(void)
         cmocka_unit_test(groups_that_are_not_known_match_nothing),
         cmocka_unit_test(who_is_an_administrator),
         cmocka_unit_test(what_the_source_knows_needs_no_rule),
+        cmocka_unit_test(configured_rules_go_first_where_the_source_lets_them),
+        cmocka_unit_test(a_name_that_is_too_long_to_fold_matches_by_its_bytes),
         cmocka_unit_test(closing_sessions_are_only_shown),
     };
     return cmocka_run_group_tests_name("classify (RULES 2)", tests, NULL, NULL);
