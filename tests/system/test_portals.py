@@ -118,6 +118,8 @@ def test_hook(tap, host, portal):
     portal.become(tap, [("alice", "desktop", "rdp")], 1, "without logind the hook alone tells of a session")
     host.run("systemctl", "stop", "farmgated", "farmgated.socket", "farmgated-admin.socket")
     tap.ok(portal.open_without_file("bob"), "an agent that is away keeps nobody out", host.run("tail", "-n", "5", "/var/log/xrdp-sesman.log"))
+    tap.ok(wait_until(lambda: "the agent was not told: connection put" in host.run("journalctl", "-q", "-t", "farmgate-xrdp"), 15, every=0.2),
+           "which the journal has")
     host.run("systemctl", "start", "farmgated")
     portal.become(tap, [("alice", "desktop", "rdp")], 1, "it has not heard of that one")
     host.run("systemctl", "enable", "--quiet", "--now", "farmgate-xrdp.timer")
