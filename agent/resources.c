@@ -86,6 +86,7 @@ static const struct config_setting resource_settings[] = {
      TEXT(command),
      .default_text = "\"\"",
      .check = check_line,
+     .tell = CONFIG_TELL_PROGRAM,
      .what = "of an application"},
     {.path = "hosts",
      TEXTS(hosts, host_count),
@@ -101,6 +102,7 @@ static const struct config_setting resource_settings[] = {
      TEXTS(properties, property_count),
      .default_text = "()",
      .check = check_property,
+     .tell = CONFIG_TELL_NAME,
      .what = "lines for the .rdp file, \"name:type:value\""},
 };
 static const struct config_table resource_table = {.settings = resource_settings,

@@ -181,7 +181,13 @@ static const struct config_setting rule_settings[] = {
     PATTERN("service", service, "PAM service of the session (xrdp-sesman, sshd), with * and ?; \"\": any"),
     PATTERN("type", type, "type of the session (x11, wayland, tty), with * and ?"),
     PATTERN("class", session_class, "class of the session (user, greeter), with * and ?"),
-    PATTERN("user", user, "user's name, with * and ?"),
+    {.path = "user",
+     .type = CONFIG_TEXT,
+     .offset = RULE(user),
+     .max = CLASSIFY_RULE_BYTES_MAX - 1,
+     .default_text = "\"\"",
+     .tell = CONFIG_TELL_PERSON,
+     .what = "user's name, with * and ?"},
     PATTERN("group", group, "a group of the user, with * and ?"),
     {.path = "remote",
      .type = CONFIG_CHOICE,
@@ -258,6 +264,7 @@ static const struct config_setting all_settings[] = {
      .default_text = "()",
      .check = check_endpoint,
      .needs_restart = true,
+     .tell = CONFIG_TELL_URL,
      .what = "the members of the etcd cluster, like \"https://etcd1:2379\"; http only to loopback"},
     {.path = "farm.ca",
      TEXT(farm_ca),
@@ -326,6 +333,7 @@ static const struct config_setting all_settings[] = {
      .default_text = "\"\"",
      .check = http_client_url_check,
      .needs_restart = true,
+     .tell = CONFIG_TELL_URL,
      .what =
          "https://…; \"\": none; with a key it is a closed network, where files are exchanged instead (see "
          "farmgate(1)), without one the farm cannot be activated"},
@@ -345,6 +353,7 @@ static const struct config_setting all_settings[] = {
      TEXT(authority_proxy),
      .default_text = "\"\"",
      .needs_restart = true,
+     .tell = CONFIG_TELL_URL,
      .what = "http://HOST:PORT; \"\": none"},
 
     {.path = "sessions.sources",

@@ -23,6 +23,15 @@ enum config_type {
     CONFIG_LIST,     /* list of groups, each read by *elements into element_bytes with a size_t count */
 };
 
+/* What of a value may be handed on to others, as `farmgate support` does. */
+enum config_telling {
+    CONFIG_TELL_ALL,
+    CONFIG_TELL_URL,     /* without a user and password in it */
+    CONFIG_TELL_PERSON,  /* it may name one: a pseudonym takes its place */
+    CONFIG_TELL_PROGRAM, /* a command's first word; its arguments may hold anything */
+    CONFIG_TELL_NAME,    /* what stands before the first ':' */
+};
+
 struct config_table;
 struct config_setting {
     const char *path; /* "farm.mode"; inside a list's group just "service" */
@@ -41,7 +50,8 @@ struct config_setting {
     bool required;      /* inside a list's group */
     bool needs_restart; /* a change is named and not applied at reload */
     bool farm_wide;     /* in a farm of many hosts it is the farm's, whatever a host's file says */
-    const char *what;   /* one sentence for the manual and the configuration's comment */
+    enum config_telling tell;
+    const char *what; /* one sentence for the manual and the configuration's comment */
 };
 
 /* A name that people may try, in whatever group, though there is no such setting. */

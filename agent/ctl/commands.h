@@ -21,6 +21,7 @@ int events_command(int argc, char **argv);
 int web_command(int argc, char **argv);
 int check_command(int argc, char **argv);
 int check_config_command(int argc, char **argv);
+int support_command(int argc, char **argv);
 int configure_command(int argc, char **argv);
 
 #endif

@@ -31,6 +31,7 @@ static const struct command commands[] = {
     {"events", "log events, as they happen, to a command", events_command},
     {"web", "a link to the status page", web_command},
     {"check", "one line for Nagios and its kin", check_command},
+    {"support", "one archive for a support ticket", support_command},
     {"check-config", "is a configuration right", check_config_command},
     {"configure", "write the authority into the configuration", configure_command},
     {"size", "work out the licences a farm needs from a log of its sessions", size_command},
