@@ -20,7 +20,7 @@ struct support_text {
     bool failed; /* without memory */
 };
 void support_text_add(struct support_text *text, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
+    __attribute__((format(__printf__, 2, 3)));
 void support_text_add_bytes(struct support_text *text, const char *bytes, size_t count);
 
 struct support_file {
