@@ -158,6 +158,7 @@ def connections(agent, script):
         {"id": "1", "user": "set1", "kind": "desktop"}, {"id": "2", "user": "set2", "kind": "application", "state": "disconnected"}]})
     tap.equal(answer.status, 204, "a host's whole set is taken")
     tap.equal(checked(agent.admin, "DELETE", "/v1/connections/h3/1").status, 204, "and one of it ends")
+    tap.equal(checked(agent.admin, "DELETE", "/v1/users/nobody").json(), {"events": 0}, "whoever was never here is erased from nothing")
     tap.equal({tuple(connection["reported_by"]) for connection in listed}, {("host",), ("broker",)}, "told by host and broker")
     gone = checked(agent.socket, "GET", "/v1/connections?state=disconnected").json()
     tap.equal(({one["reclaimable"] for one in gone["connections"]}, {one["would_save"] for one in gone["connections"]},
@@ -258,6 +259,8 @@ def disk_gone(agent):
     bulk = checked(agent.admin, "POST", "/v1/connections", json.dumps(
         {"event": "put", "host": "h1", "id": "late", "user": "late", "kind": "desktop"}) + "\n")
     tap.ok(bulk.status == 503 and bulk.json()["code"] == "store_unavailable", "and so do many", bulk)
+    forgotten = checked(agent.admin, "DELETE", "/v1/users/mallory")
+    tap.ok(forgotten.status == 503 and forgotten.json()["code"] == "store_unavailable", "nor is anybody erased", forgotten)
     health = checked(agent.socket, "GET", "/healthz")
     tap.ok(health.status in (200, 503) and health.json()["detail"], "/healthz tells", health)
     for path in ("/v1/status", "/v1/connections", "/v1/users", "/v1/explain", "/v1/farm", "/metrics", "/v1/gate?user=alice"):
