@@ -16,12 +16,14 @@ from farm_host import FarmHost, Tap, wait_until
 EDIT = r"""/^authority = {/,/^};/ { s!# url = .*!url = "http://127.0.0.1:8640";!; s!# key = .*!key = "%s";! }"""
 UNITS = {"farmgated.service": ("enabled", "inactive"), "farmgated.socket": ("enabled", "inactive"),
          "farmgated-admin.socket": ("enabled", "inactive"), "farmgate-hook.service": ("disabled", "inactive"),
+         "farmgate-xrdp.timer": ("disabled", "inactive"),
          "farmgate-cloud.service": ("enabled", "active"), "farmgate-cloud.socket": ("enabled", "active")}
 OWNERS = """/etc/farmgate/farmgate-cloud.conf root:farmgate-cloud 640
 /etc/farmgate/farmgate.conf root:farmgate 640
 /etc/farmgate/resources.conf root:farmgate 640
 """
 PAM = "/etc/pam.d/xrdp-sesman"
+PAM_HOOK = "session optional pam_exec.so quiet /usr/libexec/farmgate/xrdp-session\n"
 # What packages and people leave on any host; /run is looked at by name.
 LISTING = r"""find /etc /usr /var /opt /srv /root -xdev \( -path /var/lib/dpkg -o -path /var/lib/apt -o -path /var/cache \
     -o -path /var/log -o -path /var/tmp -o -path /var/lib/systemd -o -path /root/packages \) -prune -o -print | grep -v '^/etc/.*-$'
@@ -52,6 +54,20 @@ def test_lintian(tap, place):
     told = subprocess.run(["lintian", "--allow-root", "--fail-on", "error,warning", "--tag-display-limit", "0", *found.values()],
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
     tap.equal((told.returncode, told.stdout), (0, ""), "lintian has nothing to say")
+
+
+def test_spec(tap):
+    """What can be seen of the RPM packages without building them a third time: the spec is understood, its scripts are sh."""
+    if not shutil.which("rpmspec"):
+        tap.skip("the spec of the RPM packages", "rpm is not installed")
+        return
+    spec = os.path.join(packages.SOURCE, "packaging", "rpm", "farmgate.spec")
+    scripts = "".join("%%{%s}\n" % name for name in ("POSTIN", "PREUN", "POSTUN"))
+    told = subprocess.run(["rpmspec", "--query", "--define", "farmgate_version " + packages.version(), "--qf",
+                           "# %{NAME} %{VERSION}\n" + scripts, spec], stdout=subprocess.PIPE, text=True, check=False)
+    tap.equal((told.returncode, [line for line in told.stdout.splitlines() if line.startswith("# farmgate")]),
+              (0, ["# %s %s" % (name, packages.version()) for name in ("farmgate", "farmgate-cloud")]), "the spec of the RPM packages")
+    tap.equal(subprocess.run(["sh", "-n"], input=told.stdout, text=True, check=False).returncode, 0, "and its scripts")
 
 
 class Site:
@@ -167,8 +183,10 @@ def test_torn_mark(tap, site):
 def test_remove(tap, site, original, client):
     """With the gate closed: afterwards it is not."""
     host = site.host
+    host.run("sh", "-c", "cat >>" + PAM, text=PAM_HOOK)
+    host.run("systemctl", "enable", "--quiet", "--now", "farmgate-xrdp.timer")
     site.apt("remove", "farmgate", "farmgate-cloud")
-    tap.equal(host.run("cat", PAM), original, "removed, it takes the gate out of PAM")
+    tap.equal(host.run("cat", PAM), original, "removed, it takes the gate out of PAM, and the hook")
     tap.ok(site.gone("/run/farmgate"), "and leaves no file that closes it")
     tap.equal({unit: active for unit, (_, active) in site.units().items()}, dict.fromkeys(UNITS, "inactive"), "nothing runs")
     tap.ok(client.alive(), "whoever was on is still on")
@@ -193,6 +211,8 @@ def test_install_again(tap, site, key, before):
 def test_purge(tap, site, listed):
     host = site.host
     host.write("/etc/farmgate/hook", "#!/bin/sh\n", "0755")
+    host.write("/etc/default/farmgate-xrdp", "FARMGATE_HOST=farmtest\n")
+    host.run("systemctl", "enable", "--quiet", *units_of(host))
     host.run("systemctl", "start", "farmgate-hook")
     tap.ok(wait_until(lambda: not site.gone("/var/lib/farmgate-hook/cursor"), 10, every=0.2), "the hook has its state, too")
     host.rdp_log_off("alice")
@@ -203,6 +223,13 @@ def test_purge(tap, site, listed):
     host.run("systemctl", "start", "farmgated")
     tap.equal((site.status()["verdict"]["reason"], site.status()["peak_ever"]["users"]), ("not_activated", 0),
               "installed once more, it begins anew")
+
+
+def units_of(host):
+    """All that can be enabled: also what a later version adds."""
+    files = host.run("dpkg", "--listfiles", "farmgate", "farmgate-cloud").split()
+    units = [file for file in files if "/systemd/system/" in file]
+    return [os.path.basename(file) for file in host.run("grep", "-l", "^.Install]", *units).split()]
 
 
 def listing(host):
@@ -237,6 +264,7 @@ def main():
     try:
         test_same_bytes(tap, place)
         test_lintian(tap, place)
+        test_spec(tap)
         test_host(tap, place, sys.argv[1])
     finally:
         if made:
