@@ -181,14 +181,14 @@ static bool stopped(SC_HANDLE service)
     return !QueryServiceStatus(service, &status) || status.dwCurrentState == SERVICE_STOPPED;
 }
 
+/* Asked again and again: one that is starting takes no control yet. */
 static bool stop(SC_HANDLE service)
 {
     SERVICE_STATUS status;
-    (void)ControlService(service, SERVICE_CONTROL_STOP,
-                         &status); /* one that does not run is stopped already */
     for (unsigned waited_ms = 0; !stopped(service); waited_ms += STOP_LOOK_MS) {
         if (waited_ms >= STOP_WAIT_MS)
             return false;
+        (void)ControlService(service, SERVICE_CONTROL_STOP, &status);
         Sleep(STOP_LOOK_MS);
     }
     return true;

@@ -3,15 +3,13 @@
 
     test_service.py BUILD_WINDOWS BUILD
 """
-import contextlib
 import os
 import re
 import shutil
-import subprocess
 import sys
 import tempfile
 
-from under_wine import WINE, environment, wine
+from under_wine import sc, service_state, service_values, somebody, wine
 
 from harness import Tap, free_port, request, wait_until
 
@@ -19,7 +17,6 @@ BUILD_WINDOWS = os.path.abspath(sys.argv[1])
 FARMGATE = os.path.join(BUILD_WINDOWS, "agent", "ctl", "farmgate.exe")
 FARMGATED = os.path.join(BUILD_WINDOWS, "agent", "farmgated.exe")
 NAME = "farmgated"
-KEY = "HKLM\\System\\CurrentControlSet\\Services\\" + NAME
 SECONDS = 30
 OK, FAILED, USAGE, CONFIGURATION = 0, 1, 64, 78
 WINE_LACKS_IT = "(Windows error 124)"  # a delayed start and its like
@@ -53,26 +50,6 @@ api: { listen = "127.0.0.1:%d"; };
             return False
 
 
-def sc(*arguments):
-    return wine("sc", *arguments)
-
-
-def state():
-    code, said, _ = sc("query", NAME)
-    found = re.search(r"STATE\s*:\s*\d+\s+(\w+)", said)
-    return found.group(1) if code == 0 and found else None
-
-
-def registered():
-    """The service's values in the registry."""
-    values = {}
-    for line in wine("reg", "query", KEY)[1].splitlines():
-        found = re.match(r"\s+(\w+)\s+(REG_\w+)\s*(.*?)\s*$", line)
-        if found:
-            values[found.group(1).lower()] = found.group(3)
-    return values
-
-
 def by_hand(tap):
     code, said, _ = wine(FARMGATED, "--service", "--version")
     tap.ok(code == OK and said.startswith("farmgated "), "without a manager the service's command runs in the console", said)
@@ -88,7 +65,7 @@ def installed(tap, folder):
     conf = "C:\\%s\\farmgate.conf" % folder.name
     code, _, said = wine(FARMGATED, "install", "--config", conf)
     tap.ok(code == OK and all(line.endswith(WINE_LACKS_IT) for line in said.splitlines()), "it is installed", said)
-    values = registered()
+    values = service_values(NAME)
     image = values.get("imagepath", "")
     tap.ok(re.fullmatch(r'"[A-Z]:\\[^"]*\\farmgated\.exe" --service --config "%s"' % re.escape(conf), image),
            "its paths are whole, and quoted", image)
@@ -100,31 +77,31 @@ def installed(tap, folder):
     wine("sc", "delete", NAME)
     wine("sc", "create", NAME, "binPath=", "C:\\another.exe", "start=", "demand")
     code, _, said = wine(FARMGATED, "install", "--replace", "--config", conf)
-    tap.ok(code == OK and registered() == values, "--replace makes one that is there the same", (said, registered()))
+    tap.ok(code == OK and service_values(NAME) == values, "--replace makes one that is there the same", (said, service_values(NAME)))
     tap.equal(wine(FARMGATED, "uninstall")[0], OK, "it is removed")
     code, _, said = wine(FARMGATED, "install", "--replace", "--config", conf)
-    tap.ok(code == OK and registered() == values, "and where there is none, makes one", (said, registered()))
-    tap.equal(state(), "STOPPED", "installing does not start it")
+    tap.ok(code == OK and service_values(NAME) == values, "and where there is none, makes one", (said, service_values(NAME)))
+    tap.equal(service_state(NAME), "STOPPED", "installing does not start it")
 
 
 def started(tap, folder):
     tap.equal(sc("start", NAME)[0], OK, "the manager starts it")
     tap.ok(wait_until(folder.ready, SECONDS), "it serves")
-    tap.ok(wait_until(lambda: state() == "RUNNING", SECONDS), "and says so", state())
+    tap.ok(wait_until(lambda: service_state(NAME) == "RUNNING", SECONDS), "and says so", service_state(NAME))
     code, said, _ = wine(FARMGATE, "status")
     tap.ok(code == OK and "users" in said, "farmgate.exe asks it over its pipe", said)
 
 
 def stopped(tap, folder):
     tap.equal(sc("stop", NAME)[0], OK, "the manager stops it")
-    tap.ok(wait_until(lambda: state() == "STOPPED", SECONDS), "it says when it is done", state())
+    tap.ok(wait_until(lambda: service_state(NAME) == "STOPPED", SECONDS), "it says when it is done", service_state(NAME))
     tap.ok(not folder.ready(), "and serves no more")
 
 
 def refuses(tap, folder):
     folder.settings("nonsense = 1;\n")
     sc("start", NAME)
-    tap.ok(wait_until(lambda: state() == "STOPPED", SECONDS), "with a wrong configuration it stops", state())
+    tap.ok(wait_until(lambda: service_state(NAME) == "STOPPED", SECONDS), "with a wrong configuration it stops", service_state(NAME))
     said = sc("query", NAME)[1]
     found = re.search(r"SERVICE_EXIT_CODE\s*:\s*(\d+)", said)
     tap.equal(found and int(found.group(1)), CONFIGURATION, "and leaves its exit code with the manager")
@@ -136,25 +113,9 @@ def removed(tap, folder):
     code, _, said = wine(FARMGATED, "uninstall")
     tap.ok(code == OK and not said, "it is removed while it runs", said)
     tap.ok(not folder.ready(), "which stops it")
-    tap.equal(state(), None, "the manager knows it no more")
+    tap.equal(service_state(NAME), None, "the manager knows it no more")
     tap.ok(os.path.exists(os.path.join(folder.path, "farmgate.conf")) and
            os.path.exists(os.path.join(folder.path, "state", "farmgate.db")), "its configuration and state stay")
-
-
-@contextlib.contextmanager
-def somebody():
-    """wine ends its services with the last program that is none; and they keep what the first one prints to."""
-    reading, writing = os.pipe()
-    with subprocess.Popen([WINE, "cmd"], stdin=reading, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-                          env=environment()) as program:
-        os.close(reading)
-        subprocess.run([WINE, "cmd", "/c", "exit"], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-                       stderr=subprocess.DEVNULL, timeout=SECONDS, check=False, env=environment())
-        try:
-            yield
-        finally:
-            os.close(writing)
-            program.wait(SECONDS)
 
 
 def main():
@@ -170,7 +131,7 @@ def main():
             refuses(tap, folder)
             removed(tap, folder)
         finally:
-            if state():
+            if service_state(NAME):
                 wine(FARMGATED, "uninstall")
             shutil.rmtree(folder.path, ignore_errors=True)
     tap.done()

@@ -1,5 +1,7 @@
 """Windows programs, run by packaging/windows/wine. A path of this machine is one of wine's on its drive Z:."""
+import contextlib
 import os
+import re
 import subprocess
 import sys
 
@@ -26,3 +28,44 @@ def wine(*command, **more):
 
 def windows_path(path):
     return "Z:" + os.path.abspath(path)
+
+
+@contextlib.contextmanager
+def somebody(seconds=60):
+    """wine ends its services with the last program that is none; and they keep what the first one prints to."""
+    reading, writing = os.pipe()
+    with subprocess.Popen([WINE, "cmd"], stdin=reading, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                          env=environment()) as program:
+        os.close(reading)
+        subprocess.run([WINE, "cmd", "/c", "exit"], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                       stderr=subprocess.DEVNULL, timeout=seconds, check=False, env=environment())
+        try:
+            yield
+        finally:
+            os.close(writing)
+            program.wait(seconds)
+
+
+def sc(*arguments):
+    return wine("sc", *arguments)
+
+
+def service_state(name):
+    """"RUNNING", "STOPPED", …; None: there is no such service."""
+    code, said, _ = sc("query", name)
+    found = re.search(r"STATE\s*:\s*\d+\s+(\w+)", said)
+    return found.group(1) if code == 0 and found else None
+
+
+def registry(key):
+    """The values of a key in the registry, by their names in lower case."""
+    values = {}
+    for line in wine("reg", "query", key)[1].splitlines():
+        found = re.match(r"    (.*?)    (REG_\w+)\s*(.*?)\s*$", line)
+        if found:
+            values[found.group(1).lower()] = found.group(3)
+    return values
+
+
+def service_values(name):
+    return registry("HKLM\\System\\CurrentControlSet\\Services\\" + name)
