@@ -1,6 +1,8 @@
 #include "agent.h"
 
 #include "agent/core/core_error.h"
+#include "agent/event_json.h"
+#include "agent/last_words.h"
 #include "agent/service/service.h"
 #include "common/entitlement.h"
 #include "common/http_server.h"
@@ -243,7 +245,8 @@ static int open_service(struct agent *agent, struct error_detail *ret_detail)
 
 static void init_handles(struct agent *agent)
 {
-    uv_timer_t *timers[] = {&agent->due, &agent->refresh, &agent->watchdog, &agent->present, &agent->unsaid};
+    uv_timer_t *timers[] = {&agent->due,     &agent->refresh, &agent->watchdog,
+                            &agent->present, &agent->unsaid,  &agent->file_news};
     uv_signal_t *signals[] = {&agent->terminate, &agent->interrupt, &agent->reload};
     for (size_t i = 0; i < sizeof(timers) / sizeof(timers[0]); i++) {
         (void)uv_timer_init(&agent->loop, timers[i]);
@@ -270,10 +273,10 @@ static void start_handles(struct agent *agent)
 
 static void close_own_handles(struct agent *agent)
 {
-    uv_handle_t *handles[] = {(uv_handle_t *)&agent->due,      (uv_handle_t *)&agent->refresh,
-                              (uv_handle_t *)&agent->watchdog, (uv_handle_t *)&agent->present,
-                              (uv_handle_t *)&agent->unsaid,   (uv_handle_t *)&agent->interrupt,
-                              (uv_handle_t *)&agent->reload};
+    uv_handle_t *handles[] = {(uv_handle_t *)&agent->due,       (uv_handle_t *)&agent->refresh,
+                              (uv_handle_t *)&agent->watchdog,  (uv_handle_t *)&agent->present,
+                              (uv_handle_t *)&agent->unsaid,    (uv_handle_t *)&agent->file_news,
+                              (uv_handle_t *)&agent->interrupt, (uv_handle_t *)&agent->reload};
     for (size_t i = 0; i < sizeof(handles) / sizeof(handles[0]); i++)
         uv_close(handles[i], NULL);
     loop_watch_finish(&agent->watch);
@@ -370,6 +373,7 @@ static void stop(struct agent *agent)
     (void)uv_timer_stop(&agent->due);
     (void)uv_timer_stop(&agent->present);
     (void)uv_timer_stop(&agent->unsaid);
+    (void)uv_timer_stop(&agent->file_news);
     agent->open_rooms = 1;
     if (agent->api) {
         agent->open_rooms++;
@@ -379,11 +383,22 @@ static void stop(struct agent *agent)
     close_inlets(agent);
 }
 
+/* The store is closed. */
+static void tell_unstored(struct agent *agent, enum log_event_code code, const char *detail)
+{
+    struct log_event event = {.code = code, .at_ms = clock_now_ms(&agent->clock)};
+    log_event_text(&event, "detail", detail);
+    char *json = event_json(&event);
+    agent_tell(agent, &event, json);
+    free(json);
+}
+
 static void finish(struct agent *agent)
 {
     struct error_detail detail = {""};
     if (gate_finish(&agent->gate, &detail) != 0)
-        log_line(&agent->log, SEVERITY_ERROR, "%s", detail.text);
+        tell_unstored(agent, LOG_gate_files_failed, detail.text);
+    event_file_finish(&agent->event_file);
     farm_destroy(agent->farm);
     core_destroy(agent->core);
     resources_destroy(agent->resources);
@@ -406,16 +421,6 @@ static int choose_host(struct agent *agent, struct error_detail *ret_detail)
         return 0;
     error_detail_set(ret_detail, "this host has no usable name; set farm.host in the configuration");
     return ERROR_CONFIGURATION;
-}
-
-static void choose_log(struct agent *agent)
-{
-    log_init(&agent->log, "farmgated");
-    if (agent->settings->log_format == SETTINGS_LOG_HUMAN)
-        agent->log.format = LOG_FORMAT_HUMAN;
-    else if (agent->settings->log_format == SETTINGS_LOG_JSON)
-        agent->log.format = LOG_FORMAT_JSON;
-    agent->log.severity_max = settings_severity(agent->settings);
 }
 
 static int open_rest(struct agent *agent, struct error_detail *ret_detail)
@@ -484,21 +489,24 @@ int agent_run(const char *settings_path, struct settings *settings)
     struct agent agent = {.settings_path = settings_path, .file = settings, .settings = copy_of(settings)};
     struct error_detail detail = {""};
     int error = agent.settings ? uv_loop_init(&agent.loop) : ERROR_NO_MEMORY;
+    event_file_init(&agent.event_file);
+    last_words_log(&agent.log, settings);
     if (error) {
-        (void)fprintf(stderr, "farmgated: the event loop cannot be made: %s\n", error_text(error));
+        error_detail_set(&detail, "the event loop cannot be made: %s", error_text(error));
+        agent_tell_failed(&agent, detail.text, AGENT_FAILED);
         free(agent.settings);
         free(settings);
         return AGENT_FAILED;
     }
-    choose_log(&agent);
+    agent_open_log_file(&agent);
     watch_itself(&agent);
     init_handles(&agent);
     error = open_all(&agent, &detail);
     if (!error)
         error = open_service(&agent, &detail);
     if (error) {
-        log_line(&agent.log, SEVERITY_ERROR, "%s", detail.text);
         agent.exit_code = exit_code_of(error);
+        agent_tell_failed(&agent, detail.text, agent.exit_code);
         stop(&agent);
     } else {
         start_handles(&agent);

@@ -11,6 +11,7 @@
 #include "agent/api.h"
 #include "agent/clock.h"
 #include "agent/commit.h"
+#include "agent/event_file.h"
 #include "agent/farm/farm.h"
 #include "agent/farm/roll.h"
 #include "agent/gate.h"
@@ -51,6 +52,7 @@ struct agent {
     struct settings *settings;   /* in force: the farm's where they are the farm's */
     struct settings_core *words; /* the settings as the core takes them; it keeps pointers into it */
     struct log log;
+    struct event_file event_file;
     uv_loop_t loop;
     struct clock clock;
     char host[CONNECTION_HOST_BYTES_MAX + 1];
@@ -76,7 +78,7 @@ struct agent {
     struct metrics_counts counts;
     struct loop_watch watch;
     int64_t process_started_ms; /* of the wall clock */
-    uv_timer_t due, refresh, watchdog, present, unsaid;
+    uv_timer_t due, refresh, watchdog, present, unsaid, file_news;
     uv_signal_t terminate, interrupt, reload;
     struct report_waiter *report_waiters; /* who asked for POST /v1/report */
     uint64_t present_revision;            /* of the sessions that `present` was last written for */
@@ -84,7 +86,10 @@ struct agent {
     bool gate_failed;                     /* said once */
     bool orphans_ended;                   /* stored sessions that no source speaks of any more */
     bool reload_refused;                  /* the last one */
-    int unsent_error;                     /* why a report was not sent at all */
+    bool file_fails, file_recovered;      /* news of event_file that are not said yet */
+    struct error_detail file_why;
+    uint64_t file_missed;
+    int unsent_error; /* why a report was not sent at all */
     bool ready, stopping;
     unsigned open_rooms;  /* that have yet to say they are closed */
     unsigned open_inlets; /* of them those that may still step the core */
@@ -172,6 +177,13 @@ void agent_forget(void *agent, const char *user, api_done_fn *done, void *data);
 /* How the agent speaks (agent_tell.c): an event of its own with one field (or none: NULL), and how a change
  * ended, as the API answers it. agent_answer_commit takes what agent_answer_later made, and frees it. */
 void agent_say(struct agent *agent, enum log_event_code code, const char *name, const char *text);
+/* One event to where people read it: the system's log or stderr, and the log file. `json` may be NULL. */
+void agent_tell(struct agent *agent, const struct log_event *event, const char *json);
+/* Why the agent has to end, with which exit code: before the store is open and after it is closed, too. */
+void agent_tell_failed(struct agent *agent, const char *detail, int exit_code);
+/* The log file as the settings have it now. */
+void agent_open_log_file(struct agent *agent);
+void agent_on_file_news(uv_timer_t *timer);
 /* Somebody was refused: said now, or counted and said with others within the minute. */
 void agent_refused(void *agent, const struct admission_question *question, const char *reason);
 void agent_say_unsaid(struct agent *agent);

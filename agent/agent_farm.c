@@ -171,7 +171,9 @@ static char *on_first_settings(void *data)
 static void on_refused(void *data, const char *detail)
 {
     struct agent *agent = data;
-    log_line(&agent->log, SEVERITY_ERROR, "farm.host: %s", detail);
+    struct error_detail words;
+    error_detail_set(&words, "farm.host: %s", detail);
+    agent_tell_failed(agent, words.text, AGENT_BUSY);
     agent_stop(agent, AGENT_BUSY);
 }
 

@@ -2,7 +2,6 @@
 #include "agent.h"
 
 #include "agent/event_json.h"
-#include "agent/log_sink.h"
 #include "agent/service/service.h"
 #include "version.h"
 
@@ -39,7 +38,7 @@ static void hook_log(void *data, const struct log_event *event)
     struct agent *agent = data;
     char *json = event_json(event);
     agent->counts.events[log_event_severity(event->code)]++;
-    log_sink_write(&agent->log, event, json);
+    agent_tell(agent, event, json);
     if (agent->api && json)
         api_publish(agent->api, event->id, log_event_name(event->code), json);
     free(json);

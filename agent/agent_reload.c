@@ -133,6 +133,7 @@ static void say_differences(struct agent *agent)
 static void applied(struct agent *agent, struct fresh *fresh, const char *restart)
 {
     swap(agent, fresh);
+    agent_open_log_file(agent); /* also when it was moved away: then there is another one of the name */
     agent_say(agent, LOG_settings_applied, "file",
               agent->settings_path ? agent->settings_path : "(defaults)");
     if (*restart)

@@ -2,6 +2,9 @@
 #include "agent.h"
 
 #include "agent/core/core_error.h"
+#include "agent/event_json.h"
+#include "agent/last_words.h"
+#include "agent/log_sink.h"
 
 #include <stdlib.h>
 
@@ -160,4 +163,62 @@ void agent_refused(void *data, const struct admission_question *question, const 
     case REFUSAL_KNOWN:
         return;
     }
+}
+
+/* --- where it is written --- */
+
+void agent_open_log_file(struct agent *agent)
+{
+    const struct settings *settings = agent->settings;
+    event_file_configure(&agent->event_file, settings->log_file, settings->log_file_bytes,
+                         (unsigned)settings->log_files_kept);
+}
+
+/* To be said as events, too, but not while one is being told. */
+static void note_file_news(struct agent *agent, enum event_file_news news)
+{
+    if (news == EVENT_FILE_AS_EVER)
+        return;
+    if (news == EVENT_FILE_FAILS) {
+        agent->file_fails = true;
+        agent->file_why = agent->event_file.why;
+    } else {
+        agent->file_recovered = true;
+        agent->file_missed = agent->event_file.missed;
+    }
+    if (!agent->stopping)
+        (void)uv_timer_start(&agent->file_news, agent_on_file_news, 0, 0);
+}
+
+void agent_tell(struct agent *agent, const struct log_event *event, const char *json)
+{
+    log_sink_write(&agent->log, event, json);
+    if (json && (int)log_event_severity(event->code) <= agent->log.severity_max)
+        note_file_news(agent, event_file_write(&agent->event_file, json));
+}
+
+void agent_on_file_news(uv_timer_t *timer)
+{
+    struct agent *agent = timer->data;
+    bool failed = agent->file_fails, recovered = agent->file_recovered;
+    agent->file_fails = agent->file_recovered = false;
+    if (!agent->commit || agent->stopping)
+        return;
+    if (failed) {
+        struct log_event event = {.code = LOG_log_file_failed, .at_ms = clock_now_ms(&agent->clock)};
+        log_event_text(&event, "file", agent->event_file.path);
+        log_event_text(&event, "detail", agent->file_why.text);
+        commit_log(agent->commit, &event);
+    }
+    if (recovered) {
+        struct log_event event = {.code = LOG_log_file_recovered, .at_ms = clock_now_ms(&agent->clock)};
+        log_event_text(&event, "file", agent->event_file.path);
+        log_event_number(&event, "count", (int64_t)agent->file_missed);
+        commit_log(agent->commit, &event);
+    }
+}
+
+void agent_tell_failed(struct agent *agent, const char *detail, int exit_code)
+{
+    last_words(&agent->log, &agent->event_file, detail, exit_code);
 }

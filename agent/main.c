@@ -1,5 +1,6 @@
 /* farmgated - the licence agent of a remote-desktop farm. */
 #include "agent.h"
+#include "agent/last_words.h"
 #include "agent/service/service.h"
 #include "common/uv_reserve.h"
 #include "folders.h"
@@ -9,6 +10,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #define DEFAULT_SETTINGS FOLDERS_CONFIGURATION "/farmgate.conf"
@@ -78,6 +80,21 @@ static int parse_options(int argc, char **argv, struct options *ret_options)
     return AGENT_USAGE;
 }
 
+/* By defaults, but for where the log file is: that may be told as long as the file can be read at all. */
+static void say_refused(const char *path, struct settings *settings, const char *detail)
+{
+    struct log log;
+    struct event_file file;
+    event_file_init(&file);
+    memset(settings, 0, sizeof(*settings));
+    settings_peek_log_file(path, settings);
+    last_words_log(&log, settings);
+    event_file_configure(&file, settings->log_file, settings->log_file_bytes,
+                         (unsigned)settings->log_files_kept);
+    last_words(&log, &file, detail, AGENT_CONFIGURATION);
+    event_file_finish(&file);
+}
+
 /* The default file may be absent: then the defaults hold. One that was named must be there. */
 static int read_settings(struct options *options, struct settings *settings)
 {
@@ -86,7 +103,10 @@ static int read_settings(struct options *options, struct settings *settings)
         options->settings_path = NULL;
     if (settings_read(options->settings_path, settings, &detail) == 0)
         return 0;
-    (void)fprintf(stderr, "farmgated: %s\n", detail.text);
+    if (options->check)
+        (void)fprintf(stderr, "farmgated: %s\n", detail.text);
+    else
+        say_refused(options->settings_path, settings, detail.text);
     return AGENT_CONFIGURATION;
 }
 

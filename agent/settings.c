@@ -1,6 +1,7 @@
 #include "settings.h"
 
 #include "agent/core/identity.h"
+#include "agent/event_file.h"
 #include "agent/sessions/source_names.h"
 #include "common/entitlement.h"
 #include "common/http_client.h"
@@ -542,6 +543,27 @@ static const struct config_setting all_settings[] = {
      CHOICE(log_severity, severities),
      .default_text = "\"info\"",
      .what = "less important lines are left out"},
+    {.path = "log.file",
+     TEXT(log_file),
+     .default_text = "\"" FOLDERS_LOG_FILE "\"",
+     .check = check_path,
+     .what = "a file that every event is added to, as a line of JSON; \"\": none"},
+    {.path = "log.file_bytes",
+     .type = CONFIG_INTEGER,
+     .offset = AT(log_file_bytes),
+     .min = EVENT_FILE_BYTES_MIN,
+     .max = EVENT_FILE_BYTES_MAX,
+     .default_text = "10485760",
+     .what = "a file that would become larger is renamed to \"FILE.1\", that one to \"FILE.2\" and so on, "
+             "and a new "
+             "one begun"},
+    {.path = "log.files_kept",
+     .type = CONFIG_INTEGER,
+     .offset = AT(log_files_kept),
+     .min = 1,
+     .max = EVENT_FILES_KEPT_MAX,
+     .default_text = "5",
+     .what = "how many of the renamed files are kept"},
 };
 
 /* What the rules or the authority fix. */
@@ -821,12 +843,26 @@ int settings_check(const struct settings *settings, struct error_detail *ret_det
     return error;
 }
 
-void settings_peek_gate_directory(const char *path, struct settings *ret)
+static void peek_path(const char *setting, const char *path, struct settings *ret)
 {
     char whole[PATH_MAX];
-    config_peek(&settings_table, "gate.directory", path, ret);
-    if (paths_resolve(ret->gate_directory, whole) == 0 && strlen(whole) < sizeof ret->gate_directory)
-        memcpy(ret->gate_directory, whole, strlen(whole) + 1);
+    char *peeked = (char *)ret + config_find(&settings_table, setting)->offset;
+    config_peek(&settings_table, setting, path, ret);
+    if (paths_resolve(peeked, whole) == 0 && strlen(whole) <= SETTINGS_PATH_BYTES_MAX)
+        memcpy(peeked, whole, strlen(whole) + 1);
+}
+
+void settings_peek_gate_directory(const char *path, struct settings *ret)
+{
+    peek_path("gate.directory", path, ret);
+}
+
+void settings_peek_log_file(const char *path, struct settings *ret)
+{
+    peek_path("log.file", path, ret);
+    config_peek(&settings_table, "log.file_bytes", path, ret);
+    config_peek(&settings_table, "log.files_kept", path, ret);
+    config_peek(&settings_table, "log.severity", path, ret);
 }
 
 int settings_severity(const struct settings *settings)

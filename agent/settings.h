@@ -95,8 +95,10 @@ struct settings {
     /* store.* */
     char state_directory[SETTINGS_PATH_BYTES_MAX + 1]; /* directory: /var/lib/farmgate */
     /* log.* */
-    int log_format;   /* "auto", "human", "json" */
-    int log_severity; /* severity: "error" … "debug", see settings_severity */
+    int log_format;                             /* "auto", "human", "json" */
+    int log_severity;                           /* severity: "error" … "debug", see settings_severity */
+    char log_file[SETTINGS_PATH_BYTES_MAX + 1]; /* file; "" = none */
+    int64_t log_file_bytes, log_files_kept;     /* file_bytes: 10 MiB; files_kept: 5 */
 };
 
 extern const struct config_table settings_table;
@@ -111,6 +113,9 @@ int settings_check(const struct settings *settings, struct error_detail *ret_det
 /* Reads gate.directory alone, however wrong the rest of the file is; the default if it cannot be told.
  * Nothing else of *ret is touched. */
 void settings_peek_gate_directory(const char *path, struct settings *ret);
+
+/* The same of what says where log events are written as lines of JSON: log.file and what goes with it. */
+void settings_peek_log_file(const char *path, struct settings *ret);
 
 /* log.severity as a number: SEVERITY_ERROR … SEVERITY_DEBUG. */
 int settings_severity(const struct settings *settings);

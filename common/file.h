@@ -7,6 +7,7 @@
 #include <limits.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 /* Replaces `path`. `durable` false skips the fsyncs (tmpfs). Never follows a link at the temporary name
  * (O_EXCL, O_NOFOLLOW; a stale temporary file is removed first). ERROR_FULL, ERROR_FORBIDDEN, ERROR_IO. */
@@ -22,6 +23,9 @@ int file_put_in_place(const char *path, bool durable, struct error_detail *ret_d
 int file_new_name(const char *path, char ret[PATH_MAX], struct error_detail *ret_detail);
 /* Makes names in the file's directory durable. */
 int file_sync_directory(const char *path, struct error_detail *ret_detail);
+
+/* Leaves the first `bytes` of it: 0, or negative. */
+int file_cut(const char *path, int64_t bytes);
 
 /* Reads a regular file of at most `bytes_max` bytes; *ret_text (free() it) is NUL-terminated. Never blocks on
  * a FIFO. ERROR_NOT_FOUND, ERROR_TOO_LARGE, ERROR_INVALID (not a regular file), ERROR_IO. */

@@ -19,3 +19,25 @@ void event_text_many(const char *text, char ret[EVENT_TEXT_BYTES])
     }
     *ret = '\0';
 }
+
+void event_text_advice(const char *advice, enum hint_system system, char ret[EVENT_TEXT_BYTES])
+{
+    size_t room = EVENT_TEXT_BYTES;
+    while (*advice) {
+        const char *piece = advice;
+        size_t bytes = strcspn(advice, "{");
+        advice += bytes;
+        if (bytes == 0) {
+            size_t name_bytes = strcspn(++advice, "}");
+            piece = hint_named(system, advice, name_bytes);
+            assert(piece);
+            bytes = strlen(piece);
+            advice += name_bytes + 1;
+        }
+        assert(bytes < room);
+        memcpy(ret, piece, bytes);
+        ret += bytes;
+        room -= bytes;
+    }
+    *ret = '\0';
+}

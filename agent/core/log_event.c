@@ -16,6 +16,22 @@ const struct log_event_form *log_event_form(enum log_event_code code)
     return &forms[code];
 }
 
+const char *log_event_group_name(unsigned group)
+{
+    static const char *const names[] = {
+        "The agent itself",
+        "Connections and users",
+        "Concurrent users and the limit",
+        "The gate, the licence and its terms",
+        "The authority",
+        "State and session sources",
+        "A farm of many hosts",
+    };
+    static_assert(sizeof(names) / sizeof(names[0]) == LOG_EVENT_GROUPS, "every group has its name");
+    assert(group >= 1 && group <= LOG_EVENT_GROUPS);
+    return names[group - 1];
+}
+
 const char *log_event_name(enum log_event_code code)
 {
     return log_event_form(code)->name;

@@ -37,6 +37,11 @@ struct log_event_form {
     const char *advice;     /* what it means and what to do; `literals` in backquotes */
 };
 
+/* The hundreds of the numbers. */
+#define LOG_EVENT_GROUPS 7
+/* Of 1 to LOG_EVENT_GROUPS: "The agent itself". */
+const char *log_event_group_name(unsigned group);
+
 #define LOG_FIELDS_MAX     8
 #define LOG_SENTENCE_BYTES 2048 /* room for any sentence that is to be read whole */
 

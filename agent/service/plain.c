@@ -64,6 +64,11 @@ void service_alive(void)
 {
 }
 
+bool service_has_log(void)
+{
+    return false;
+}
+
 bool service_log(const struct log_event_form *form, const char *sentence, const struct service_field *fields,
                  size_t count)
 {

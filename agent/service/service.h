@@ -58,8 +58,10 @@ struct service_field {
     const char *name, *value;
 };
 
-/* Sends one log event to the system's log: true if it took it (the journal), false where stderr is to be
- * used. */
+/* Whether the system's log is all that anybody reads of us: a service of Windows has no stderr. */
+bool service_has_log(void);
+/* Sends one log event to the system's log: true if it took it (the journal, Windows' Event Log), false where
+ * stderr is to be used. */
 bool service_log(const struct log_event_form *form, const char *sentence, const struct service_field *fields,
                  size_t count);
 

@@ -3,6 +3,7 @@
 
 #include "common/platform/windows/wide.h"
 #include "service.h"
+#include "windows_event.h"
 
 #include <sodium.h>
 #include <stdatomic.h>
@@ -246,14 +247,16 @@ size_t service_sockets(struct service_socket ret[SERVICE_SOCKETS_MAX])
     return 0;
 }
 
+/* In a console whoever sits there reads it. */
+bool service_has_log(void)
+{
+    return manager.handle != NULL;
+}
+
 bool service_log(const struct log_event_form *form, const char *sentence, const struct service_field *fields,
                  size_t count)
 {
-    (void)form;
-    (void)sentence;
-    (void)fields;
-    (void)count;
-    return false;
+    return manager.handle && windows_event_report(form, sentence, fields, count);
 }
 
 /* Windows' own id of the machine is told to anybody; ours is made of it and cannot be led back to it. */

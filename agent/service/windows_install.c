@@ -1,5 +1,6 @@
 /* windows_install.c - the service in Windows' list of services: put there, and taken away. */
 #include "windows.h"
+#include "windows_event.h"
 
 #include "common/platform/windows/wide.h"
 
@@ -56,16 +57,26 @@ static wchar_t *whole_path(const char *path)
     return NULL;
 }
 
+/* The path of this program; NULL, to be freed else. */
+static wchar_t *program_path(void)
+{
+    wchar_t *program = calloc(PATH_CHARACTERS, sizeof(*program));
+    DWORD count = program ? GetModuleFileNameW(NULL, program, PATH_CHARACTERS) : 0;
+    if (count > 0 && count < PATH_CHARACTERS)
+        return program;
+    free(program);
+    return NULL;
+}
+
 /* Quoted: of a path with a space Windows would try its beginning first, which somebody else may have put
  * there. */
 static wchar_t *make_command(const char *settings_path)
 {
-    wchar_t *program = calloc(PATH_CHARACTERS, sizeof(*program));
+    wchar_t *program = program_path();
     wchar_t *settings = settings_path ? whole_path(settings_path) : NULL;
     wchar_t *command = calloc(PATH_CHARACTERS, sizeof(*command));
-    DWORD count = program ? GetModuleFileNameW(NULL, program, PATH_CHARACTERS) : 0;
     int length = -1;
-    if (command && count > 0 && count < PATH_CHARACTERS && (settings || !settings_path))
+    if (command && program && (settings || !settings_path))
         length =
             swprintf(command, PATH_CHARACTERS, settings ? L"\"%ls\" %hs --config \"%ls\"" : L"\"%ls\" %hs",
                      program, WINDOWS_SERVICE_ARGUMENT, settings);
@@ -106,6 +117,19 @@ static void configure(SC_HANDLE service)
                           more[i].what, GetLastError());
 }
 
+/* Without it the Event Log has the strings of events, but not their texts. */
+static void register_events(void)
+{
+    wchar_t *program = program_path();
+    uint32_t error = program ? windows_event_register(program) : ERROR_NOT_ENOUGH_MEMORY;
+    if (error != 0)
+        (void)fprintf(
+            stderr,
+            "farmgated: the service is installed, but not as a source of the Event Log (Windows error %lu)\n",
+            (unsigned long)error);
+    free(program);
+}
+
 /* LocalSystem: no other account may ask for the token of a session's user, by which administrators are
  * known. */
 static SC_HANDLE create(SC_HANDLE list, const wchar_t *command)
@@ -140,6 +164,7 @@ static int install(const wchar_t *command, bool replaces)
     int code = service ? EXIT_SUCCESS : failed("the service cannot be installed");
     if (service) {
         configure(service);
+        register_events();
         (void)printf("The service farmgated is installed: sc start farmgated\n");
         (void)CloseServiceHandle(service);
     }
@@ -204,6 +229,10 @@ static int uninstall(SC_HANDLE list)
         (void)fprintf(stderr, "farmgated: the service does not stop; it is removed once it has\n");
     int code = DeleteService(service) ? EXIT_SUCCESS : failed("the service cannot be removed");
     (void)CloseServiceHandle(service);
+    uint32_t error = code == EXIT_SUCCESS ? windows_event_unregister() : 0;
+    if (error != 0)
+        (void)fprintf(stderr, "farmgated: the source stays in the Event Log (Windows error %lu)\n",
+                      (unsigned long)error);
     if (code == EXIT_SUCCESS)
         (void)printf("The service farmgated is removed; its configuration and state stay.\n");
     return code;

@@ -6,17 +6,6 @@
 
 #include <string.h>
 
-/* The hundreds of the event ids. */
-static const char *const groups[] = {
-    [1] = "The agent itself",
-    [2] = "Connections and users",
-    [3] = "Concurrent users and the limit",
-    [4] = "The gate, the licence and its terms",
-    [5] = "The authority",
-    [6] = "State and session sources",
-    [7] = "A farm of many hosts",
-};
-
 static void print_fields(FILE *out, const char *fields)
 {
     (void)fprintf(out, ".br\nFields: %s", fields[0] == '\0' ? "none" : "");
@@ -37,7 +26,8 @@ static void print_event(FILE *out, const struct log_event_form *form)
     event_text_many(form->text, text);
     roff_text(out, text);
     (void)fprintf(out, "\\(rq\n.br\n");
-    roff_line(out, form->advice);
+    event_text_advice(form->advice, HINT_LINUX, text);
+    roff_line(out, text);
     print_fields(out, form->fields);
     (void)fprintf(out, ".br\nMESSAGE_ID=%s\n", form->message_id);
 }
@@ -50,7 +40,7 @@ static void print_all(FILE *out)
         if (form->number / 100u != group) {
             (void)fprintf(out, "%s", group == 0 ? "" : ".El\n");
             group = form->number / 100u;
-            (void)fprintf(out, ".Ss %s\n.Bl -tag -width Ds\n", groups[group]);
+            (void)fprintf(out, ".Ss %s\n.Bl -tag -width Ds\n", log_event_group_name(group));
         }
         print_event(out, form);
     }

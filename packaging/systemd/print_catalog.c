@@ -57,7 +57,8 @@ int main(void)
         event_text_many(form->text, text);
         print_subject(text);
         (void)printf("Defined-By: Farmgate\nDocumentation: man:farmgate-events(7)\n\n");
-        print_advice(form->advice);
+        event_text_advice(form->advice, HINT_LINUX, text);
+        print_advice(text);
         (void)putchar('\n');
     }
     return fflush(stdout) == 0 && !ferror(stdout) ? 0 : 1;

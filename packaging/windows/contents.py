@@ -26,6 +26,8 @@ ON_WINDOWS = (
     (r"/run/farmgate/admin\.sock", "//./pipe/farmgate-admin"),
     (r"/var/lib/farmgate", "%ProgramData%/Farmgate/state"),
     (r"/etc/farmgate", "%ProgramData%/Farmgate"),
+    (r'# file = ""', '# file = "%ProgramData%/Farmgate/log/events.jsonl"'),
+    (r"    # Under systemd the agent may write below /var/log/farmgate\.\n", ""),
     (r'# sources = \("logind", "api"\)', '# sources = ("wts", "api")'),
 )
 

@@ -3,13 +3,15 @@
 
     test_service.py BUILD_WINDOWS BUILD
 """
+import json
 import os
 import re
 import shutil
+import socket
 import sys
 import tempfile
 
-from under_wine import sc, service_state, service_values, somebody, wine
+from under_wine import LOG, registry, sc, service_state, service_values, somebody, wine
 
 from harness import Tap, free_port, request, wait_until
 
@@ -17,8 +19,9 @@ BUILD_WINDOWS = os.path.abspath(sys.argv[1])
 FARMGATE = os.path.join(BUILD_WINDOWS, "agent", "ctl", "farmgate.exe")
 FARMGATED = os.path.join(BUILD_WINDOWS, "agent", "farmgated.exe")
 NAME = "farmgated"
+SOURCE = "HKLM\\System\\CurrentControlSet\\Services\\EventLog\\Application\\Farmgate"
 SECONDS = 30
-OK, FAILED, USAGE, CONFIGURATION = 0, 1, 64, 78
+OK, FAILED, USAGE, BUSY, CONFIGURATION = 0, 1, 64, 75, 78
 WINE_LACKS_IT = "(Windows error 124)"  # a delayed start and its like
 
 
@@ -30,6 +33,7 @@ class Folder:
         self.path = tempfile.mkdtemp(prefix="farmgate test ", dir=drive)
         self.name = os.path.basename(self.path)
         self.port = free_port()
+        self.version = None
         self.settings("")
 
     def settings(self, more):
@@ -40,8 +44,17 @@ sessions: { sources = ("api"); };
 gate: { directory = ""; };
 store: { directory = "C:/%s/state"; };
 api: { listen = "127.0.0.1:%d"; };
-%s""" % (self.name, self.port, more))
+log: { file = "C:/%s/log/events.jsonl"; };
+%s""" % (self.name, self.port, self.name, more))
         os.makedirs(os.path.join(self.path, "state"), exist_ok=True)
+
+    def events(self):
+        """The lines of the log file."""
+        path = os.path.join(self.path, "log", "events.jsonl")
+        if not os.path.exists(path):
+            return []
+        with open(path, encoding="utf-8") as file:
+            return [json.loads(line) for line in file]
 
     def ready(self):
         try:
@@ -50,15 +63,33 @@ api: { listen = "127.0.0.1:%d"; };
             return False
 
 
+class EventLog:
+    """What was handed to the Event Log since."""
+
+    def __init__(self):
+        self.begin = os.path.getsize(LOG)
+
+    def strings(self):
+        """[(level, text)]: one for each string of each event."""
+        with open(LOG, encoding="utf-8", errors="replace") as file:
+            file.seek(self.begin)
+            return re.findall(r'^\w+:(\w+):eventlog:ReportEventW L"(.*)"', file.read(), re.M)
+
+    def told(self, level, text):
+        return wait_until(lambda: any(level == how and text in said for how, said in self.strings()), SECONDS)
+
+
 def by_hand(tap):
-    code, said, _ = wine(FARMGATED, "--service", "--version")
-    tap.ok(code == OK and said.startswith("farmgated "), "without a manager the service's command runs in the console", said)
+    """Which version it is."""
+    code, version, _ = wine(FARMGATED, "--service", "--version")
+    tap.ok(code == OK and version.startswith("farmgated "), "without a manager the service's command runs in the console", version)
     tap.equal(wine(FARMGATED, "install", "too", "much")[0], USAGE, "install takes no arguments of any kind")
     tap.equal(wine(FARMGATED, "uninstall", "too")[0], USAGE, "nor does uninstall")
     said = wine(FARMGATED, "--help")[1]
     tap.ok("farmgated install" in said and "--service" in said, "--help tells of them", said)
     code, _, said = wine(FARMGATED, "uninstall")
     tap.ok(code == FAILED and "not installed" in said, "what is not there cannot be removed, and that is said", said)
+    return version.split()[-1]
 
 
 def installed(tap, folder):
@@ -72,6 +103,10 @@ def installed(tap, folder):
     tap.equal((values.get("start"), values.get("objectname")), ("0x2", "LocalSystem"),
               "it starts with the machine, as the system")
     tap.ok("peak" in values.get("description", ""), "it is described", values)
+    source = registry(SOURCE)
+    program = re.match('"([^"]*)"', image).group(1)
+    tap.equal(source, {"eventmessagefile": program, "categorymessagefile": program, "categorycount": "0x7", "typessupported": "0x7"},
+              "it is a source of the Event Log")
     code, _, said = wine(FARMGATED, "install")
     tap.ok(code == FAILED and "installed already" in said, "it is installed but once", said)
     wine("sc", "delete", NAME)
@@ -85,11 +120,19 @@ def installed(tap, folder):
 
 
 def started(tap, folder):
+    log, before = EventLog(), len(folder.events())
     tap.equal(sc("start", NAME)[0], OK, "the manager starts it")
     tap.ok(wait_until(folder.ready, SECONDS), "it serves")
     tap.ok(wait_until(lambda: service_state(NAME) == "RUNNING", SECONDS), "and says so", service_state(NAME))
     code, said, _ = wine(FARMGATE, "status")
     tap.ok(code == OK and "users" in said, "farmgate.exe asks it over its pipe", said)
+    sentence = "farmgated %s is ready on ts1" % folder.version
+    tap.ok(log.told("trace", sentence), "the Event Log has it", log.strings())
+    told = [text for _, text in log.strings()]
+    at = told.index(sentence)
+    ready = [event for event in folder.events()[before:] if event["code"] == "agent_started"]
+    tap.equal(told[at - 2:at + 3], ready and [folder.version, "ts1", sentence, ready[0]["at"], str(ready[0]["id"])],
+              "with its fields in their order, then sentence, time and id, as in the log file")
 
 
 def stopped(tap, folder):
@@ -98,14 +141,46 @@ def stopped(tap, folder):
     tap.ok(not folder.ready(), "and serves no more")
 
 
-def refuses(tap, folder):
-    folder.settings("nonsense = 1;\n")
+def refuses(tap, folder, settings, code, detail, what):
+    """It ends with that code, and has said why."""
+    log, before = EventLog(), len(folder.events())
+    folder.settings(settings)
     sc("start", NAME)
-    tap.ok(wait_until(lambda: service_state(NAME) == "STOPPED", SECONDS), "with a wrong configuration it stops", service_state(NAME))
+    tap.ok(wait_until(lambda: service_state(NAME) == "STOPPED", SECONDS), "with %s it stops" % what, service_state(NAME))
     said = sc("query", NAME)[1]
     found = re.search(r"SERVICE_EXIT_CODE\s*:\s*(\d+)", said)
-    tap.equal(found and int(found.group(1)), CONFIGURATION, "and leaves its exit code with the manager")
+    tap.equal(found and int(found.group(1)), code, "and leaves its exit code with the manager")
+    failed = [event for event in folder.events()[before:] if event["code"] == "agent_failed"]
+    tap.ok(len(failed) == 1 and detail in failed[0]["detail"] and failed[0]["exit_code"] == code, "the log file says why", failed)
+    tap.ok(log.told("err", "farmgated cannot run: ") and ("err", str(code)) in log.strings(), "and so does the Event Log",
+           log.strings())
     folder.settings("")
+
+
+def address_taken(tap, folder):
+    own = folder.port
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        folder.port = other.getsockname()[1]
+        refuses(tap, folder, "", BUSY, "another agent is listening there", "an address that is taken")
+    folder.port = own
+    folder.settings("")
+
+
+def store_unwritable(tap, folder):
+    """It is said, and answers come from memory."""
+    place, aside = os.path.join(folder.path, "state"), os.path.join(folder.path, "aside")
+    os.rename(place, aside)
+    os.makedirs(os.path.join(place, "farmgate.db", "in the way"))
+    log = EventLog()
+    sc("start", NAME)
+    tap.ok(wait_until(folder.ready, SECONDS), "with a store that cannot be written it serves")
+    tap.ok(log.told("err", "state cannot be written"), "and the Event Log says so", log.strings())
+    tap.ok(any(event["code"] == "store_failed" for event in folder.events()), "as the log file does", folder.events()[-5:])
+    stopped(tap, folder)
+    shutil.rmtree(place)
+    os.rename(aside, place)
 
 
 def removed(tap, folder):
@@ -114,6 +189,7 @@ def removed(tap, folder):
     tap.ok(code == OK and not said, "it is removed while it runs", said)
     tap.ok(not folder.ready(), "which stops it")
     tap.equal(service_state(NAME), None, "the manager knows it no more")
+    tap.equal(registry(SOURCE), {}, "nor does the Event Log")
     tap.ok(os.path.exists(os.path.join(folder.path, "farmgate.conf")) and
            os.path.exists(os.path.join(folder.path, "state", "farmgate.db")), "its configuration and state stay")
 
@@ -123,12 +199,14 @@ def main():
     folder = Folder()
     with somebody():
         try:
-            by_hand(tap)
+            folder.version = by_hand(tap)
             installed(tap, folder)
             for _ in range(2):
                 started(tap, folder)
                 stopped(tap, folder)
-            refuses(tap, folder)
+            refuses(tap, folder, "nonsense = 1;\n", CONFIGURATION, "farmgate.conf:", "a wrong configuration")
+            address_taken(tap, folder)
+            store_unwritable(tap, folder)
             removed(tap, folder)
         finally:
             if service_state(NAME):

@@ -4,10 +4,13 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 TREE = os.path.dirname(os.path.dirname(HERE))
 WINE = os.path.join(TREE, "packaging", "windows", "wine")
+# Where wine's services tell what the Event Log, of which wine keeps nothing, was given.
+LOG = os.environ.get("WINE_LOG") or os.path.join(tempfile.mkdtemp(prefix="farmgate-wine-"), "wine.log")
 sys.path.insert(0, os.path.join(TREE, "tests", "daemon"))
 
 
@@ -34,8 +37,8 @@ def windows_path(path):
 def somebody(seconds=60):
     """wine ends its services with the last program that is none; and they keep what the first one prints to."""
     reading, writing = os.pipe()
-    with subprocess.Popen([WINE, "cmd"], stdin=reading, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-                          env=environment()) as program:
+    with open(LOG, "ab") as log, subprocess.Popen([WINE, "cmd"], stdin=reading, stdout=subprocess.DEVNULL, stderr=log,
+                                                  env=environment(WINEDEBUG="-all,+eventlog")) as program:
         os.close(reading)
         subprocess.run([WINE, "cmd", "/c", "exit"], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                        stderr=subprocess.DEVNULL, timeout=seconds, check=False, env=environment())

@@ -39,6 +39,9 @@ static const struct golden {
     {"settings_need_restart", 104, "2af497f2797d407db7d625fe8012d3ef"},
     {"resources_failed", 105, "83c201322fb94294a5fc182138e8fa3e"},
     {"person_erased", 106, "a6a473689f574198993ef81bcaf10d81"},
+    {"agent_failed", 107, "3446b89e2f75401d8b403f67c6312d64"},
+    {"log_file_failed", 108, "146b2a120b4d4a6a8f8230d4255c7ba9"},
+    {"log_file_recovered", 109, "b989babedd8c4356940c21d5a4fb1d2d"},
     {"clock_corrected", 110, "4568d6ff102a443b815ebadf865b2965"},
     {"time_restarted", 111, "11f7382bab3c43e2a32eb3c90666a52e"},
     {"connection_opened", 200, "458558fa82d1450480b69763be6e6bc2"},
@@ -216,6 +219,51 @@ static void every_field_of_a_text_is_declared(void **state)
     assert_false(log_event_has_field(LOG_limit_near, "", 0));
 }
 
+/* What is said otherwise on each system is there by name: the end of the name, or NULL. */
+static const char *skip_hint(const char *at)
+{
+    static const char *const names[] = {
+#define HINT(name, on_linux, on_windows) "{" #name "}",
+#include "common/platform/hints.def"
+    };
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+        if (strncmp(at, names[i], strlen(names[i])) == 0)
+            return at + strlen(names[i]);
+    return NULL;
+}
+
+static void advice_names_hints_that_there_are(void **state)
+{
+    (void)state;
+    static const char *const of_one_system[] = {"systemctl", "loginctl", "timedatectl", "getent", "/var/",
+                                                "/run/",     "/etc/",    "chmod",       "Program"};
+    for (int code = 0; code < LOG_EVENT_MAX; code++) {
+        const struct log_event_form *form = log_event_form((enum log_event_code)code);
+        const char *at = form->advice;
+        while ((at = strpbrk(at, "{}"))) {
+            const char *end = skip_hint(at);
+            if (!end)
+                fail_msg("%s: there is no such hint: %s", form->name, at);
+            at = end;
+        }
+        for (size_t i = 0; i < sizeof(of_one_system) / sizeof(of_one_system[0]); i++)
+            if (strstr(form->advice, of_one_system[i]))
+                fail_msg("%s: %s is not everywhere", form->name, of_one_system[i]);
+    }
+}
+
+static void each_belongs_to_a_group(void **state)
+{
+    (void)state;
+    for (int code = 0; code < LOG_EVENT_MAX; code++) {
+        unsigned group = log_event_form((enum log_event_code)code)->number / 100u;
+        assert_in_range(group, 1, LOG_EVENT_GROUPS);
+        assert_true(strlen(log_event_group_name(group)) > 0);
+    }
+    assert_string_equal(log_event_group_name(1), "The agent itself");
+    assert_string_equal(log_event_group_name(LOG_EVENT_GROUPS), "A farm of many hosts");
+}
+
 static void advice_is_whole_sentences(void **state)
 {
     (void)state;
@@ -224,7 +272,7 @@ static void advice_is_whole_sentences(void **state)
         size_t bytes = strlen(advice), quotes = 0;
         assert_true(bytes > 20 && advice[bytes - 1] == '.');
         assert_true(isupper((unsigned char)advice[0]) || advice[0] == '`');
-        assert_null(strpbrk(advice, "{}@\n"));
+        assert_null(strpbrk(advice, "@\n"));
         for (size_t i = 0; i < bytes; i++)
             quotes += advice[i] == '`';
         assert_int_equal(quotes % 2, 0);
@@ -342,6 +390,8 @@ int main(void)
         cmocka_unit_test(fields_are_declared_once_and_well_named),
         cmocka_unit_test(every_field_of_a_text_is_declared),
         cmocka_unit_test(advice_is_whole_sentences),
+        cmocka_unit_test(advice_names_hints_that_there_are),
+        cmocka_unit_test(each_belongs_to_a_group),
         cmocka_unit_test(fields_are_put_into_the_sentence),
         cmocka_unit_test(one_reads_as_one),
         cmocka_unit_test(a_missing_field_reads_a_question_mark),
