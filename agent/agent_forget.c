@@ -1,7 +1,9 @@
 /* agent_forget.c - a person is taken out of what this host has stored. */
 #include "agent.h"
 
-#include <inttypes.h>
+#include "agent/event_json.h"
+#include "agent/log_sink.h"
+
 #include <stdlib.h>
 
 struct forgetting {
@@ -10,15 +12,28 @@ struct forgetting {
     void *data;
 };
 
+/* The store goes on to the end of what it was given when nothing is committed any more: then it is told
+ * alone. */
+static void say_erased(struct agent *agent, uint64_t events)
+{
+    struct log_event event = {.code = LOG_person_erased, .at_ms = clock_now_ms(&agent->clock)};
+    log_event_number(&event, "count", (int64_t)events);
+    if (!agent->stopping) {
+        commit_log(agent->commit, &event);
+        return;
+    }
+    char *json = event_json(&event);
+    log_sink_write(&agent->log, &event, json);
+    free(json);
+}
+
 static void forgotten(void *data, int error, const char *detail, uint64_t events)
 {
     struct forgetting *forgetting = data;
     struct agent *agent = forgetting->agent;
     struct api_outcome outcome = {.status = 200, .moves_left = -1, .events = events};
     if (error == 0) {
-        struct log_event event = {.code = LOG_person_erased, .at_ms = clock_now_ms(&agent->clock)};
-        log_event_number(&event, "count", (int64_t)events);
-        commit_log(agent->commit, &event);
+        say_erased(agent, events);
         forgetting->done(forgetting->data, &outcome);
     } else {
         agent_answer(forgetting->done, forgetting->data, 503, "store_unavailable", detail);

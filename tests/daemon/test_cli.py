@@ -6,6 +6,8 @@ import pty
 import re
 import select
 import signal
+import socket
+import sqlite3
 import subprocess
 import sys
 import time
@@ -123,6 +125,29 @@ def privacy(agent):
     files = [os.path.join(agent.state, name) for name in os.listdir(agent.state)]
     tap.equal([file for file in files if b"ilhelmina" in open(file, "rb").read()], [], "no file of the state has the name")
     expect(agent, 64, "forget")
+
+
+def erasing_and_stopping(place):
+    """An agent that is to stop while it erases comes to an end of both."""
+    agent = Agent(place, BUILD, name="erasing").start()
+    told = json.dumps({"at": "2026-01-01T00:00:00.000Z", "code": "connection_opened", "severity": "info", "user": "wilhelmina"})
+    for wait_ms in (2, 4, 6, 8, 10, 12):
+        agent.stop()
+        database = sqlite3.connect(os.path.join(agent.state, "farmgate.db"))
+        with database:
+            database.execute("DELETE FROM events")
+            database.executemany("INSERT INTO events VALUES (?, 0, 'connection_opened', ?)", ((i, told) for i in range(1, 4001)))
+        database.close()
+        agent.start()
+        with socket.socket(socket.AF_UNIX) as client:
+            client.settimeout(20)
+            client.connect(agent.admin)
+            client.sendall(b"DELETE /v1/users/wilhelmina HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+            time.sleep(wait_ms / 1000)
+            code = agent.stop()
+            answer = client.makefile("rb").read()
+        tap.ok(code == 0 and (not answer or answer.startswith((b"HTTP/1.1 200 ", b"HTTP/1.1 503 "))),
+               "told to stop %d ms after it began to erase, it does both" % wait_ms, (code, answer))
 
 
 def before_activation(agent):
@@ -301,6 +326,7 @@ def main():
         terminal(agent)
         events(place, agent)
         privacy(agent)
+        erasing_and_stopping(place)
         web(agent)
         expect(agent, 0, "release", out="given back")
         if os.getuid() == 0:
