@@ -92,7 +92,8 @@ def start_haproxy(tap, place, agent, application):
 
 GUARDED = ["/guacamole/", "/guacamole/websocket-tunnel?token=x", "/guacamole/tunnel?connect", "/guacamole/tunnel?write",
            "/guacamole/tunnel;x?read:1", "/guacamole/api/tokens", "/guacamole/api/session/data/db/connectionGroups/ROOT/tree",
-           "/guacamole/api/session/tunnels/..;/data/db/connections", "/guacamole/api/session/tunnels/1/..%3b/x"]
+           "/guacamole/api/session/tunnels/..;/data/db/connections", "/guacamole/api/session/tunnels/1/..%3b/x",
+           "/guacamole/api/session/tunnels/..%5c..%5cdata", "/guacamole/api/session/tunnels/1%5cx"]
 RUNNING = ["/guacamole/tunnel?read:1:0", "/guacamole/tunnel?write:1", "/guacamole/api/session/tunnels/1/streams/2/x.pdf"]
 
 
