@@ -212,7 +212,8 @@ def explain(agent):
                     r"^ +HOW IT STANDS\nactivation  This farm is activated for 3 concurrent users\.\n"
                     r"term        The licence runs until 20\d\d-\d\d-\d\d \d\d:\d\d %s\.\ncontact " % zone,
                     r"^usage       2 users count and 3 are licensed; the overuse grace of 7 days is\n            available\.\n\n",
-                    r"^WHEN \(%s\) +IN +WHAT HAPPENS NEXT\n%s\d\d:\d\d +\S+ \w+ +(Validation: |The farm reports )" % (zone, day),
+                    r"^WHEN \(%s\) +IN +WHAT HAPPENS NEXT\n(%s|%s)\d\d:\d\d +\S+ \w+ +(Validation: |The farm reports )" % (
+                        zone, day, time.strftime("%a ", time.localtime(time.time() + 1200))),
                     r"^USER +COUNTS  SESSION +SINCE \(%s\) +WHY\n" % zone,
                     r"^CORP\\Emil  yes     h1 a/b c  2026-01-31 \d\d:\d\d  Application by rdp-tunnel,\n",
                     r"An\s+administrator's\s+application\s+counts;\s+only\s+desktops\s+are\s+exempt\.\n",
