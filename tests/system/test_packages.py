@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""The Debian packages on a host, as its administrator has them: installed, one file edited, started; a user connects and counts.
+"""The Debian packages on a host, as its administrator has them: installed, one file edited, started; a user connects, counts, and
+every interface tells of it (see interfaces.py).
 Older and newer versions keep the state and the gate; removed, nobody stands before a gate that nobody opens; purged, nothing
 is left. Built twice, elsewhere, they are the same bytes. $1 is the build directory; the packages are those of
 $FARMGATE_PACKAGES (see packages.py), or made here."""
@@ -9,11 +10,13 @@ import shutil
 import subprocess
 import sys
 
+import interfaces
 import packages
 from farm_host import FarmHost, Tap, wait_until
 
-# What the administrator changes in farmgate.conf, in its part "authority".
-EDIT = r"""/^authority = {/,/^};/ { s!# url = .*!url = "http://127.0.0.1:8640";!; s!# key = .*!key = "%s";! }"""
+# What the administrator changes in farmgate.conf, in its parts "authority" and "api".
+EDIT = r"""/^authority = {/,/^};/ { s!# url = .*!url = "http://127.0.0.1:8640";!; s!# key = .*!key = "%s";! }
+/^api = {/,/^};/ s!# listen = .*!listen = "LISTEN";!""".replace("LISTEN", interfaces.LISTEN)
 UNITS = {"farmgated.service": ("enabled", "inactive"), "farmgated.socket": ("enabled", "inactive"),
          "farmgated-admin.socket": ("enabled", "inactive"), "farmgate-hook.service": ("disabled", "inactive"),
          "farmgate-xrdp.timer": ("disabled", "inactive"),
@@ -243,6 +246,7 @@ def test_host(tap, place, build):
             listed, original = listing(host), host.run("cat", PAM)
             test_install(tap, site)
             key, client = test_first_day(tap, site)
+            interfaces.tell_of(tap, host, "alice")
             test_versions(tap, site, client)
             test_torn_mark(tap, site)
             before = site.state()
