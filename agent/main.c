@@ -2,6 +2,7 @@
 #include "agent.h"
 #include "agent/last_words.h"
 #include "agent/service/service.h"
+#include "common/platform/hints.h"
 #include "common/uv_reserve.h"
 #include "folders.h"
 #include "version.h"
@@ -28,7 +29,7 @@ static void print_help(FILE *stream)
                   "usage: farmgated [--config FILE] [--check-config | --after-stop]\n"
                   "\n"
                   "The licence agent: counts the concurrent users of this host's farm and keeps its gate.\n"
-                  "Runs in the foreground until SIGTERM; SIGHUP reads the configuration again.\n"
+                  "%s\n"
                   "\n"
                   "  -c, --config FILE   the configuration (default %s; may be absent)\n"
                   "      --check-config  say whether the configuration is right, and end\n"
@@ -40,7 +41,7 @@ static void print_help(FILE *stream)
                   "\n"
                   "Exit codes: 0 stopped as asked, 1 failed, 64 usage, 75 another agent is running, 78 "
                   "configuration.\n",
-                  DEFAULT_SETTINGS, service_help());
+                  hint(HINT_runs_until), DEFAULT_SETTINGS, service_help());
 }
 
 /* -1: go on; else the exit code. */

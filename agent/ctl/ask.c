@@ -3,6 +3,8 @@
 #include "shape.h"
 #include "term.h"
 
+#include "common/platform/hints.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -11,7 +13,7 @@ int ask_failure(int error, const struct error_detail *detail)
     (void)fprintf(stderr, "farmgate: %s\n", detail->text);
     switch (error) {
     case ERROR_UNREACHABLE:
-        (void)fprintf(stderr, "farmgate: is farmgated running? see systemctl status farmgated\n");
+        (void)fprintf(stderr, "farmgate: is farmgated running? see %s\n", hint(HINT_agent_status));
         return COMMAND_NO_AGENT;
     case ERROR_FORBIDDEN:
         (void)fprintf(stderr, "farmgate: reading takes the group farmgate, changing farmgate-admin\n");

@@ -6,6 +6,7 @@
 #include "options.h"
 
 #include "agent/farm/farm_secret.h"
+#include "common/platform/hints.h"
 
 #include <sodium.h>
 #include <stdio.h>
@@ -120,8 +121,9 @@ static void tell(const struct farm_setup *setup, const struct wish *wish, const 
     (void)printf("this host is the first of the farm %s\n", wish->name);
     (void)printf("  %-14s %s\n", "settings", setup->config);
     (void)printf("  %-14s %s%s\n", "secret", secret, made ? "" : " (it was there)");
-    (void)printf("next: farmgate check-config && systemctl restart farmgated\n"
-                 "then, for each other host: farmgate farm invite\n");
+    (void)printf("next: %s\n"
+                 "then, for each other host: farmgate farm invite\n",
+                 hint(HINT_check_and_restart));
     farm_setup_warn_owner(setup, secret);
     farm_setup_warn_owner(setup, wish->key);
     farm_setup_warn_owner(setup, wish->password_file);

@@ -7,6 +7,7 @@
 
 #include "agent/farm/farm_invitation.h"
 #include "common/file.h"
+#include "common/platform/hints.h"
 
 #include <errno.h>
 #include <sodium.h>
@@ -232,7 +233,7 @@ static void tell(const struct farm_setup *setup, const struct invitation *invita
     for (size_t i = 0; i < setup->files.count; i++)
         (void)printf("  %s%s\n", setup->files.files[i].path,
                      setup->files.files[i].was_there ? " (the old one: .bak)" : "");
-    (void)printf("next: farmgate check-config && systemctl restart farmgated\n");
+    (void)printf("next: %s\n", hint(HINT_check_and_restart));
     tell_authority(setup->settings, invitation);
 }
 

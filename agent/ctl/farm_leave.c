@@ -6,6 +6,8 @@
 #include "farm_setup.h"
 #include "options.h"
 
+#include "common/platform/hints.h"
+
 #include <stdio.h>
 
 struct wish {
@@ -41,7 +43,7 @@ static void tell_changed(const struct farm_setup *setup)
     for (size_t i = 0; i < setup->files.count; i++)
         (void)printf("  %s%s\n", setup->files.files[i].path,
                      setup->files.files[i].was_there ? " (the old one: .bak)" : "");
-    (void)printf("next: systemctl restart farmgated, or stop it for good\n");
+    (void)printf("next: %s, or stop it for good\n", hint(HINT_restart));
 }
 
 /* Everything else that the group farm has stays, for the day on which the host comes back. */

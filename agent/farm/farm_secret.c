@@ -1,6 +1,7 @@
 #include "farm_secret.h"
 
 #include "common/file.h"
+#include "common/platform/hints.h"
 #include "common/utf8.h"
 
 #include <assert.h>
@@ -33,8 +34,8 @@ int farm_secret_check_private(const char *path, struct error_detail *ret_detail)
         return 0;
     error_detail_set(ret_detail,
                      "%s may be read or changed by others than its owner: make it the agent's user's alone "
-                     "(chmod 600, chown farmgate)",
-                     path);
+                     "(%s)",
+                     path, hint(HINT_make_private));
     return ERROR_CONFIGURATION;
 }
 

@@ -165,7 +165,7 @@ static int install(const wchar_t *command, bool replaces)
     if (service) {
         configure(service);
         register_events();
-        (void)printf("The service farmgated is installed: sc start farmgated\n");
+        (void)printf("The service farmgated is installed: sc.exe start farmgated\n");
         (void)CloseServiceHandle(service);
     }
     (void)CloseServiceHandle(list);

@@ -100,7 +100,16 @@ def configurations(tap):
             tap.ok(code == 78 and "store.directory: not an absolute path" in err, "none: " + path, out + err)
         check("farm: { hots = 1; };\n")
         same(tap, "a wrong configuration", "agent/ctl/farmgate", "check-config", conf, code=78)
+        hints(tap, ctl)
         by_default(tap, ctl)
+
+
+def hints(tap, ctl):
+    """What to look at is told in the words of this system."""
+    code, _, said = wine(ctl, "status")
+    tap.ok(code == 3 and "Get-Service farmgated" in said and "systemctl" not in said, "where no agent answers, see to its service", said)
+    said = wine(os.path.join(BUILD_WINDOWS, "agent", "farmgated.exe"), "--help")[1]
+    tap.ok("until Ctrl-C" in said and "SIG" not in said, "and --help knows of no signals", said)
 
 
 def by_default(tap, ctl):
