@@ -82,7 +82,11 @@ def main():
     config = ElementTree.parse(os.path.join(TREE, "packaging", "windows", "iis", "web.config")).getroot()
     condition = config.find("system.webServer/rewrite/rules/rule/conditions/add").attrib
     tap.equal((condition["input"], condition["matchType"], condition["negate"]), ("C:\\inetpub\\farmgate\\open", "IsFile", "true"),
-              "web.config is XML, and looks for the file that README.md has made")
+              "web.config is XML, and looks for the file")
+    with open(os.path.join(TREE, "packaging", "windows", "iis", "README.md"), encoding="utf-8") as file:
+        page = file.read()
+    tap.ok("gate.cmd\" flag %s " % condition["input"] in page and "$Codes = '%s'" % CODES in page,
+           "which README.md has made, by a follower of the same events as here", page)
     with Place() as place:
         authority = Authority(place, BUILD).start()
         agent = Agent(place, authority).start()
