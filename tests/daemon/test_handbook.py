@@ -2,9 +2,11 @@
 """farmgate-handbook(7), followed: backup and restore, a state without its database, three moves and the fourth, a copied
 machine, and a person who is forgotten. Every command of farmgate's that stands there as an example is run here.
      test_handbook.py BUILD"""
+import contextlib
 import os
 import re
 import shutil
+import sqlite3
 import subprocess
 import sys
 import time
@@ -158,6 +160,26 @@ def copy(place, original, key, authority):
     original.stop()
 
 
+def history(place):
+    """A copy of the database, of an agent that runs and of one that is stopped."""
+    with open(PAGE, encoding="utf-8") as file:
+        block = next(block for block in re.findall(r"^\.Bd -literal[^\n]*\n(.*?)^\.Ed$", file.read(), re.M | re.S) if "sqlite3" in block)
+    tap.equal([line.split()[:2] for line in block.splitlines()],
+              [["systemctl", "stop"], ["sqlite3", "/var/lib/farmgate/farmgate.db"], ["systemctl", "start"]],
+              "the database is copied while the agent is stopped")
+
+    def copied():
+        try:
+            with contextlib.closing(sqlite3.connect(os.path.join(agent.state, "farmgate.db"), timeout=0)) as database:
+                return database.execute("SELECT count(*) FROM events").fetchone()[0] > 0
+        except sqlite3.OperationalError as error:
+            return str(error)
+    agent = Agent(place, BUILD, name="history").start()
+    tap.equal(copied(), "database is locked", "for while it runs the database is its own")
+    agent.stop()
+    tap.equal(copied(), True, "and then it is not")
+
+
 def privacy(place, authority):
     agent = Agent(place, BUILD, authority, name="private").start()
     agent.ctl("activate", "--trial")
@@ -178,6 +200,7 @@ def main():
         first_day(place, authority)
         backup_and_restore(place, authority)
         moves(place, authority)
+        history(place)
         privacy(place, authority)
     tap.equal(sorted(examples() - followed), [], "every example of farmgate's was run")
     tap.done()
