@@ -896,11 +896,15 @@ def chart():
         tap.ok("n" * 127 in cloud.run("farm", "list").stdout, "where there is no terminal nothing is cut")
 
 
-def manual():
-    """The examples of farmgate-cloud(8), as they stand there, one after another."""
+def manual_examples():
     with open(os.path.join(TREE, "packaging", "man", "farmgate-cloud.8"), encoding="utf-8") as file:
         text = file.read().split(".Sh EXAMPLES")[1].split(".Sh ")[0]
-    blocks = re.findall(r"^\.Bd -literal.*?\n(.*?)^\.Ed", text, re.M | re.S)
+    return re.findall(r"^\.Bd -literal.*?\n(.*?)^\.Ed", text, re.M | re.S)
+
+
+def manual():
+    """The examples of farmgate-cloud(8), as they stand there, one after another."""
+    blocks = manual_examples()
     tap.ok(len(blocks) >= 6, "the manual has examples", blocks)
     with Place() as place:
         cloud = Cloud(place, BUILD, settings=GENEROUS).start()

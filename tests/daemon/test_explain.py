@@ -198,11 +198,15 @@ def in_grace(reader, authority):
     return shown, reader.ask("in the grace", "alice")[1]
 
 
-def manual(place, whole, one_user):
-    """The examples of farmgate(1), but for their instants."""
+def manual_examples():
     with open(os.path.join(TREE, "packaging", "man", "farmgate.1"), encoding="utf-8") as file:
         page = file.read().replace("\\(ga", "`").replace("\\-", "-")
-    examples = re.findall(r"^\$ farmgate explain( alice)?\n(.*?)^\.Ed", page, re.M | re.S)
+    return re.findall(r"^\$ farmgate explain( alice)?\n(.*?)^\.Ed", page, re.M | re.S)
+
+
+def manual(place, whole, one_user):
+    """The examples of farmgate(1), but for their instants."""
+    examples = manual_examples()
     for shown, (words, example) in zip((whole, one_user), examples):
         tap.equal(*(plain(re.sub(r"(?m)^(\S+ \d\d:\d\d) +(\d+ \w+|a moment)  ", r"\1", unwrapped(text))) for text in (example, shown)),
                   "farmgate(1): the example of explain%s" % words)
@@ -345,4 +349,5 @@ def main():
     tap.done()
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -206,4 +206,5 @@ def main():
     tap.done()
 
 
-main()
+if __name__ == "__main__":
+    main()

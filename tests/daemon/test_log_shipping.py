@@ -135,10 +135,13 @@ def said(agent):
 # --- the journal ----------------------------------------------------------------------------------------------------------------
 
 
+def manual_queries():
+    return re.findall(r"^\.Dl (journalctl .*)$", read("packaging", "man", "farmgate-events.7.in"), re.M)
+
+
 def queries(journal):
     """Each query of the manual finds something, and nothing but what it asks for."""
-    page = read("packaging", "man", "farmgate-events.7.in")
-    lines = re.findall(r"^\.Dl (journalctl .*)$", page, re.M)
+    lines = manual_queries()
     tap.ok(len(lines) > 10, "the manual has queries", lines)
     for line in lines:
         words = shlex.split(line)
@@ -330,4 +333,5 @@ def main():
     tap.done()
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -164,16 +164,21 @@ def dashboard_on(prometheus, targets):
         tap.ok(series.get("data"), "dashboard: the variable %s has values" % row["name"], series)
 
 
-def manual_on(place, agent, prometheus):
-    """The examples of farmgate-metrics(7): what goes into farmgate.conf, into prometheus.yml, and what is asked."""
+def manual_examples():
+    """Those of farmgate-metrics(7): what goes into farmgate.conf, into prometheus.yml, and what is asked."""
     page = read("man", "farmgate-metrics.7.in")
-    blocks = re.findall(r"^\.Bd -literal.*\n((?:(?!\.Ed).*\n)*)", page, re.M)
-    conf = place.write("listen.conf", blocks[0])
+    setting, rule_files = re.findall(r"^\.Bd -literal.*\n((?:(?!\.Ed).*\n)*)", page, re.M)
+    return setting, rule_files, re.findall(r"^\.Dl (.*)$", page, re.M)
+
+
+def manual_on(place, agent, prometheus):
+    setting, rule_files, queries = manual_examples()
+    conf = place.write("listen.conf", setting)
     done = subprocess.run([agent.ctl_binary, "check-config", conf], capture_output=True, text=True, timeout=20, check=False)
     tap.equal(done.stdout, conf + " is right\n", "the manual's setting is right")
-    installed = [line.split(" - ")[1] for line in blocks[1].splitlines() if " - " in line]
+    installed = [line.split(" - ")[1] for line in rule_files.splitlines() if " - " in line]
     tap.equal([os.path.basename(path) for path in installed], ["farmgate.rules.yml"], "the manual names the shipped rules")
-    for query in re.findall(r"^\.Dl (.*)$", page, re.M):
+    for query in queries:
         rows = prometheus.ask("query", query=query).get("data", {}).get("result", [])
         tap.equal(sorted(row["metric"]["farm"] for row in rows), ["branch", "office"], "each farm is told once: %s" % query)
 
@@ -277,4 +282,5 @@ def main():
     tap.done()
 
 
-main()
+if __name__ == "__main__":
+    main()
