@@ -16,6 +16,7 @@ enum method { METHOD_GET, METHOD_PUT, METHOD_POST, METHOD_DELETE, METHOD_MAX, ME
 enum path_shape {
     PATH_EXACT,
     PATH_NAME,      /* `path` and one name */
+    PATH_USER,      /* `path` and a user's name, which may have slashes */
     PATH_CONNECTION /* `path`, a host, a slash, an id */
 };
 
@@ -55,7 +56,7 @@ static const struct route routes[] = {
      .takes_bulk = true},
     {.path = "/v1/status", .handlers = {[METHOD_GET] = status_get}},
     {.path = "/v1/users", .handlers = {[METHOD_GET] = users_get}},
-    {.path = "/v1/users/", .shape = PATH_NAME, .handlers = {[METHOD_DELETE] = user_delete}},
+    {.path = "/v1/users/", .shape = PATH_USER, .handlers = {[METHOD_DELETE] = user_delete}},
     {.path = "/v1/explain", .handlers = {[METHOD_GET] = explain_get}, .parameters = {"user"}},
     {.path = "/v1/windows", .handlers = {[METHOD_GET] = windows_get}, .parameters = {"since", "until"}},
     {.path = "/v1/days", .handlers = {[METHOD_GET] = days_get}, .parameters = {"since", "until"}},
@@ -93,6 +94,8 @@ static bool route_fits(const struct route *route, const char *path)
         return strcmp(route->path, path) == 0;
     if (strncmp(route->path, path, bytes) != 0)
         return false;
+    if (route->shape == PATH_USER)
+        return true;
     return (strchr(path + bytes, '/') != NULL) == (route->shape == PATH_CONNECTION);
 }
 

@@ -124,6 +124,9 @@ def privacy(agent):
     tap.ok('"person_erased"' in known, "that it was done is known", known[-500:])
     files = [os.path.join(agent.state, name) for name in os.listdir(agent.state)]
     tap.equal([file for file in files if b"ilhelmina" in open(file, "rb").read()], [], "no file of the state has the name")
+    expect(agent, 0, "connection", "put", "h8", "1", "--user", "EXAMPLE/ottilie")
+    expect(agent, 0, "connection", "end", "h8", "1")
+    expect(agent, 0, "forget", "EXAMPLE/ottilie", out="^erased from 2 stored events")
     expect(agent, 64, "forget")
 
 
