@@ -2,6 +2,8 @@
 #include "windows.h"
 #include "windows_event.h"
 
+#include "common/platform/paths.h"
+#include "common/platform/windows/folder_rights.h"
 #include "common/platform/windows/wide.h"
 
 #include <getopt.h>
@@ -10,6 +12,7 @@
 #include <stdlib.h>
 #include <windows.h>
 
+#define FOLDER               "%ProgramData%/Farmgate"
 #define PATH_CHARACTERS      32768 /* the longest that Windows has */
 #define STOP_WAIT_MS         60000
 #define STOP_LOOK_MS         100
@@ -155,8 +158,23 @@ static SC_HANDLE replace(SC_HANDLE list, const wchar_t *command)
     return service;
 }
 
+/* Before the service is there: it keeps secrets in it. */
+static bool make_folder(void)
+{
+    struct error_detail detail;
+    char path[PATH_MAX] = FOLDER;
+    if (paths_resolve(FOLDER, path) != 0)
+        error_detail_set(&detail, "Windows tells of no folder for the data of programs");
+    else if (folder_rights_set(path, &detail) == 0)
+        return true;
+    (void)fprintf(stderr, "farmgated: %s: %s\n", path, detail.text);
+    return false;
+}
+
 static int install(const wchar_t *command, bool replaces)
 {
+    if (!make_folder())
+        return EXIT_FAILURE;
     SC_HANDLE list = OpenSCManagerW(NULL, NULL, SC_MANAGER_CREATE_SERVICE);
     if (!list)
         return failed("the list of services cannot be opened");

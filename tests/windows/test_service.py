@@ -92,6 +92,23 @@ def by_hand(tap):
     return version.split()[-1]
 
 
+def protected(tap):
+    """What the service keeps its secrets in is nobody else's."""
+    data = os.path.join(os.environ["WINEPREFIX"], "drive_c", "ProgramData", "Farmgate")
+    tap.ok(os.path.isdir(data), "there is a folder for its data")  # wine shows nothing of its rights
+    wine(FARMGATED, "uninstall")
+    shutil.rmtree(data)
+    os.symlink(tempfile.gettempdir(), data)
+    code, _, said = wine(FARMGATED, "install")
+    tap.ok(code == FAILED and "ProgramData/Farmgate" in said and "leads elsewhere" in said, "one that leads elsewhere is refused", said)
+    os.unlink(data)
+    with open(data, "w", encoding="ascii"):
+        pass
+    code, _, said = wine(FARMGATED, "install")
+    tap.ok(code == FAILED and "no folder" in said, "and so is what is none", said)
+    os.unlink(data)
+
+
 def installed(tap, folder):
     conf = "C:\\%s\\farmgate.conf" % folder.name
     code, _, said = wine(FARMGATED, "install", "--config", conf)
@@ -201,6 +218,8 @@ def main():
         try:
             folder.version = by_hand(tap)
             installed(tap, folder)
+            protected(tap)
+            tap.equal(wine(FARMGATED, "install", "--config", "C:\\%s\\farmgate.conf" % folder.name)[0], OK, "and then it is installed")
             for _ in range(2):
                 started(tap, folder)
                 stopped(tap, folder)

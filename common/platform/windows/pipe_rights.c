@@ -1,6 +1,6 @@
 #include "pipe_rights.h"
 
-#include "wide.h"
+#include "owner.h"
 
 #include <stdint.h>
 #include <stdio.h>
@@ -12,25 +12,6 @@
 #define SID_CHARACTERS  192
 #define SDDL_CHARACTERS 1024
 #define NAME_CHARACTERS 512
-#define TOKEN_BYTES     256
-
-union holder {
-    TOKEN_USER user;
-    TOKEN_OWNER owner;
-    unsigned char room[TOKEN_BYTES];
-};
-
-/* Of this process: its account (TokenUser), or whose the things are that it makes (TokenOwner). */
-static bool read_holder(TOKEN_INFORMATION_CLASS what, union holder *ret)
-{
-    HANDLE token;
-    DWORD bytes;
-    if (!OpenProcessToken(GetCurrentProcess(), TOKEN_QUERY, &token))
-        return false;
-    bool read = GetTokenInformation(token, what, ret, sizeof(*ret), &bytes);
-    (void)CloseHandle(token);
-    return read;
-}
 
 static bool print_sid(PSID sid, wchar_t ret[SID_CHARACTERS])
 {
@@ -59,10 +40,10 @@ static bool find_group(const char *group, wchar_t ret_sid[SID_CHARACTERS])
 
 PSECURITY_DESCRIPTOR pipe_rights_make(const char *group)
 {
-    union holder holder;
+    union owner_holder holder;
     wchar_t own[SID_CHARACTERS], theirs[SID_CHARACTERS], text[SDDL_CHARACTERS], grant[SDDL_CHARACTERS] = L"";
     PSECURITY_DESCRIPTOR made = NULL;
-    if (!read_holder(TokenUser, &holder) || !print_sid(holder.user.User.Sid, own))
+    if (!owner_read(TokenUser, &holder) || !print_sid(holder.user.User.Sid, own))
         return NULL;
     if (group && find_group(group, theirs))
         (void)swprintf(grant, SDDL_CHARACTERS, L"(A;;0x%lx;;;%ls)", (unsigned long)PIPE_RIGHTS_CLIENT,
@@ -74,13 +55,6 @@ PSECURITY_DESCRIPTOR pipe_rights_make(const char *group)
                                                                                                     : NULL;
 }
 
-static bool is_ours(PSID owner)
-{
-    union holder holder;
-    return (read_holder(TokenUser, &holder) && EqualSid(owner, holder.user.User.Sid)) ||
-           (read_holder(TokenOwner, &holder) && EqualSid(owner, holder.owner.Owner));
-}
-
 bool pipe_rights_trusted(HANDLE pipe)
 {
     PSECURITY_DESCRIPTOR about = NULL;
@@ -88,8 +62,7 @@ bool pipe_rights_trusted(HANDLE pipe)
     if (GetSecurityInfo(pipe, SE_KERNEL_OBJECT, OWNER_SECURITY_INFORMATION, &owner, NULL, NULL, NULL,
                         &about) != ERROR_SUCCESS)
         return false;
-    bool trusted = owner && (IsWellKnownSid(owner, WinLocalSystemSid) ||
-                             IsWellKnownSid(owner, WinBuiltinAdministratorsSid) || is_ours(owner));
+    bool trusted = owner_trusted(owner);
     (void)LocalFree(about);
     return trusted;
 }
