@@ -7,9 +7,14 @@
 #include <string.h>
 #include <unistd.h>
 
+/* What a write has sent shows only when all of it has, on Windows: a slow reader would look like one that has
+ * stalled. */
+#define PIECE_BYTES 65536
+
+/* Bytes that wait, in pieces; the requests stand before the bytes. */
 struct http_write {
-    uv_write_t request;
-    char bytes[];
+    unsigned open; /* pieces that are not written yet */
+    uv_write_t pieces[];
 };
 
 void http_connection_deadline(struct http_connection *connection, uint64_t in_ms)
@@ -107,7 +112,9 @@ static void go_on(struct http_connection *connection);
 static void on_written(uv_write_t *request, int status)
 {
     struct http_connection *connection = request->handle->data;
-    free(request->data);
+    struct http_write *write = request->data;
+    if (--write->open == 0)
+        free(write);
     if (connection->phase == HTTP_PHASE_CLOSED)
         return;
     if (status < 0) {
@@ -130,6 +137,25 @@ static void on_written(uv_write_t *request, int status)
     go_on(connection);
 }
 
+/* Takes the write over. */
+static int write_pieces(struct http_connection *connection, struct http_write *write, char *bytes,
+                        size_t count)
+{
+    int error = 0;
+    write->open = 0;
+    for (size_t at = 0; at < count && error == 0; at += PIECE_BYTES) {
+        size_t length = count - at < PIECE_BYTES ? count - at : PIECE_BYTES;
+        uv_buf_t buffer = uv_buf_init(bytes + at, (unsigned)length);
+        uv_write_t *piece = &write->pieces[at / PIECE_BYTES];
+        piece->data = write;
+        error = uv_write(piece, &connection->uv.stream, &buffer, 1, on_written);
+        write->open += error == 0;
+    }
+    if (write->open == 0)
+        free(write);
+    return error;
+}
+
 /* Queues what try_write left; `skip` bytes of the parts are sent. */
 static int queue_rest(struct http_connection *connection, const uv_buf_t *parts, unsigned count, size_t skip)
 {
@@ -137,23 +163,19 @@ static int queue_rest(struct http_connection *connection, const uv_buf_t *parts,
     for (unsigned i = 0; i < count; i++)
         bytes += parts[i].len;
     bytes -= skip;
-    struct http_write *rest = malloc(sizeof *rest + bytes);
+    size_t pieces = (bytes + PIECE_BYTES - 1) / PIECE_BYTES, used = 0;
+    struct http_write *rest = malloc(sizeof *rest + pieces * sizeof(uv_write_t) + bytes);
     if (!rest)
         return ERROR_NO_MEMORY;
-    size_t used = 0;
+    char *waiting = (char *)&rest->pieces[pieces];
     for (unsigned i = 0; i < count; i++) {
         size_t skipped = skip < parts[i].len ? skip : parts[i].len;
         skip -= skipped;
         if (parts[i].len > skipped)
-            memcpy(rest->bytes + used, parts[i].base + skipped, parts[i].len - skipped);
+            memcpy(waiting + used, parts[i].base + skipped, parts[i].len - skipped);
         used += parts[i].len - skipped;
     }
-    rest->request.data = rest;
-    uv_buf_t buffer = uv_buf_init(rest->bytes, (unsigned)used);
-    int error = uv_write(&rest->request, &connection->uv.stream, &buffer, 1, on_written);
-    if (error < 0)
-        free(rest);
-    return error;
+    return write_pieces(connection, rest, waiting, used);
 }
 
 static void write_now(struct http_connection *connection, const uv_buf_t *parts, unsigned count)

@@ -12,6 +12,7 @@ A program that ends badly without a "not ok" counts as one failure; so does one 
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -118,12 +119,19 @@ def run_meson(results, build, suite):
     if not os.path.exists(log):
         record(results, "meson suite " + suite, "no log", "", 0)
         return
+    shutil.copy(log, os.path.join(build, "meson-logs", "testlog-%s.json" % suite))
+    listed = subprocess.run(["meson", "test", "-C", build, "--no-rebuild", "--suite", suite, "--list"], stdout=subprocess.PIPE,
+                            stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL, check=False).stdout.decode()
+    missing = {line.split(" / ")[-1] for line in listed.splitlines() if " / " in line}
     with open(log, encoding="utf-8") as file:
         for line in file:
             test = json.loads(line)
+            missing.discard(test["name"].split(" / ")[-1])
             code = 0 if test["result"] in ("OK", "SKIP") else test["result"]
             record(results, test["name"].split(" / ")[-1], code, test.get("stdout", "") + test.get("stderr", ""),
                    test.get("duration", 0))
+    for name in sorted(missing): # meson itself gave up
+        record(results, name, "no result in meson's log", "", 0)
 
 
 def close(results):

@@ -242,7 +242,10 @@ static void collect(void *data, const struct roster_change *change)
 static int by_lease(const void *a, const void *b)
 {
     const struct roster_change *one = a, *other = b;
-    return (one->lease_at_ms > other->lease_at_ms) - (one->lease_at_ms < other->lease_at_ms);
+    if (one->lease_at_ms != other->lease_at_ms)
+        return one->lease_at_ms < other->lease_at_ms ? -1 : 1;
+    int order = strcmp(one->connection.host, other->connection.host);
+    return order != 0 ? order : strcmp(one->connection.id, other->connection.id);
 }
 
 static int gather(struct gathering *gathering)

@@ -9,7 +9,8 @@
 
 struct waiting {
     uv_poll_t poll;
-    bool open; /* a handle of the loop, to be closed by waiting_close */
+    uv_timer_t look; /* where files cannot be polled */
+    bool open;       /* a handle of the loop, to be closed by waiting_close */
     int fd, flags;
     void (*ready)(void *data);
     void *data;

@@ -13,6 +13,7 @@
 #include <windows.h>
 
 #define FIRST_LINE_BYTES 256
+#define KEPT_FILES       4
 
 /* The process' streams into memory: whoever closes a FILE cannot tell one from another. */
 struct memory_stream {
@@ -26,6 +27,7 @@ struct memory_stream {
 static struct {
     SRWLOCK lock;
     struct memory_stream *first;
+    FILE *kept[KEPT_FILES]; /* empty ones: to make one takes much longer than to write it */
 } streams = {.lock = SRWLOCK_INIT};
 
 static FILE *temporary_file(void)
@@ -46,10 +48,38 @@ static FILE *temporary_file(void)
     return file;
 }
 
+static FILE *take_file(void)
+{
+    FILE *file = NULL;
+    AcquireSRWLockExclusive(&streams.lock);
+    for (size_t i = 0; i < KEPT_FILES && !file; i++) {
+        file = streams.kept[i];
+        streams.kept[i] = NULL;
+    }
+    ReleaseSRWLockExclusive(&streams.lock);
+    return file ? file : temporary_file();
+}
+
+/* Whether it is kept, empty; else it is the caller's to close. */
+static bool keep_file(FILE *file)
+{
+    bool kept = false;
+    if (ferror(file) || _fseeki64(file, 0, SEEK_SET) != 0 || _chsize_s(_fileno(file), 0) != 0)
+        return false;
+    AcquireSRWLockExclusive(&streams.lock);
+    for (size_t i = 0; i < KEPT_FILES && !kept; i++)
+        if (!streams.kept[i]) {
+            streams.kept[i] = file;
+            kept = true;
+        }
+    ReleaseSRWLockExclusive(&streams.lock);
+    return kept;
+}
+
 static FILE *open_memory(struct memory_stream given)
 {
     struct memory_stream *stream = malloc(sizeof(*stream));
-    FILE *file = stream ? temporary_file() : NULL;
+    FILE *file = stream ? take_file() : NULL;
     if (!file) {
         free(stream);
         errno = ENOMEM;
@@ -140,7 +170,10 @@ int platform_fclose(FILE *file)
 {
     struct memory_stream *stream = find(file, true);
     int code = stream ? hand_over(stream) : 0;
+    bool kept = stream && keep_file(file);
     free(stream);
+    if (kept)
+        return code;
     return runtime_fclose(file) == 0 ? code : EOF;
 }
 

@@ -13,6 +13,7 @@
 #define DAY_S            INT64_C(86400)
 #define ZONE_BYTES       8
 #define FORMAT_BYTES     128
+#define ZONE_MS          1000 /* that an administrator's change of the zone may take to be seen */
 
 /* Days since 1970-01-01 of a date, years beginning in March so that a leap day is the last. */
 static int64_t days_of(int64_t year, int64_t month, int64_t day)
@@ -61,6 +62,26 @@ time_t platform_timegm(struct tm *tm)
     return at;
 }
 
+/* Windows looks every year's rule up in its registry: what was looked up lately is kept. */
+static bool zone_of_year(WORD year, TIME_ZONE_INFORMATION *ret)
+{
+    static _Thread_local struct {
+        WORD year;
+        ULONGLONG until_ms;
+        TIME_ZONE_INFORMATION zone;
+    } known;
+    ULONGLONG now_ms = GetTickCount64();
+    if (known.year != year || now_ms >= known.until_ms) {
+        known.year = 0;
+        if (!GetTimeZoneInformationForYear(year, NULL, &known.zone))
+            return false;
+        known.year = year;
+        known.until_ms = now_ms + ZONE_MS;
+    }
+    *ret = known.zone;
+    return true;
+}
+
 /* By the system's zone and the rule of that very year. */
 struct tm *platform_localtime_r(const time_t *at, struct tm *ret)
 {
@@ -78,8 +99,7 @@ struct tm *platform_localtime_r(const time_t *at, struct tm *ret)
         .wMinute = (WORD)tm.tm_min,
         .wSecond = (WORD)tm.tm_sec,
     };
-    bool known = tm.tm_year + 1900 >= 1601 && tm.tm_year + 1900 < 30000 &&
-                 GetTimeZoneInformationForYear(utc.wYear, NULL, &zone) &&
+    bool known = tm.tm_year + 1900 >= 1601 && tm.tm_year + 1900 < 30000 && zone_of_year(utc.wYear, &zone) &&
                  SystemTimeToTzSpecificLocalTime(&zone, &utc, &local);
     if (!known) {
         *ret = tm;
@@ -102,7 +122,7 @@ static void zone_name(const struct tm *tm, char ret[ZONE_BYTES])
 {
     TIME_ZONE_INFORMATION zone = {0};
     if (tm->tm_year + 1900 >= 1601 && tm->tm_year + 1900 < 30000)
-        (void)GetTimeZoneInformationForYear((USHORT)(tm->tm_year + 1900), NULL, &zone);
+        (void)zone_of_year((WORD)(tm->tm_year + 1900), &zone);
     long behind = zone.Bias + (tm->tm_isdst > 0 ? zone.DaylightBias : zone.StandardBias);
     if (behind == 0)
         (void)snprintf(ret, ZONE_BYTES, "UTC");

@@ -1,6 +1,7 @@
 /* test_farm_settings.c - the counting settings of a farm: made from a file, changed, and in force on hosts
  * whose files say otherwise. */
 #include "agent/farm/farm_settings.h"
+#include "system.h"
 #include "tests/unit/unit.h"
 
 #include <sodium.h>
@@ -108,7 +109,7 @@ static void what_a_newer_release_has_is_kept_and_not_looked_at(void **state)
     assert_int_equal(farm_settings_apply(text, strlen(text), file, ret, &detail), 0);
     assert_string_equal(detail.text, "");
     assert_true(ret->strict);
-    assert_string_equal(ret->state_directory, "/var/lib/farmgate"); /* no farm has a say there */
+    assert_string_equal(ret->state_directory, SYSTEM_STATE); /* no farm has a say there */
     assert_int_equal(farm_settings_change(text, strlen(text), "gate.strict", "false", &changed, NULL), 0);
     assert_string_equal(changed,
                         "{\"n\":4,\"settings\":{\"gate.new\":\"( { a = 1; } )\",\"gate.strict\":\"false\","

@@ -23,7 +23,7 @@ struct house {
     char heard[8192];
 };
 
-static void hear(struct house *house, const char *format, ...) __attribute__((format(printf, 2, 3)));
+static void hear(struct house *house, const char *format, ...) __attribute__((format(__printf__, 2, 3)));
 static void hear(struct house *house, const char *format, ...)
 {
     va_list arguments;

@@ -1,6 +1,7 @@
 #include "agent/farm/etcd.h"
 #include "agent/sessions/source_names.h"
 #include "agent/settings.h"
+#include "system.h"
 #include "tests/unit/config_file.h"
 #include "tests/unit/unit.h"
 
@@ -59,7 +60,7 @@ static void the_defaults_are_those_of_the_design(void **state)
     assert_int_equal(settings_read(NULL, settings, NULL), 0);
     assert_int_equal(settings->farm_mode, FARM_MODE_ALONE);
     assert_int_equal(settings->farm_endpoint_count, 0);
-    assert_string_equal(settings->farm_secret_file, "/etc/farmgate/farm.secret");
+    assert_string_equal(settings->farm_secret_file, SYSTEM_CONFIGURATION "/farm.secret");
     assert_int_equal(settings->farm_lease_ttl_ms, 15000);
     assert_int_equal(settings->host_lost_after_ms, 300000);
     assert_string_equal(settings->authority_url, "");
@@ -71,12 +72,12 @@ static void the_defaults_are_those_of_the_design(void **state)
     assert_int_equal(settings->route_count, 3);
     assert_true(settings->count_disconnected);
     assert_true(settings->api_lease_ms == 86400000);
-    assert_string_equal(settings->api_socket, "/run/farmgate/agent.sock");
-    assert_string_equal(settings->admin_socket, "/run/farmgate/admin.sock");
+    assert_string_equal(settings->api_socket, SYSTEM_READER_SOCKET);
+    assert_string_equal(settings->admin_socket, SYSTEM_ADMIN_SOCKET);
     assert_int_equal(settings->clients_max, 256);
-    assert_string_equal(settings->gate_directory, "/run/farmgate");
-    assert_string_equal(settings->state_directory, "/var/lib/farmgate");
-    assert_string_equal(settings->resources_file, "/etc/farmgate/resources.conf");
+    assert_string_equal(settings->gate_directory, SYSTEM_GATE);
+    assert_string_equal(settings->state_directory, SYSTEM_STATE);
+    assert_string_equal(settings->resources_file, SYSTEM_CONFIGURATION "/resources.conf");
     assert_int_equal(settings_severity(settings), SEVERITY_INFO);
     assert_false(settings->strict);
     assert_false(settings->spare_grace);
@@ -115,10 +116,13 @@ static void wrong_settings_are_refused_with_their_line(void **state)
          ":2: farm.endpoints[0]: \"https://etcd1:2379/v3\" goes on behind the port; allowed: like "},
         {FARM("endpoints = (\"https://etcd1:2379?x\");"), ":2: farm.endpoints[0]: "},
         {FARM(WHERE "ca = \"ca.pem\";"), ":2: farm.ca: not an absolute path"},
-        {FARM(WHERE "certificate = \"/c\";"), ": farm.key: missing: farm.certificate is of no use without"},
-        {FARM(WHERE "key = \"/k\";"), ": farm.certificate: missing: farm.key belongs to a certificate"},
+        {FARM(WHERE "certificate = \"" SYSTEM_ROOT "/c\";"),
+         ": farm.key: missing: farm.certificate is of no use without"},
+        {FARM(WHERE "key = \"" SYSTEM_ROOT "/k\";"),
+         ": farm.certificate: missing: farm.key belongs to a certificate"},
         {FARM(WHERE "user = \"farm\";"), ": farm.password_file: missing: farm.user needs a password"},
-        {FARM(WHERE "password_file = \"/p\";"), ": farm.user: missing: farm.password_file belongs to a user"},
+        {FARM(WHERE "password_file = \"" SYSTEM_ROOT "/p\";"),
+         ": farm.user: missing: farm.password_file belongs to a user"},
         {FARM(WHERE "secret_file = \"\";"), ":2: farm.secret_file: empty"},
         {FARM(WHERE "lease_ttl = \"1s\";"),
          ":2: farm.lease_ttl: out of range; allowed: a duration from \"2s\" to \"5min\""},
@@ -170,8 +174,9 @@ static void wrong_settings_are_refused_with_their_line(void **state)
         {"sessions = { aliases = ( { dns_domain = \"c.example\"; domain = \"C\"; },\n"
          "{ dns_domain = \"a.example\"; domain = \"B\"; }, { dns_domain = \"b\"; domain = \"D\"; } ); };",
          ":2: sessions.aliases[1].domain: \"B\" is mapped on, to \"D\"; allowed: \"D\" itself"},
-        {"sessions = { sources = (\"api\",\n\"wts\"); };",
-         ":2: sessions.sources[1]: there is no source \"wts\" on this platform; allowed: "},
+        {"sessions = { sources = (\"api\",\n\"" SYSTEM_OTHER_SOURCE "\"); };",
+         ":2: sessions.sources[1]: there is no source \"" SYSTEM_OTHER_SOURCE
+         "\" on this platform; allowed: "},
         {"gate = { limit_warnings = (80,\n80, 90); };",
          ":2: gate.limit_warnings[1]: 80 after 80; allowed: each more than the one before it"},
         {"gate = { limit_warnings = (90, 100, 80); };",
@@ -206,7 +211,7 @@ static void wrong_settings_are_refused_with_their_line(void **state)
         {"api = { listen = \"[]:8620\"; };", ":1: api.listen: "},
         {"api = { listen = \":\"; };", ":1: api.listen: "},
         {"api = { socket = \"agent.sock\"; };", ":1: api.socket: not an absolute path"},
-        {"api = { socket = \"/a\"; admin_socket = \"/a\"; };",
+        {"api = { socket = \"" SYSTEM_ROOT "/a\"; admin_socket = \"" SYSTEM_ROOT "/a\"; };",
          ":1: api.admin_socket: the same as api.socket"},
         {"api = { hosts = (\"a b\"); };", ":1: api.hosts[0]: \"a b\" is not a Host header"},
         {"api = { clients_max = 0; };",
@@ -243,7 +248,7 @@ static void settings_become_what_the_core_takes(void **state)
              "gate = { strict = true; spare_grace = true; overuse_settle = 0; limit_warnings = (50, 75); };\n"
              "reclaim = { disconnected_for = \"2h\"; };\n"
              "api = { listen = \"[::1]:8620\"; hosts = (\"gate.example:80\"); clients_max = 7; token_file = "
-             "\"/t\"; };",
+             "\"" SYSTEM_ROOT "/t\"; };",
              settings, &detail),
         0);
     assert_int_equal(settings_core_create(settings, &words, &detail), 0);
@@ -277,7 +282,7 @@ static void settings_become_what_the_core_takes(void **state)
     assert_true(rules[1].ignore);
     assert_int_equal(rules[2].remote, -1);
     assert_int_equal(rules[2].route, ROUTE_RDP);
-    assert_string_equal(words->api.token_file, "/t");
+    assert_string_equal(words->api.token_file, SYSTEM_ROOT "/t");
     assert_int_equal(words->api.host_count, 1);
     assert_string_equal(words->api.hosts[0], "gate.example:80");
     assert_int_equal(words->api.clients_max, 7);
@@ -295,23 +300,24 @@ static void a_farm_of_many_hosts_is_read_whole(void **state)
     struct settings *settings = malloc(sizeof(*settings));
     struct settings_core *words;
     struct error_detail detail = {""};
-    int error =
-        load(FARM("name = \"" X63 "\"; host = \"ts1\"; ca = \"/ca\"; certificate = \"/c\"; key = \"/k\";"
-                  "endpoints = (\"https://etcd1:2379/\", \"http://127.0.0.1:2379\");"
-                  "user = \"farm\"; password_file = \"/p\"; secret_file = \"/s\"; lease_ttl = \"2s\";"
-                  "host_lost_after = \"1s\";"),
-             settings, &detail);
+    int error = load(FARM("name = \"" X63 "\"; host = \"ts1\"; ca = \"" SYSTEM_ROOT
+                          "/ca\"; certificate = \"" SYSTEM_ROOT "/c\"; key = \"" SYSTEM_ROOT "/k\";"
+                          "endpoints = (\"https://etcd1:2379/\", \"http://127.0.0.1:2379\");"
+                          "user = \"farm\"; password_file = \"" SYSTEM_ROOT
+                          "/p\"; secret_file = \"" SYSTEM_ROOT "/s\"; lease_ttl = \"2s\";"
+                          "host_lost_after = \"1s\";"),
+                     settings, &detail);
     assert_string_equal(detail.text, "");
     assert_int_equal(error, 0);
     assert_int_equal(settings->farm_mode, FARM_MODE_ETCD);
     assert_int_equal(settings->farm_endpoint_count, 2);
     assert_string_equal(settings->farm_endpoints[1], "http://127.0.0.1:2379");
-    assert_string_equal(settings->farm_ca, "/ca");
-    assert_string_equal(settings->farm_certificate, "/c");
-    assert_string_equal(settings->farm_key, "/k");
+    assert_string_equal(settings->farm_ca, SYSTEM_ROOT "/ca");
+    assert_string_equal(settings->farm_certificate, SYSTEM_ROOT "/c");
+    assert_string_equal(settings->farm_key, SYSTEM_ROOT "/k");
     assert_string_equal(settings->farm_user, "farm");
-    assert_string_equal(settings->farm_password_file, "/p");
-    assert_string_equal(settings->farm_secret_file, "/s");
+    assert_string_equal(settings->farm_password_file, SYSTEM_ROOT "/p");
+    assert_string_equal(settings->farm_secret_file, SYSTEM_ROOT "/s");
     assert_int_equal(settings->farm_lease_ttl_ms, 2000);
     assert_int_equal(settings_core_create(settings, &words, NULL), 0);
     assert_int_equal(words->core.host_lost_after_ms, 1000);
@@ -382,10 +388,12 @@ static void a_reload_keeps_what_needs_a_restart(void **state)
     (void)state;
     struct settings *old = malloc(sizeof(*old)), *fresh = malloc(sizeof(*fresh));
     assert_int_equal(settings_read(NULL, old, NULL), 0);
-    assert_int_equal(load("store = { directory = \"/new\"; }; gate = { text = \"ask Anna\"; };", fresh, NULL),
+    assert_int_equal(load("store = { directory = \"" SYSTEM_ROOT
+                          "/new\"; }; gate = { text = \"ask Anna\"; };",
+                          fresh, NULL),
                      0);
     settings_keep_until_restart(old, fresh);
-    assert_string_equal(fresh->state_directory, "/var/lib/farmgate");
+    assert_string_equal(fresh->state_directory, SYSTEM_STATE);
     assert_string_equal(fresh->closed_text, "ask Anna");
     free(old);
     free(fresh);

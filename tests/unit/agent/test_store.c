@@ -2,6 +2,7 @@
 #include "agent/core/core_actions.h"
 #include "agent/store.h"
 #include "common/file.h"
+#include "tests/unit/other_process.h"
 #include "tests/unit/unit.h"
 
 #include <dirent.h>
@@ -14,7 +15,6 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #define NOON INT64_C(1767225600000) /* 2026-01-01T00:00:00Z */
@@ -1114,29 +1114,11 @@ static void test_a_second_owner_is_refused(void **state)
     open_store(fixture);
     add_connection(fixture, "ts1", "c1", "alice");
     assert_int_equal(commit(fixture), 0);
-    pid_t child = fork();
-    if (child < 0 && errno == ENOSYS)
-        return;
-    if (child == 0) {
-        struct fixture second = {0};
-        (void)strcpy(second.directory, fixture->directory);
-        (void)uv_loop_init(&second.loop);
-        int error = open_error(&second);
-        _exit(error == ERROR_BUSY && strstr(second.detail, "farmgate.db") ? 0 : 1);
-    }
-    int status;
-    assert_int_equal(waitpid(child, &status, 0), child);
-    assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    assert_int_equal(other_process("open", fixture->directory), 0);
     add_connection(fixture, "ts1", "c2", "bob");
     assert_int_equal(commit(fixture), 0);
     reopen(fixture);
     assert_int_equal(fixture->loaded->core.connection_count, 2);
-}
-
-static bool file_sizes_have_limits(void)
-{
-    struct rlimit limit;
-    return getrlimit(RLIMIT_FSIZE, &limit) == 0;
 }
 
 static rlim_t limit_file_size(rlim_t bytes)
@@ -1152,8 +1134,6 @@ static rlim_t limit_file_size(rlim_t bytes)
 static void test_without_room_a_commit_fails_and_a_later_one_succeeds(void **state)
 {
     struct fixture *fixture = *state;
-    if (!file_sizes_have_limits())
-        return;
     (void)signal(SIGXFSZ, SIG_IGN);
     open_store(fixture);
     activate(fixture);
@@ -1240,8 +1220,6 @@ static void test_a_store_that_cannot_open_yet_serves_the_licence_and_tries_again
 static void test_a_first_start_without_room_keeps_its_identity(void **state)
 {
     struct fixture *fixture = *state;
-    if (!file_sizes_have_limits())
-        return;
     (void)signal(SIGXFSZ, SIG_IGN);
     rlim_t before = limit_file_size(0);
     open_store(fixture);
@@ -1267,8 +1245,21 @@ static void test_a_directory_that_cannot_be_is_an_error(void **state)
 
 #define ON_DIRECTORY(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
-int main(void)
+/* Finds the store taken. */
+static int be_the_other(const char *directory)
 {
+    struct fixture second = {0};
+    (void)snprintf(second.directory, sizeof(second.directory), "%s", directory);
+    (void)uv_loop_init(&second.loop);
+    int error = open_error(&second);
+    (void)uv_loop_close(&second.loop);
+    return error == ERROR_BUSY && strstr(second.detail, "farmgate.db") ? 0 : 1;
+}
+
+int main(int argc, char **argv)
+{
+    if (argc == 3)
+        return be_the_other(argv[2]);
     const struct CMUnitTest tests[] = {
         ON_DIRECTORY(test_a_first_start_makes_an_identity),
         ON_DIRECTORY(test_everything_comes_back),

@@ -1,13 +1,12 @@
 #include "common/db.h"
+#include "tests/unit/other_process.h"
 #include "tests/unit/unit.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #define APPLICATION 0x46474154
@@ -155,19 +154,7 @@ static void refuses_newer_without_touching_its_log(void **state)
     (void)state;
     char wal[128];
     size_t before_bytes, after_bytes;
-    pid_t child = fork();
-    if (child < 0 && errno == ENOSYS)
-        return;
-    assert_true(child >= 0);
-    if (child == 0) {
-        struct db db;
-        bool ready = db_open(path, APPLICATION, both, 2, &db, NULL) == 0 &&
-                     db_exec(&db, "INSERT INTO t VALUES (5, 'x')", NULL) == 0;
-        _exit(ready ? 0 : 1);
-    }
-    int status;
-    assert_int_equal(waitpid(child, &status, 0), child);
-    assert_int_equal(status, 0);
+    assert_int_equal(other_process("leave", path), 0);
     snprintf(wal, sizeof(wal), "%s-wal", path);
     char *before = bytes_of(wal, &before_bytes);
     assert_true(before_bytes > 0);
@@ -223,19 +210,9 @@ static void a_second_owner_is_refused(void **state)
 static void so_is_a_second_process(void **state)
 {
     (void)state;
-    struct db db, second;
+    struct db db;
     assert_int_equal(db_open(path, APPLICATION, first, 1, &db, NULL), 0);
-    pid_t child = fork();
-    if (child < 0 && errno == ENOSYS) {
-        db_close(&db);
-        return;
-    }
-    assert_true(child >= 0);
-    if (child == 0)
-        _exit(db_open(path, APPLICATION, first, 1, &second, NULL) == ERROR_BUSY ? 0 : 1);
-    int status;
-    assert_int_equal(waitpid(child, &status, 0), child);
-    assert_int_equal(status, 0);
+    assert_int_equal(other_process("open", path), 0);
     assert_int_equal(db_exec(&db, "INSERT INTO t VALUES (1)", NULL), 0);
     db_close(&db);
     assert_int_equal(db_open(path, APPLICATION, first, 1, &db, NULL), 0);
@@ -318,8 +295,21 @@ static void results_become_our_codes(void **state)
 
 #define IN_DIRECTORY(test) cmocka_unit_test_setup_teardown(test, make_directory, remove_directory)
 
-int main(void)
+/* Ends without closing what it wrote; or finds its database taken. */
+static int be_the_other(const char *work, const char *what)
 {
+    struct db db;
+    if (strcmp(work, "open") == 0)
+        return db_open(what, APPLICATION, first, 1, &db, NULL) == ERROR_BUSY ? 0 : 1;
+    bool ready = db_open(what, APPLICATION, both, 2, &db, NULL) == 0 &&
+                 db_exec(&db, "INSERT INTO t VALUES (5, 'x')", NULL) == 0;
+    _exit(ready ? 0 : 1);
+}
+
+int main(int argc, char **argv)
+{
+    if (argc == 3)
+        return be_the_other(argv[1], argv[2]);
     const struct CMUnitTest tests[] = {
         IN_DIRECTORY(makes_a_database_as_it_should_be),
         IN_DIRECTORY(migrates_step_by_step),

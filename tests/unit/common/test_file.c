@@ -1,7 +1,6 @@
 #include "common/file.h"
 #include "tests/unit/unit.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
@@ -80,8 +79,7 @@ static void never_writes_through_a_link(void **state)
     char link[128];
     assert_int_equal(file_replace(in_directory("target"), "mine", 4, 0600, false, NULL), 0);
     strcpy(link, in_directory("file.new"));
-    if (symlink(in_directory("target"), link) != 0 && errno == ENOSYS)
-        return;
+    assert_int_equal(symlink(in_directory("target"), link), 0);
     assert_int_equal(file_replace(in_directory("file"), "new", 3, 0600, false, NULL), 0);
     assert_holds("target", "mine");
     assert_holds("file", "new");
@@ -115,8 +113,7 @@ static void a_full_disk_leaves_the_old_file(void **state)
     struct error_detail detail;
     assert_int_equal(file_replace(in_directory("file"), "old", 3, 0600, true, NULL), 0);
     (void)signal(SIGXFSZ, SIG_IGN);
-    if (getrlimit(RLIMIT_FSIZE, &before) != 0 && errno == EINVAL)
-        return; /* no such limit here */
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
     small.rlim_max = before.rlim_max;
     assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
     int error = file_replace(in_directory("file"), "longer than ten bytes", 21, 0600, true, &detail);
@@ -141,9 +138,15 @@ static void reads_only_what_it_should(void **state)
     assert_int_equal(file_read(in_directory("file"), 5, &text, &bytes, &detail), 0);
     assert_string_equal(text, "12345");
     free(text);
-    text = NULL;
-    if (mkfifo(in_directory("fifo"), 0600) != 0 && errno == ENOSYS)
-        return;
+}
+
+static void never_reads_a_pipe(void **state)
+{
+    (void)state;
+    struct error_detail detail;
+    char *text = NULL;
+    size_t bytes;
+    assert_int_equal(mkfifo(in_directory("fifo"), 0600), 0);
     assert_int_equal(file_read(in_directory("fifo"), 10, &text, &bytes, &detail), ERROR_INVALID);
     assert_non_null(strstr(detail.text, "not a regular file"));
     assert_null(text);
@@ -178,6 +181,7 @@ int main(void)
         IN_DIRECTORY(says_why_it_cannot_write),
         IN_DIRECTORY(a_full_disk_leaves_the_old_file),
         IN_DIRECTORY(reads_only_what_it_should),
+        IN_DIRECTORY(never_reads_a_pipe),
         IN_DIRECTORY(reads_large_files_and_those_without_a_size),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

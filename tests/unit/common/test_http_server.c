@@ -4,6 +4,7 @@
 
 #include "common/error.h"
 #include "common/http_server.h"
+#include "system.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -763,7 +764,7 @@ static void answer_to_one_who_left_is_dropped(void **state)
     (void)close(fd);
     turns_ms(fixture, 5);
     assert_non_null(fixture->held);
-    assert_string_equal(http_peer(fixture->held), "unix");
+    assert_string_equal(http_peer(fixture->held), SYSTEM_LOCAL_PEER);
     respond_text(fixture->held, 200, "nobody");
     turns_ms(fixture, 5);
     assert_int_equal(http_server_clients(fixture->server), 0);
@@ -774,7 +775,7 @@ static void answer_to_one_who_left_is_dropped(void **state)
     turns_ms(fixture, 5);
     struct http_exchange *held = fixture->held;
     stop(fixture);
-    assert_string_equal(http_peer(held), "unix");
+    assert_string_equal(http_peer(held), SYSTEM_LOCAL_PEER);
     respond_text(held, 200, "nobody");
     (void)close(fd);
 }

@@ -5,16 +5,16 @@
 #include "common/error.h"
 #include "common/http_server.h"
 #include "common/local_client.h"
+#include "system.h"
 
 #include <fcntl.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <uv.h>
 
 struct daemon {
     char directory[40], path[64];
@@ -25,10 +25,14 @@ struct daemon {
     struct http_body_lines lines;
     unsigned line_count;
     size_t line_bytes;
-    int fd; /* scripted peer's listening socket */
+    /* the scripted peer */
+    uv_pipe_t listening, client;
+    uv_timer_t timer;
+    uv_write_t saying;
     const char *script;
-    size_t script_bytes, read_first; /* bytes of the request to be read before it speaks */
+    size_t script_bytes;
     unsigned linger_ms;
+    char heard[4096];
 };
 
 /* --- our server on a thread --- */
@@ -129,7 +133,7 @@ static struct daemon *make_place(void)
     assert_non_null(daemon);
     snprintf(daemon->directory, sizeof daemon->directory, "/tmp/farmgate-local-XXXXXX");
     assert_non_null(mkdtemp(daemon->directory));
-    snprintf(daemon->path, sizeof daemon->path, "%s/socket", daemon->directory);
+    system_local_path(daemon->directory, daemon->path, sizeof daemon->path);
     return daemon;
 }
 
@@ -144,15 +148,13 @@ static struct daemon *start_server(void)
 {
     struct daemon *daemon = make_place();
     struct http_handlers handlers = {on_head, on_request, daemon};
-    int fd = -1;
     daemon->lines = (struct http_body_lines){on_line, on_lines_end, on_too_long, on_gone, daemon};
     assert_int_equal(uv_loop_init(&daemon->loop), 0);
     assert_int_equal(uv_async_init(&daemon->loop, &daemon->stop, on_stop), 0);
     daemon->stop.data = daemon;
     daemon->server = http_server_create(&daemon->loop, &handlers, NULL);
     assert_non_null(daemon->server);
-    assert_int_equal(http_listen_unix(daemon->path, 0600, &fd), 0);
-    assert_int_equal(http_server_listen(daemon->server, fd, NULL), 0);
+    assert_int_equal(http_listen_local(daemon->server, daemon->path, 0600, NULL, NULL), 0);
     assert_int_equal(uv_thread_create(&daemon->thread, run_server, daemon), 0);
     return daemon;
 }
@@ -167,23 +169,53 @@ static void stop_server(struct daemon *daemon)
 
 /* --- a peer with a script --- */
 
-static void run_peer(void *data)
+static void peer_end(struct daemon *daemon)
 {
-    struct daemon *daemon = data;
-    struct pollfd ready = {.fd = daemon->fd, .events = POLLIN};
-    (void)poll(&ready, 1, 5000);
-    int fd = accept(daemon->fd, NULL, NULL);
-    if (fd < 0)
+    uv_handle_t *handles[] = {(uv_handle_t *)&daemon->listening, (uv_handle_t *)&daemon->client,
+                              (uv_handle_t *)&daemon->timer};
+    for (size_t i = 0; i < COUNT(handles); i++)
+        if (!uv_is_closing(handles[i]))
+            uv_close(handles[i], NULL);
+}
+
+static void on_peer_time(uv_timer_t *timer)
+{
+    peer_end(timer->data);
+}
+
+static void on_peer_said(uv_write_t *write, int status)
+{
+    struct daemon *daemon = write->handle->data;
+    (void)status;
+    (void)uv_timer_start(&daemon->timer, on_peer_time, daemon->linger_ms, 0);
+}
+
+static void on_peer_room(uv_handle_t *handle, size_t wanted, uv_buf_t *ret_room)
+{
+    struct daemon *daemon = handle->data;
+    (void)wanted;
+    *ret_room = uv_buf_init(daemon->heard, sizeof daemon->heard);
+}
+
+/* The first bytes of the request heard, it speaks. */
+static void on_peer_heard(uv_stream_t *client, ssize_t count, const uv_buf_t *room)
+{
+    struct daemon *daemon = client->data;
+    uv_buf_t script = uv_buf_init((char *)(uintptr_t)daemon->script, (unsigned)daemon->script_bytes);
+    (void)room;
+    if (count == 0)
         return;
-    char heard[4096];
-    size_t read_bytes = 0;
-    ssize_t count = 0;
-    while (read_bytes < daemon->read_first && (count = recv(fd, heard, sizeof heard, 0)) > 0)
-        read_bytes += (size_t)count;
-    (void)!send(fd, daemon->script, daemon->script_bytes, MSG_NOSIGNAL);
-    if (daemon->linger_ms)
-        usleep(daemon->linger_ms * 1000);
-    (void)close(fd);
+    (void)uv_read_stop(client);
+    if (count < 0 || uv_write(&daemon->saying, client, &script, 1, on_peer_said))
+        peer_end(daemon);
+}
+
+static void on_peer_client(uv_stream_t *listening, int status)
+{
+    struct daemon *daemon = listening->data;
+    if (status || uv_accept(listening, (uv_stream_t *)&daemon->client) ||
+        uv_read_start((uv_stream_t *)&daemon->client, on_peer_room, on_peer_heard))
+        peer_end(daemon);
 }
 
 static struct daemon *start_peer(const char *script, size_t bytes, unsigned linger_ms)
@@ -191,17 +223,23 @@ static struct daemon *start_peer(const char *script, size_t bytes, unsigned ling
     struct daemon *daemon = make_place();
     daemon->script = script;
     daemon->script_bytes = bytes;
-    daemon->read_first = 1;
     daemon->linger_ms = linger_ms;
-    assert_int_equal(http_listen_unix(daemon->path, 0600, &daemon->fd), 0);
-    assert_int_equal(uv_thread_create(&daemon->thread, run_peer, daemon), 0);
+    assert_int_equal(uv_loop_init(&daemon->loop), 0);
+    assert_int_equal(uv_pipe_init(&daemon->loop, &daemon->listening, 0), 0);
+    assert_int_equal(uv_pipe_init(&daemon->loop, &daemon->client, 0), 0);
+    assert_int_equal(uv_timer_init(&daemon->loop, &daemon->timer), 0);
+    daemon->listening.data = daemon->client.data = daemon->timer.data = daemon;
+    assert_int_equal(system_local_bind(&daemon->listening, daemon->path), 0);
+    assert_int_equal(uv_listen((uv_stream_t *)&daemon->listening, 1, on_peer_client), 0);
+    assert_int_equal(uv_timer_start(&daemon->timer, on_peer_time, 5000, 0), 0);
+    assert_int_equal(uv_thread_create(&daemon->thread, run_server, daemon), 0);
     return daemon;
 }
 
 static void stop_peer(struct daemon *daemon)
 {
     assert_int_equal(uv_thread_join(&daemon->thread), 0);
-    (void)close(daemon->fd);
+    assert_int_equal(uv_loop_close(&daemon->loop), 0);
     leave_place(daemon);
 }
 
@@ -472,7 +510,14 @@ static void no_daemon(void **state)
     struct error_detail detail = {""};
     assert_int_equal(ask(daemon->path, 0, &detail), ERROR_UNREACHABLE);
     assert_non_null(strstr(detail.text, daemon->path));
+    leave_place(daemon);
+}
 
+static void a_door_that_is_shut(void **state)
+{
+    (void)state;
+    struct daemon *daemon = make_place();
+    struct error_detail detail = {""};
     int fd = -1;
     assert_int_equal(http_listen_unix(daemon->path, 0000, &fd), 0);
     if (geteuid() == 0) { /* root opens everything: ask as somebody else */
@@ -486,12 +531,17 @@ static void no_daemon(void **state)
     (void)close(fd);
     assert_int_equal(chmod(daemon->path, 0600), 0);
     assert_int_equal(ask(daemon->path, 0, &detail), ERROR_UNREACHABLE); /* stale */
+    leave_place(daemon);
+}
 
+static void a_path_too_long(void **state)
+{
+    (void)state;
+    struct error_detail detail = {""};
     char longer[200];
     memset(longer, 'x', sizeof longer - 1);
     longer[sizeof longer - 1] = '\0';
     assert_int_equal(ask(longer, 0, &detail), ERROR_INVALID);
-    leave_place(daemon);
 }
 
 static void texts_that_would_break_the_request(void **state)
@@ -583,6 +633,8 @@ int main(void)
         cmocka_unit_test(bodies_from_files),
         cmocka_unit_test(body_from_a_slow_pipe),
         cmocka_unit_test(no_daemon),
+        cmocka_unit_test(a_door_that_is_shut),
+        cmocka_unit_test(a_path_too_long),
         cmocka_unit_test(texts_that_would_break_the_request),
         cmocka_unit_test(peers_that_misbehave),
         cmocka_unit_test(signals_stay_as_they_were),

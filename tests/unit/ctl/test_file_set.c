@@ -53,8 +53,19 @@ static void all_take_their_places_and_the_old_stay(void **state)
     assert_has("b", "b");
     assert_has("b.bak", NULL);
     assert_int_equal(stat("a", &status), 0);
-    assert_int_equal(status.st_mode & 07777, 0640);
     assert_int_equal(status.st_nlink, 1);
+}
+
+static void others_may_do_what_is_given_and_no_more(void **state)
+{
+    struct file_set set = {.count = 0};
+    struct stat status;
+    (void)state;
+    add(&set, "b", "b");
+    assert_int_equal(file_set_commit(&set, NULL), 0);
+    file_set_finish(&set);
+    assert_int_equal(stat("b", &status), 0);
+    assert_int_equal(status.st_mode & 07777, 0640);
     assert_int_equal(chmod("b", 0666), 0); /* the same bytes, for others to read */
     add(&set, "b", "b");
     assert_int_equal(set.count, 1);
@@ -148,6 +159,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(all_take_their_places_and_the_old_stay, setup, teardown),
+        cmocka_unit_test_setup_teardown(others_may_do_what_is_given_and_no_more, setup, teardown),
         cmocka_unit_test_setup_teardown(what_is_given_up_leaves_no_trace, setup, teardown),
         cmocka_unit_test_setup_teardown(one_that_finds_no_place_puts_the_others_back, setup, teardown),
         cmocka_unit_test_setup_teardown(without_a_copy_nothing_changes, setup, teardown),

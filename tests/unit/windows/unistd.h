@@ -5,6 +5,31 @@
 
 #include <errno.h>
 #include_next <unistd.h>
+#include <windows.h>
+#include <winsock2.h>
+
+int posix_close(int fd); /* sockets as well: posix_sockets.c */
+#define close posix_close
+
+static inline int seteuid(uid_t uid)
+{
+    (void)uid;
+    errno = ENOSYS;
+    return -1;
+}
+
+static inline uid_t getuid(void)
+{
+    return geteuid();
+}
+
+/* Short rests of Windows are long: such a one is over when others have run. */
+static inline int posix_usleep(unsigned us)
+{
+    Sleep(us / 1000);
+    return 0;
+}
+#define usleep posix_usleep
 
 static inline pid_t fork(void)
 {
