@@ -42,7 +42,7 @@ echo "## status"; systemctl status --no-pager farmgated farmgate-cloud 2>&1; ech
 PATHS = ("/ /healthz /readyz /metrics /v1/status /v1/connections /v1/users /v1/explain /v1/explain?user=alice /v1/windows "
          "/v1/days /v1/gate?user=nobody /v1/resources?user=nobody /v1/events /v1/farm /v1/version /v1/reports "
          "/v1/resources/desktop.rdp?user=nobody /v1/workspace?user=nobody /v1/activations /v1/admin/farms /v1/admin/keys /v1/admin/audit")
-OPEN_WITHOUT_TOKEN = ("/healthz", "/readyz", "/metrics", "/v1/gate?user=nobody")
+OPEN_WITHOUT_TOKEN = ("/", "/healthz", "/readyz", "/metrics", "/v1/gate?user=nobody")
 FILES = "/run/farmgate/present /run/farmgate/nologin /var/lib/farmgate/farmgate.db /var/lib/farmgate/identity " \
         "/var/lib/farmgate/licence /var/lib/farmgate-cloud/signing-key /etc/farmgate/farmgate.conf"
 
