@@ -3,6 +3,9 @@
 #include "api_internal.h"
 
 #include <stdlib.h>
+#include <string.h>
+
+#define HOLDERS_ROOM_MIN 64
 
 static const char *scope_name(const struct farm_place *place)
 {
@@ -58,46 +61,48 @@ void farm_show_detail(struct json_writer *writer, const struct farm_place *place
 
 /* --- who is on here ------------------------------------------------------------------------------------- */
 
-struct holder {
-    uint32_t number;
-    bool consumes;
-};
+/* Of one user. */
+enum mark { MARK_HERE = 1, MARK_CONSUMES = 2 };
 
 struct here {
     struct tally_level level;
-    struct holder *holders; /* one a connection */
+    uint8_t *marks; /* enum mark, one a holder's number: a user counts once, in whatever order they come */
     size_t room;
     bool failed;
 };
+
+static bool make_room(struct here *here, uint32_t number)
+{
+    size_t room = here->room ? here->room : HOLDERS_ROOM_MIN;
+    while (room <= number)
+        room *= 2;
+    uint8_t *marks = realloc(here->marks, room);
+    if (!marks)
+        return false;
+    memset(marks + here->room, 0, room - here->room);
+    here->marks = marks;
+    here->room = room;
+    return true;
+}
 
 static bool count_connection(void *data, const struct tally_entry *entry)
 {
     struct here *here = data;
     struct tally_level *level = &here->level;
-    if (level->connections == here->room) {
-        size_t room = here->room ? 2 * here->room : 64;
-        struct holder *holders = realloc(here->holders, room * sizeof(*holders));
-        here->failed = !holders;
-        if (!holders)
-            return false;
-        here->holders = holders;
-        here->room = room;
+    if (entry->holder >= here->room && !make_room(here, entry->holder)) {
+        here->failed = true;
+        return false;
     }
+    uint8_t *marks = &here->marks[entry->holder];
     bool consumes = entry->reason == TALLY_COUNTED;
-    here->holders[level->connections++] = (struct holder){entry->holder, consumes};
+    level->connections++;
+    level->users += (*marks & MARK_HERE) == 0;
+    level->concurrent_users += consumes && (*marks & MARK_CONSUMES) == 0;
     level->consuming += consumes;
     level->exempt += entry->reason == TALLY_EXEMPT_FIRST || entry->reason == TALLY_EXEMPT_SECOND;
     level->disconnected += entry->connection.state == CONNECTION_DISCONNECTED;
+    *marks = (uint8_t)(*marks | MARK_HERE | (consumes ? MARK_CONSUMES : 0));
     return true;
-}
-
-/* Who consumes comes first among a user's own. */
-static int by_holder(const void *left, const void *right)
-{
-    const struct holder *one = left, *other = right;
-    if (one->number != other->number)
-        return one->number < other->number ? -1 : 1;
-    return (int)other->consumes - (int)one->consumes;
 }
 
 bool farm_show_here(const struct api *api, struct tally_level *ret)
@@ -105,15 +110,9 @@ bool farm_show_here(const struct api *api, struct tally_level *ret)
     struct here here = {.failed = false};
     tally_each(core_tally(api->agent.core(api->agent.agent)), api->agent.host(api->agent.agent), NULL,
                count_connection, &here);
-    if (here.level.connections > 1)
-        qsort(here.holders, here.level.connections, sizeof(*here.holders), by_holder);
-    for (size_t i = 0; i < here.level.connections; i++) {
-        bool is_first = i == 0 || here.holders[i - 1].number != here.holders[i].number;
-        here.level.users += is_first;
-        here.level.concurrent_users += is_first && here.holders[i].consumes;
-    }
-    free(here.holders);
-    *ret = here.level;
+    free(here.marks);
+    if (!here.failed)
+        *ret = here.level;
     return !here.failed;
 }
 

@@ -199,6 +199,23 @@ static void status_tells_the_farm_and_this_host(void **state)
     house_close(house);
 }
 
+/* Whichever of a user's connections is met first, and however many users there are. */
+static void everyone_here_counts_once(void **state)
+{
+    struct house *house = follower();
+    char id[16], user[16];
+    (void)state;
+    for (int i = 0; i < 300; i++) {
+        (void)snprintf(id, sizeof(id), "%d", i);
+        (void)snprintf(user, sizeof(user), "user%d", i % 150);
+        put(house, "h1", id, user, i < 3 || (i >= 150 && i < 153) ? ADMINISTRATOR_YES : ADMINISTRATOR_NO);
+    }
+    ask(house, API_DOOR_READER, "GET", "/v1/status", NULL);
+    expect_body("\"this_host\":{\"concurrent_users\":150,\"users\":150,\"connections\":300,\"consuming\":298,"
+                "\"exempt\":2,\"disconnected\":0}}");
+    house_close(house);
+}
+
 static void lists_say_whose_they_are(void **state)
 {
     static const char *const paths[] = {"/v1/connections", "/v1/users", "/v1/explain",
@@ -269,6 +286,7 @@ int main(void)
         cmocka_unit_test(a_store_that_does_not_answer_leaves_the_rest),
         cmocka_unit_test(an_api_that_closes_meanwhile_tells_nobody),
         cmocka_unit_test(status_tells_the_farm_and_this_host),
+        cmocka_unit_test(everyone_here_counts_once),
         cmocka_unit_test(lists_say_whose_they_are),
         cmocka_unit_test(an_explanation_says_what_it_does_not_know),
         cmocka_unit_test(settings_are_the_farms),
