@@ -3,12 +3,15 @@
 #include "agent/last_words.h"
 #include "agent/service/service.h"
 #include "common/platform/hints.h"
+#include "common/platform/standard_streams.h"
+#include "common/standard_output.h"
 #include "common/uv_reserve.h"
 #include "folders.h"
 #include "version.h"
 
 #include <getopt.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -151,5 +154,8 @@ static int run(int argc, char **argv)
 
 int main(int argc, char **argv)
 {
-    return service_main(argc, argv, run);
+    standard_streams_hold();
+    int code = service_main(argc, argv, run);
+    bool written = standard_output_finish("farmgated");
+    return code != AGENT_OK || written ? code : AGENT_FAILED;
 }

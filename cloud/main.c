@@ -2,9 +2,12 @@
 #include "cloud/admin/admin.h"
 #include "cloud/admin_tokens.h"
 #include "cloud/serve.h"
+#include "common/platform/standard_streams.h"
+#include "common/standard_output.h"
 #include "version.h"
 
 #include <getopt.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -110,7 +113,7 @@ static int run_serve(int argc, char **argv)
     return options.check ? SERVE_OK : serve_run(&settings);
 }
 
-int main(int argc, char **argv)
+static int run(int argc, char **argv)
 {
     const char *command = argc > 1 ? argv[1] : "";
     if (strcmp(command, "--help") == 0 || strcmp(command, "-h") == 0) {
@@ -128,4 +131,12 @@ int main(int argc, char **argv)
     if (strcmp(command, "serve") == 0)
         return run_serve(argc - 1, argv + 1);
     return admin_run(argc - 1, argv + 1);
+}
+
+int main(int argc, char **argv)
+{
+    standard_streams_hold();
+    int code = run(argc, argv);
+    bool written = standard_output_finish("farmgate-cloud");
+    return code != ADMIN_OK || written ? code : ADMIN_FAILED;
 }

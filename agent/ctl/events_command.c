@@ -10,6 +10,7 @@
 #include "term.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <inttypes.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -89,6 +90,8 @@ static int print_event(struct events *events, const struct event_view *view, con
                      severity, term_plain(&events->term), term_clean(event_view_get(view, "text"), clean));
     if (fflush(stdout) == 0 && !ferror(stdout))
         return 0;
+    if (errno == EPIPE)
+        clearerr(stdout); /* its reader has seen enough (`| head`): no fault to be told */
     events->code = COMMAND_FAILED;
     return ERROR_CANCELLED;
 }

@@ -7,8 +7,11 @@
 #include "version.h"
 
 #include "common/config.h"
+#include "common/platform/standard_streams.h"
+#include "common/standard_output.h"
 
 #include <locale.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -50,14 +53,6 @@ static void print_help(FILE *file)
             "  --describe   print every command and option, one a line: shell completion is made of it\n");
 }
 
-static int finish_output(void)
-{
-    if (fflush(stdout) == 0 && !ferror(stdout))
-        return COMMAND_OK;
-    perror("farmgate: standard output");
-    return COMMAND_FAILED;
-}
-
 static int run(int argc, char **argv)
 {
     for (size_t i = 0; i < COMMANDS; i++)
@@ -88,6 +83,7 @@ static void describe(void)
 
 int main(int argc, char **argv)
 {
+    standard_streams_hold();
     if (argc < 2) {
         print_help(stderr);
         return COMMAND_USAGE;
@@ -102,6 +98,6 @@ int main(int argc, char **argv)
         describe();
     else
         code = run(argc - 1, argv + 1);
-    int written = finish_output();
-    return code != COMMAND_OK ? code : written;
+    bool written = standard_output_finish("farmgate");
+    return code != COMMAND_OK || written ? code : COMMAND_FAILED;
 }

@@ -1,0 +1,14 @@
+#include "../standard_streams.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+void standard_streams_hold(void)
+{
+    int fd;
+    do
+        fd = open("/dev/null", O_RDONLY); /* the lowest that is free; the streams' own are inherited: no O_CLOEXEC */
+    while (fd >= 0 && fd <= STDERR_FILENO);
+    if (fd > STDERR_FILENO)
+        (void)close(fd);
+}
