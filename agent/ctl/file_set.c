@@ -1,6 +1,7 @@
 #include "file_set.h"
 
 #include "common/file.h"
+#include "common/platform/modes.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -36,7 +37,7 @@ static bool is_as_wanted(const char *path, const void *bytes, size_t count, unsi
                          const struct file_set_owner *owner)
 {
     struct stat status;
-    return stat(path, &status) == 0 && (status.st_mode & 07777) == mode && has_bytes(path, bytes, count) &&
+    return stat(path, &status) == 0 && modes_match(status.st_mode, mode) && has_bytes(path, bytes, count) &&
            (!owner->given || (status.st_uid == owner->uid && status.st_gid == owner->gid));
 }
 

@@ -10,16 +10,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include <cmocka.h>
-
-/* Windows has access lists instead. */
-static inline bool files_have_modes(void)
-{
-    mode_t before = umask(0077);
-    return umask(before) == 0077;
-}
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 

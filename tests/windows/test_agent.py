@@ -3,78 +3,18 @@
 
     test_agent.py BUILD_WINDOWS BUILD
 """
-import hashlib
 import json
 import os
-import signal
+import shutil
 import sys
 
-from under_wine import WINE, environment, windows_path
+from under_wine import windows_path
+from windows_agent import WindowsAgent
 
-from harness import Authority, Place, Program, Tap, free_port, request, wait_until
+from harness import Authority, Place, Tap, wait_until
 
 BUILD_WINDOWS, BUILD = os.path.abspath(sys.argv[1]), os.path.abspath(sys.argv[2])
-START_SECONDS = 30
-TOKENS = {"boss": "write", "portal": "read"}
 STOPPED, BUSY, CONFIGURATION = 0, 75, 78
-
-
-class WindowsAgent(Program):
-    """farmgated.exe, with a store in the place; its only door is a loopback port with tokens."""
-
-    def __init__(self, place, name="agent", authority=None, settings="", listen=None, store=None, sources='"api"'):
-        self.port = free_port()
-        self.state = store or place.join(name)
-        os.makedirs(self.state, exist_ok=True)
-        tokens = place.write(name + "-tokens", "".join(
-            "%s:%s:%s\n" % (who, scope, hashlib.blake2b(who.encode(), digest_size=32).hexdigest())
-            for who, scope in TOKENS.items()))
-        authority_lines = 'authority: { url = "%s"; key = "%s"; };' % (
-            authority.url, authority.public_key()) if authority else ""
-        self.conf = place.write(name + ".conf", """
-farm: { host = "ts1"; };
-%s
-sessions: { sources = (%s); %s };
-gate: { directory = ""; resources = "%s"; };
-store: { directory = "%s"; };
-api: { socket = ""; admin_socket = ""; listen = "%s"; token_file = "%s"; };
-""" % (authority_lines, sources, settings, windows_path(place.write(name + "-resources.conf", "")),
-            windows_path(self.state), listen or "127.0.0.1:%d" % self.port, windows_path(tokens)))
-        exe = os.path.join(BUILD_WINDOWS, "agent", "farmgated.exe")
-        super().__init__(place, name, [WINE, exe, "--config", windows_path(self.conf)], environment())
-
-    def start(self):
-        super().start()
-        if not wait_until(lambda: self.ready() or not self.alive(), START_SECONDS) or not self.alive():
-            raise RuntimeError("the agent did not start:\n" + self.log())
-        return self
-
-    def ready(self):
-        try:
-            return request(("127.0.0.1", self.port), "GET", "/readyz", timeout=2).status == 200
-        except OSError:
-            return False
-
-    def ends(self):
-        """Its exit code, when it does not start."""
-        super().start()
-        wait_until(lambda: not self.alive(), START_SECONDS)
-        return self.process.poll()
-
-    def call(self, method, path, body=None, who="boss"):
-        headers = {"Authorization": "Bearer " + who} if who else {}
-        return request(("127.0.0.1", self.port), method, path, body, headers, timeout=35)
-
-    def status(self):
-        return self.call("GET", "/v1/status").json()
-
-    def put(self, session, user, **more):
-        body = {"user": user, "administrator": False, "kind": "desktop", "route": "broker", **more}
-        return self.call("PUT", "/v1/connections/ts1/" + session, body).status
-
-    def interrupt(self):
-        """Its exit code after Ctrl-C, as wine makes it of this signal."""
-        return self.stop(signal.SIGINT)
 
 
 def doors(tap, agent):
@@ -108,9 +48,9 @@ def survives(tap, agent):
 
 
 def alone_on_its_store(tap, place, agent):
-    second = WindowsAgent(place, "second", store=agent.state)
+    second = WindowsAgent(place, BUILD_WINDOWS, "second", store=agent.state)
     tap.equal(second.ends(), BUSY, "a second agent on one store ends")
-    third = WindowsAgent(place, "third", listen="127.0.0.1:%d" % agent.port)
+    third = WindowsAgent(place, BUILD_WINDOWS, "third", listen="127.0.0.1:%d" % agent.port)
     tap.ok(third.ends() not in (STOPPED, None) and "listen" in third.log(), "and one on a port that is taken, which it says",
            third.log())
 
@@ -133,16 +73,33 @@ def scripted(tap, place):
     script = place.write("sessions.ndjson", "".join(json.dumps(
         {"event": "connect", "session": str(i), "user": user, "admin": False, "kind": "desktop", "route": "rdp"}) + "\n"
         for i, user in enumerate(("ann", "bob", "ann"))))
-    agent = WindowsAgent(place, "scripted", sources='"scripted"', settings='scripted_file = "%s";' % windows_path(script)).start()
+    agent = WindowsAgent(place, BUILD_WINDOWS, "scripted", sources='"scripted"', settings='scripted_file = "%s";' % windows_path(script)).start()
     tap.ok(wait_until(lambda: agent.status()["concurrent_users"] == 2), "the sessions of a script are counted", agent.status())
     tap.equal(agent.interrupt(), STOPPED, "it stops")
 
 
+def long_paths(tap, place):
+    """Windows' old limit is 260 characters; names of the store's files come behind its directory's."""
+    store = place.join("s" * (250 - len(windows_path(place.path))))
+    agent = WindowsAgent(place, BUILD_WINDOWS, "long", store=store)
+    deep = place.join("a" * 120, "ö" * 100, "b" * 60)
+    os.makedirs(deep)
+    agent.command[-1] = windows_path(shutil.copy(agent.conf, os.path.join(deep, "farmgate.conf")))
+    agent.start()
+    tap.equal(agent.put("1", "CORP\\ann"), 204, "a configuration and a store may have long paths")
+    agent.kill()
+    agent.start()
+    tap.equal(agent.status()["connections"], 1, "and what is told is kept")
+    agent.interrupt()
+    longer = WindowsAgent(place, BUILD_WINDOWS, "longer", store=place.join("a" * 120, "b" * 130))
+    tap.ok(longer.ends() == CONFIGURATION and "store.directory: too long" in longer.log(), "one that is too long is said to be", longer.log())
+
+
 def wrong_configuration(tap, place):
-    agent = WindowsAgent(place, "wrong", sources='"wts2"')
+    agent = WindowsAgent(place, BUILD_WINDOWS, "wrong", sources='"wts2"')
     tap.equal(agent.ends(), CONFIGURATION, "a wrong configuration ends it")
     tap.ok("wrong.conf:4: sessions.sources" in agent.log(), "with file and line", agent.log())
-    utmp = WindowsAgent(place, "utmp", sources='"utmp"')
+    utmp = WindowsAgent(place, BUILD_WINDOWS, "utmp", sources='"utmp"')
     tap.ok(utmp.ends() not in (STOPPED, None) and "utmp" in utmp.log(), "so does a source that Windows does not have",
            utmp.log())
 
@@ -151,7 +108,7 @@ def main():
     tap = Tap()
     with Place() as place:
         authority = Authority(place, BUILD).start()
-        agent = WindowsAgent(place, authority=authority).start()
+        agent = WindowsAgent(place, BUILD_WINDOWS, authority=authority).start()
         doors(tap, agent)
         counts(tap, agent)
         survives(tap, agent)
@@ -159,6 +116,7 @@ def main():
         licensed(tap, agent, authority)
         tap.equal(agent.interrupt(), STOPPED, "it stops")
         scripted(tap, place)
+        long_paths(tap, place)
         wrong_configuration(tap, place)
     tap.done()
 

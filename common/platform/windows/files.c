@@ -1,4 +1,5 @@
 /* files.c - unistd.h's, fcntl.h's and sys/stat.h's files on Windows' own calls. */
+#include "file_rights.h"
 #include "wide.h"
 
 #include <errno.h>
@@ -19,6 +20,7 @@
 #define PIPE_BYTES        (64 * 1024)
 #define TICKS_PER_SECOND  INT64_C(10000000)
 #define UNIX_EPOCH_S      INT64_C(11644473600) /* in Windows' time */
+#define OPEN_MODE         0666u                /* as open as the folder */
 #define TEMPORARY_TRIES   100
 #define TEMPORARY_LETTERS "XXXXXX"
 
@@ -57,17 +59,46 @@ static int check_kind(HANDLE file, int flags)
     return directory && (flags & (O_WRONLY | O_RDWR)) ? EISDIR : 0;
 }
 
+/* The rights that a new file of this mode has: NULL for the folder's. */
+static bool rights_of(unsigned mode, SECURITY_ATTRIBUTES *ret)
+{
+    *ret = (SECURITY_ATTRIBUTES){.nLength = sizeof(*ret)};
+    if (!file_rights_wanted(mode))
+        return true;
+    ret->lpSecurityDescriptor = file_rights_make();
+    return ret->lpSecurityDescriptor;
+}
+
+static HANDLE create_file(const wchar_t *path, int flags, unsigned mode, DWORD attributes)
+{
+    SECURITY_ATTRIBUTES rights;
+    if (!rights_of(flags & O_CREAT ? mode : OPEN_MODE, &rights))
+        return INVALID_HANDLE_VALUE;
+    HANDLE file =
+        CreateFileW(path, wanted_access(flags), SHARE_ALL, &rights, wanted_file(flags), attributes, NULL);
+    DWORD error = GetLastError();
+    (void)LocalFree(rights.lpSecurityDescriptor);
+    SetLastError(error);
+    return file;
+}
+
 /* Anybody may read, write, rename and remove the file meanwhile, as elsewhere. */
 int platform_open(const char *path, int flags, ...)
 {
+    unsigned mode = OPEN_MODE;
     wchar_t *wide = wide_path(path);
     if (!wide)
         return -1;
+    if (flags & O_CREAT) {
+        va_list more;
+        va_start(more, flags);
+        mode = va_arg(more, unsigned);
+        va_end(more);
+    }
     DWORD attributes = FILE_ATTRIBUTE_NORMAL | FILE_FLAG_BACKUP_SEMANTICS; /* directories as well */
     if (flags & O_NOFOLLOW)
         attributes |= FILE_FLAG_OPEN_REPARSE_POINT;
-    HANDLE file =
-        CreateFileW(wide, wanted_access(flags), SHARE_ALL, NULL, wanted_file(flags), attributes, NULL);
+    HANDLE file = create_file(wide, flags, mode, attributes);
     free(wide);
     if (file == INVALID_HANDLE_VALUE) {
         wide_errno();
@@ -94,7 +125,7 @@ FILE *platform_fopen(const char *path, const char *mode)
         flags |= O_CREAT | (mode[0] == 'a' ? O_APPEND : O_TRUNC);
     if (strchr(mode, 'x'))
         flags |= O_EXCL;
-    int fd = platform_open(path, flags);
+    int fd = platform_open(path, flags, OPEN_MODE);
     FILE *file = fd >= 0 ? _fdopen(fd, runtime_mode) : NULL;
     if (!file && fd >= 0)
         (void)close(fd);
@@ -176,6 +207,18 @@ static BOOL create_directory(const wchar_t *path)
     return CreateDirectoryW(path, NULL);
 }
 
+static BOOL create_private_directory(const wchar_t *path)
+{
+    SECURITY_ATTRIBUTES rights;
+    if (!rights_of(S_IRWXU, &rights))
+        return FALSE;
+    BOOL done = CreateDirectoryW(path, &rights);
+    DWORD error = GetLastError();
+    (void)LocalFree(rights.lpSecurityDescriptor);
+    SetLastError(error);
+    return done;
+}
+
 static BOOL find_file(const wchar_t *path)
 {
     return GetFileAttributesW(path) != INVALID_FILE_ATTRIBUTES;
@@ -207,8 +250,7 @@ int platform_remove(const char *path)
 
 int platform_mkdir(const char *path, unsigned mode)
 {
-    (void)mode;
-    return with_path(path, create_directory);
+    return with_path(path, file_rights_wanted(mode) ? create_private_directory : create_directory);
 }
 
 int platform_access(const char *path, int mode)
@@ -281,12 +323,14 @@ static struct timespec unix_time(FILETIME time)
                              .tv_nsec = (long)(ticks % TICKS_PER_SECOND * 100)};
 }
 
-static unsigned mode_of(DWORD attributes)
+/* There are two: one's own and Administrators' alone, or as the folder has it. */
+static unsigned mode_of(DWORD attributes, bool private)
 {
     unsigned readable = attributes & FILE_ATTRIBUTE_READONLY ? 0444 : 0666;
+    unsigned those = private ? S_IRWXU : 0777;
     if (attributes & FILE_ATTRIBUTE_REPARSE_POINT)
         return S_IFLNK | 0777;
-    return attributes & FILE_ATTRIBUTE_DIRECTORY ? S_IFDIR | 0777 : S_IFREG | readable;
+    return (attributes & FILE_ATTRIBUTE_DIRECTORY ? S_IFDIR | 0777 : S_IFREG | readable) & (S_IFMT | those);
 }
 
 static int stat_handle(HANDLE file, struct stat *ret)
@@ -304,7 +348,7 @@ static int stat_handle(HANDLE file, struct stat *ret)
     *ret = (struct stat){
         .st_dev = about.dwVolumeSerialNumber,
         .st_ino = (uint64_t)about.nFileIndexHigh << 32 | about.nFileIndexLow,
-        .st_mode = mode_of(about.dwFileAttributes),
+        .st_mode = mode_of(about.dwFileAttributes, file_rights_private(file)),
         .st_nlink = about.nNumberOfLinks,
         .st_size = (int64_t)((uint64_t)about.nFileSizeHigh << 32 | about.nFileSizeLow),
         .st_atim = unix_time(about.ftLastAccessTime),
@@ -319,8 +363,11 @@ static HANDLE open_to_look(const char *path, DWORD flags)
     wchar_t *wide = wide_path(path);
     if (!wide)
         return INVALID_HANDLE_VALUE;
-    HANDLE file = CreateFileW(wide, FILE_READ_ATTRIBUTES, SHARE_ALL, NULL, OPEN_EXISTING,
+    HANDLE file = CreateFileW(wide, FILE_READ_ATTRIBUTES | READ_CONTROL, SHARE_ALL, NULL, OPEN_EXISTING,
                               FILE_FLAG_BACKUP_SEMANTICS | flags, NULL);
+    if (file == INVALID_HANDLE_VALUE && GetLastError() == ERROR_ACCESS_DENIED) /* nobody says whose it is */
+        file = CreateFileW(wide, FILE_READ_ATTRIBUTES, SHARE_ALL, NULL, OPEN_EXISTING,
+                           FILE_FLAG_BACKUP_SEMANTICS | flags, NULL);
     if (file == INVALID_HANDLE_VALUE)
         wide_errno();
     free(wide);
@@ -360,17 +407,46 @@ int platform_fstat(int fd, struct stat *ret)
     return stat_handle((HANDLE)file, ret);
 }
 
-int platform_chmod(const char *path, unsigned mode)
+static int change_mode(const wchar_t *path, unsigned mode)
 {
-    (void)mode;
-    return platform_access(path, F_OK);
+    HANDLE file = CreateFileW(path, READ_CONTROL | WRITE_DAC, SHARE_ALL, NULL, OPEN_EXISTING,
+                              FILE_FLAG_BACKUP_SEMANTICS, NULL);
+    DWORD error = file == INVALID_HANDLE_VALUE ? GetLastError() : ERROR_SUCCESS;
+    if (!error && file_rights_private(file) != file_rights_wanted(mode))
+        error = file_rights_set(file, file_rights_wanted(mode));
+    if (file != INVALID_HANDLE_VALUE)
+        (void)CloseHandle(file);
+    SetLastError(error);
+    if (error)
+        wide_errno();
+    return error ? -1 : 0;
 }
 
+int platform_chmod(const char *path, unsigned mode)
+{
+    wchar_t *wide = wide_path(path);
+    int code = wide ? change_mode(wide, mode) : -1;
+    free(wide);
+    return code;
+}
+
+/* A file is opened to be read and written, not to be given away: for that it is opened anew. */
 int platform_fchmod(int fd, unsigned mode)
 {
-    struct stat status;
-    (void)mode;
-    return platform_fstat(fd, &status);
+    static const DWORD names = FILE_NAME_NORMALIZED | VOLUME_NAME_DOS;
+    HANDLE file = (HANDLE)_get_osfhandle(fd);
+    wchar_t path[PATH_MAX];
+    if (file == INVALID_HANDLE_VALUE) {
+        errno = EBADF;
+        return -1;
+    }
+    if (file_rights_private(file) == file_rights_wanted(mode))
+        return 0;
+    DWORD count = GetFinalPathNameByHandleW(file, path, PATH_MAX, names);
+    if (count > 0 && count < PATH_MAX)
+        return change_mode(path, mode);
+    wide_errno();
+    return -1;
 }
 
 /* --- whole paths ------------------------------------------------------------------------------------------

@@ -157,7 +157,7 @@ static int setup(void **state)
 {
     static char directory[64], path[96];
     (void)snprintf(directory, sizeof directory, "/tmp/farmgate-secret-XXXXXX");
-    if (!mkdtemp(directory))
+    if (!mkdtemp(directory) || chmod(directory, 0755) != 0) /* others may look what is in it */
         return -1;
     (void)snprintf(path, sizeof path, "%s/farm.secret", directory);
     *state = path;

@@ -305,8 +305,7 @@ static void test_a_first_start_makes_an_identity(void **state)
     static const char *const names[] = {"farmgate.db", "identity"};
     for (size_t i = 0; i < COUNT(names); i++) {
         assert_int_equal(stat(in_directory(fixture, names[i]), &status), 0);
-        if (files_have_modes())
-            assert_int_equal(status.st_mode & 0777, 0600);
+        assert_int_equal(status.st_mode & 0777, 0600);
     }
 }
 

@@ -59,8 +59,7 @@ static void makes_a_database_as_it_should_be(void **state)
     sqlite3_stmt *statement;
     assert_int_equal(db_open(path, APPLICATION, first, 1, &db, NULL), 0);
     assert_int_equal(stat(path, &status), 0);
-    if (files_have_modes())
-        assert_int_equal(status.st_mode & 0777, 0600);
+    assert_int_equal(status.st_mode & 0777, 0600);
     assert_int_equal(integer(&db, "PRAGMA application_id"), APPLICATION);
     assert_int_equal(integer(&db, "PRAGMA user_version"), 1);
     assert_int_equal(integer(&db, "PRAGMA synchronous"), 2);

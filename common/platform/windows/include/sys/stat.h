@@ -1,5 +1,6 @@
-/* POSIX over Windows: what a file is. Files are as open as the directory that they are made in: modes say
- * nothing here. */
+/* POSIX over Windows: what a file is. Of modes there are two: what keeps the group and others out is
+ * SYSTEM's, Administrators' and one's own alone, whatever the folder lets others do (0600, 0700); all else is
+ * as open as its folder (0666, 0777). */
 #ifndef PLATFORM_SYS_STAT_H
 #define PLATFORM_SYS_STAT_H
 
@@ -35,7 +36,7 @@
 #define S_IWOTH 0002
 #define S_IXOTH 0001
 
-/* Modes say nothing: there is nothing to mask. */
+/* There is nothing to mask. */
 static inline mode_t umask(mode_t mask)
 {
     (void)mask;

@@ -1,0 +1,187 @@
+#!/usr/bin/env python3
+"""Whom the agent for Windows trusts, under wine: an authority behind TLS with a CA of its own, and no other; files that nobody
+else may read, and with the secret in one, a farm over a real etcd with an agent of Linux.
+
+    test_trust.py BUILD_WINDOWS BUILD
+"""
+import os
+import shutil
+import socket
+import ssl
+import sys
+import threading
+
+from under_wine import wine, windows_path
+from windows_agent import WindowsAgent
+
+from etcd_cluster import openssl
+from farm_hosts import Farm, Line, users
+from harness import Authority, Place, Tap, wait_until
+
+BUILD_WINDOWS, BUILD = os.path.abspath(sys.argv[1]), os.path.abspath(sys.argv[2])
+os.environ["PATH"] = os.path.join(BUILD, "bin") + os.pathsep + os.environ["PATH"]
+FARMGATE = os.path.join(BUILD_WINDOWS, "agent", "ctl", "farmgate.exe")
+NAMES = {"good": "DNS:localhost,IP:127.0.0.1", "elsewhere": "DNS:licence.example.com"}
+
+
+def certificates(place):
+    """ca.pem and another.pem; NAME.pem with its key, signed by the first."""
+    for ca in ("ca", "another"):
+        openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "30", "-subj",
+                "/CN=throw-away " + ca, "-keyout", place.join(ca + ".key"), "-out", place.join(ca + ".pem"), "-addext",
+                "basicConstraints=critical,CA:TRUE")
+    for name, names in NAMES.items():
+        ext = place.write("ext", "subjectAltName=%s\n" % names)
+        openssl("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-subj", "/CN=" + name, "-keyout",
+                place.join(name + ".key"), "-out", place.join("csr"))
+        openssl("x509", "-req", "-in", place.join("csr"), "-CA", place.join("ca.pem"), "-CAkey", place.join("ca.key"),
+                "-CAcreateserial", "-days", "30", "-extfile", ext, "-out", place.join(name + ".pem"))
+
+
+class Front:
+    """TLS before a port of this machine, as a reverse proxy is."""
+
+    def __init__(self, place, name, port):
+        self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self.context.load_cert_chain(place.join(name + ".pem"), place.join(name + ".key"))
+        self.port, self.listener = port, socket.create_server(("127.0.0.1", 0))
+        self.url = "https://localhost:%d" % self.listener.getsockname()[1]
+        threading.Thread(target=self.accept, daemon=True).start()
+
+    def accept(self):
+        while True:
+            try:
+                peer, _ = self.listener.accept()
+            except OSError:
+                return
+            threading.Thread(target=self.serve, args=(peer,), daemon=True).start()
+
+    def serve(self, peer):
+        try:
+            near = self.context.wrap_socket(peer, server_side=True)
+            far = socket.create_connection(("127.0.0.1", self.port))
+        except OSError:
+            peer.close()
+            return
+        threading.Thread(target=Line.copy, args=(far, near), daemon=True).start()
+        Line.copy(near, far)
+
+
+def activation(agent, authority):
+    return agent.call("POST", "/v1/activation", {"license_key": authority.new_key(5)})
+
+
+def setback(agent):
+    """What it says of the activation that failed, and what to do."""
+    return " ".join(sentence["text"] for one in agent.status()["setbacks"] if one["asked"] == "activation"
+                    for sentence in one["why"] + one["remedies"])
+
+
+def machine_guid(guid=None):
+    """This wine's, or another for it."""
+    key = ("HKLM\\SOFTWARE\\Microsoft\\Cryptography", "/v", "MachineGuid")
+    if guid:
+        wine("reg", "add", *key, "/t", "REG_SZ", "/d", guid, "/f")
+    return wine("reg", "query", *key)[1].split()[-1]
+
+
+def copied(tap, agent):
+    """The state of one machine on another, as a copied image has it."""
+    guid = machine_guid()
+    machine_guid("11111111-2222-3333-4444-555555555555")
+    try:
+        agent.start()
+        status = agent.status()
+        tap.equal([status["verdict"]["open"], status["verdict"]["reason"]], [False, "copied"], "its state on another machine opens nothing")
+        agent.interrupt()
+    finally:
+        tap.equal(machine_guid(guid), guid, "the machine is itself again")
+
+
+def trusted(tap, place, authority):
+    agent = WindowsAgent(place, BUILD_WINDOWS, "trusting", authority, url=Front(place, "good", authority.port).url,
+                         trust='ca_file = "%s";' % windows_path(place.join("ca.pem"))).start()
+    tap.equal(activation(agent, authority).status, 200, "behind TLS with the CA that is configured, the authority activates")
+    agent.put("1", "ann")
+    tap.equal(agent.call("POST", "/v1/report").status, 200, "and takes reports")
+    tap.equal([agent.status()["verdict"]["open"], agent.status()["setbacks"]], [True, []], "nothing hinders it")
+    agent.interrupt()
+    copied(tap, agent)
+
+
+def refused(tap, place, authority):
+    for name, front, ca in (("another CA", "good", "another.pem"), ("another name", "elsewhere", "ca.pem")):
+        agent = WindowsAgent(place, BUILD_WINDOWS, front + "-" + ca, authority, url=Front(place, front, authority.port).url,
+                             trust='ca_file = "%s";' % windows_path(place.join(ca))).start()
+        tap.ok(activation(agent, authority).status >= 500, name + ": no activation")
+        said = setback(agent)
+        tap.ok("certificate is not to be trusted" in said and "See to the date" in said, name + ": and it says why", agent.status()["setbacks"])
+        tap.equal(agent.status()["verdict"]["open"], False, name + ": the gate is closed")
+        agent.interrupt()
+
+
+def others_look(path):
+    """wine keeps rights as modes, those of Administrators as the group's."""
+    return os.stat(path).st_mode & 0o007
+
+
+def private(tap, place, agent):
+    open_files = [name for name in os.listdir(agent.state) if name in ("identity", "licence", "farmgate.db") and
+                  others_look(os.path.join(agent.state, name))]
+    tap.ok(os.path.exists(os.path.join(agent.state, "identity")) and not open_files,
+           "the files of its state are nobody else's, in a folder that others may look into", open_files)
+    os.makedirs(place.join("init"))
+    conf = place.write("init/farmgate.conf", "# nothing\n")
+    code, printed, said = wine(FARMGATE, "farm", "init", "--config", windows_path(conf), "--name", "office", "--endpoints",
+                               "http://127.0.0.1:2379", "--directory", windows_path(place.join("init")))
+    made = [name for name in os.listdir(place.join("init")) if name.endswith(".secret")]
+    tap.ok(code == 0 and made and not others_look(place.join("init", made[0])), "farmgate farm init makes a secret that is as private",
+           (code, printed, said, made))
+
+
+def told(agent):
+    return agent.call("GET", "/v1/farm").json()
+
+
+def farm(tap, place, authority):
+    with Farm(place, BUILD, authority=authority) as cluster:
+        first = cluster.host("linux")
+        lines = cluster.group().replace(place.path, windows_path(place.path))
+        agent = WindowsAgent(place, BUILD_WINDOWS, "member", authority, farm=lines).start()
+        tap.ok(wait_until(lambda: len(told(agent)["hosts"]) == 2, 30), "a host of Windows and one of Linux are one farm",
+               told(agent))
+        first.put("linux", "1", "ann")
+        agent.put("1", "bob")
+        tap.ok(wait_until(lambda: users(first) == 2 == agent.status()["concurrent_users"], 20),
+               "both count the same users", (users(first), agent.status()["concurrent_users"], agent.log()[-500:]))
+        first.kill()
+        tap.ok(wait_until(lambda: told(agent)["part"] == "leads", 30), "the one of Windows leads when the other is gone", told(agent))
+        agent.interrupt()
+        secret = place.join("open.secret")
+        shutil.copy(next(place.join(name) for name in sorted(os.listdir(place.path)) if name.endswith(".secret")), secret)
+        os.chmod(secret, 0o644)
+        agent = WindowsAgent(place, BUILD_WINDOWS, "open", authority, farm=' mode = "etcd"; name = "farm"; endpoints = ("%s"); '
+                             'secret_file = "%s";' % (cluster.cluster.urls[0], windows_path(secret)))
+        code = agent.ends()
+        tap.ok(code == 78 and "may be read or changed by others" in agent.log() and "icacls" in agent.log(),
+               "a secret that others may read is refused, with what to do", (code, agent.log()))
+
+
+def main():
+    tap = Tap()
+    with Place() as place:
+        certificates(place)
+        authority = Authority(place, BUILD).start()
+        trusted(tap, place, authority)
+        refused(tap, place, authority)
+        agent = WindowsAgent(place, BUILD_WINDOWS, "files").start()
+        agent.interrupt()
+        private(tap, place, agent)
+        if shutil.which("etcd"):
+            farm(tap, place, authority)
+        else:
+            tap.skip("a farm with a host of Windows", "no etcd in PATH")
+    tap.done()
+
+
+main()
