@@ -1,100 +1,71 @@
 /* config_print.c - a setting's value as it would stand in the file. */
 #include "config.h"
+#include "text_buffer.h"
 
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-#define ROOM_FIRST 128
-
-struct text { /* grows; a failure sticks */
-    char *bytes;
-    size_t used, room;
-    bool failed;
-};
-
-static void put(struct text *text, const char *bytes, size_t count)
+static void put_quoted(struct text_buffer *text, const char *value)
 {
-    size_t room = text->room > 0 ? text->room : ROOM_FIRST;
-    while (room < text->used + count + 1)
-        room *= 2;
-    char *larger = text->failed || room == text->room ? text->bytes : realloc(text->bytes, room);
-    text->failed |= !larger;
-    if (text->failed)
-        return;
-    text->bytes = larger;
-    text->room = room;
-    memcpy(text->bytes + text->used, bytes, count);
-    text->used += count;
-    text->bytes[text->used] = '\0';
-}
-
-static void put_text(struct text *text, const char *words)
-{
-    put(text, words, strlen(words));
-}
-
-static void put_quoted(struct text *text, const char *value)
-{
-    put_text(text, "\"");
+    text_buffer_add_text(text, "\"");
     for (; *value; value++) {
         if (*value == '\n' || *value == '\t') {
-            put_text(text, *value == '\n' ? "\\n" : "\\t");
+            text_buffer_add_text(text, *value == '\n' ? "\\n" : "\\t");
             continue;
         }
         if (*value == '"' || *value == '\\')
-            put_text(text, "\\");
-        put(text, value, 1);
+            text_buffer_add_text(text, "\\");
+        text_buffer_add(text, value, 1);
     }
-    put_text(text, "\"");
+    text_buffer_add_text(text, "\"");
 }
 
 /* Past 32 bits libconfig wants an L. */
-static void put_integer(struct text *text, const char *at)
+static void put_integer(struct text_buffer *text, const char *at)
 {
     char number[32];
     int64_t value;
     memcpy(&value, at, sizeof(value));
     (void)snprintf(number, sizeof(number), "%" PRId64 "%s", value,
                    value > INT32_MAX || value < INT32_MIN ? "L" : "");
-    put_text(text, number);
+    text_buffer_add_text(text, number);
 }
 
-static void put_duration(struct text *text, const char *at)
+static void put_duration(struct text_buffer *text, const char *at)
 {
     char duration[CONFIG_DURATION_BYTES];
     int64_t ms;
     memcpy(&ms, at, sizeof(ms));
     config_duration_text(ms, duration);
     if (ms == 0)
-        put_text(text, duration);
+        text_buffer_add_text(text, duration);
     else
         put_quoted(text, duration);
 }
 
-static void put_value(struct text *text, const struct config_setting *setting, const char *values);
+static void put_value(struct text_buffer *text, const struct config_setting *setting, const char *values);
 
-static void put_group(struct text *text, const struct config_table *table, const char *values)
+static void put_group(struct text_buffer *text, const struct config_table *table, const char *values)
 {
-    put_text(text, "{ ");
+    text_buffer_add_text(text, "{ ");
     for (size_t i = 0; i < table->count; i++) {
-        put_text(text, table->settings[i].path);
-        put_text(text, " = ");
+        text_buffer_add_text(text, table->settings[i].path);
+        text_buffer_add_text(text, " = ");
         put_value(text, &table->settings[i], values);
-        put_text(text, "; ");
+        text_buffer_add_text(text, "; ");
     }
-    put_text(text, "}");
+    text_buffer_add_text(text, "}");
 }
 
-static void put_list(struct text *text, const struct config_setting *setting, const char *values)
+static void put_list(struct text_buffer *text, const struct config_setting *setting, const char *values)
 {
     const char *at = values + setting->offset;
     size_t count;
     memcpy(&count, values + setting->count_offset, sizeof(count));
-    put_text(text, "(");
+    text_buffer_add_text(text, "(");
     for (size_t i = 0; i < count; i++) {
-        put_text(text, i > 0 ? ", " : "");
+        text_buffer_add_text(text, i > 0 ? ", " : "");
         if (setting->type == CONFIG_INTEGERS)
             put_integer(text, at + i * sizeof(int64_t));
         else if (setting->type == CONFIG_TEXTS)
@@ -102,10 +73,10 @@ static void put_list(struct text *text, const struct config_setting *setting, co
         else
             put_group(text, setting->elements, at + i * setting->element_bytes);
     }
-    put_text(text, ")");
+    text_buffer_add_text(text, ")");
 }
 
-static void put_value(struct text *text, const struct config_setting *setting, const char *values)
+static void put_value(struct text_buffer *text, const struct config_setting *setting, const char *values)
 {
     const char *at = values + setting->offset;
     bool yes;
@@ -122,7 +93,7 @@ static void put_value(struct text *text, const struct config_setting *setting, c
         break;
     case CONFIG_BOOLEAN:
         memcpy(&yes, at, sizeof(yes));
-        put_text(text, yes ? "true" : "false");
+        text_buffer_add_text(text, yes ? "true" : "false");
         break;
     case CONFIG_CHOICE:
         memcpy(&choice, at, sizeof(choice));
@@ -138,10 +109,7 @@ static void put_value(struct text *text, const struct config_setting *setting, c
 
 char *config_print(const struct config_setting *setting, const void *values)
 {
-    struct text text = {.bytes = NULL};
+    struct text_buffer text = {.text = NULL};
     put_value(&text, setting, values);
-    if (!text.failed)
-        return text.bytes;
-    free(text.bytes);
-    return NULL;
+    return text_buffer_take(&text);
 }

@@ -1,5 +1,6 @@
 #include "offline_file.h"
 
+#include "text_buffer.h"
 #include "utf8.h"
 
 #include <errno.h>
@@ -13,7 +14,6 @@
 #define PREFIX          "farmgate-offline-"
 #define VERSION         "1"
 #define CHECKSUM_WORD   "checksum"
-#define ROOM_FIRST      4096
 #define WORDS_MAX       32 /* of one kind of file */
 #define CHECKSUM_RAW    ((OFFLINE_CHECKSUM_BYTES - 1) / 2)
 #define BYTE_ORDER_MARK "\xEF\xBB\xBF"
@@ -50,46 +50,15 @@ static void digest_of(const char *text, size_t bytes, unsigned char ret[OFFLINE_
 /* ---- writing ---- */
 
 struct offline_writer {
-    char *text;
-    size_t used, room;
-    bool failed;
+    struct text_buffer file;
 };
-
-/* So many bytes more, and a NUL. */
-static bool reserve(struct offline_writer *writer, size_t bytes)
-{
-    size_t wanted = writer->used + bytes + 1, room = writer->room;
-    if (writer->failed || wanted <= room)
-        return !writer->failed;
-    while (room < wanted)
-        room = room > 0 ? 2 * room : ROOM_FIRST;
-    char *text = realloc(writer->text, room);
-    if (!text) {
-        writer->failed = true;
-        return false;
-    }
-    writer->text = text;
-    writer->room = room;
-    return true;
-}
-
-static void append(struct offline_writer *writer, const char *text, size_t bytes)
-{
-    if (!reserve(writer, bytes))
-        return;
-    memcpy(writer->text + writer->used, text, bytes);
-    writer->used += bytes;
-    writer->text[writer->used] = '\0';
-}
 
 struct offline_writer *offline_writer_create(enum offline_kind kind)
 {
     struct offline_writer *writer = calloc(1, sizeof(*writer));
     if (!writer)
         return NULL;
-    append(writer, PREFIX, strlen(PREFIX));
-    append(writer, kind_names[kind], strlen(kind_names[kind]));
-    append(writer, "-" VERSION "\n", strlen("-" VERSION "\n"));
+    text_buffer_print(&writer->file, PREFIX "%s-" VERSION "\n", kind_names[kind]);
     return writer;
 }
 
@@ -97,7 +66,7 @@ void offline_writer_destroy(struct offline_writer *writer)
 {
     if (!writer)
         return;
-    free(writer->text);
+    text_buffer_finish(&writer->file);
     free(writer);
 }
 
@@ -112,42 +81,36 @@ static bool is_control(char c)
 }
 
 /* From `start` to the end of the text: control characters and outer blanks go. */
-static void clean(struct offline_writer *writer, size_t start)
+static void clean(struct text_buffer *file, size_t start)
 {
     size_t to = start;
-    for (size_t from = start; from < writer->used; from++) {
-        char c = writer->text[from];
+    for (size_t from = start; from < file->bytes; from++) {
+        char c = file->text[from];
         if (!is_control(c) && (to > start || !is_blank(c)))
-            writer->text[to++] = c;
+            file->text[to++] = c;
     }
-    while (to > start && is_blank(writer->text[to - 1]))
+    while (to > start && is_blank(file->text[to - 1]))
         to--;
-    writer->used = to > start ? to : start - 1; /* an empty value has no space before it */
+    file->bytes = to > start ? to : start - 1; /* an empty value has no space before it */
 }
 
 void offline_write(struct offline_writer *writer, const char *word, const char *format, ...)
 {
-    va_list arguments, again;
-    append(writer, word, strlen(word));
-    append(writer, " ", 1);
-    size_t start = writer->used;
+    struct text_buffer *file = &writer->file;
+    va_list arguments;
+    text_buffer_print(file, "%s ", word);
+    size_t start = file->bytes;
     va_start(arguments, format);
-    va_copy(again, arguments);
-    int bytes = vsnprintf(NULL, 0, format, arguments);
-    if (bytes < 0)
-        writer->failed = true;
-    else if (reserve(writer, (size_t)bytes))
-        writer->used += (size_t)vsnprintf(writer->text + start, (size_t)bytes + 1, format, again);
-    va_end(again);
+    text_buffer_vprint(file, format, arguments);
     va_end(arguments);
-    if (!writer->failed)
-        clean(writer, start);
-    append(writer, "\n", 1);
+    if (!file->failed)
+        clean(file, start);
+    text_buffer_add(file, "\n", 1);
 }
 
 void offline_writer_digest(const struct offline_writer *writer, unsigned char ret[OFFLINE_DIGEST_BYTES])
 {
-    digest_of(writer->text, writer->used, ret);
+    digest_of(writer->file.text, writer->file.bytes, ret);
 }
 
 /* Of a value with blanks some would get lost at a line's end, of letters beyond ASCII halves would stand
@@ -163,43 +126,40 @@ static bool may_fold(const char *line, size_t bytes)
     return true;
 }
 
-static void fold_line(struct offline_writer *to, const char *line, size_t bytes)
+static void fold_line(struct text_buffer *to, const char *line, size_t bytes)
 {
     bool folds = may_fold(line, bytes);
     while (folds && bytes > OFFLINE_LINE_BYTES) {
-        append(to, line, OFFLINE_LINE_BYTES);
-        append(to, "\n ", 2);
+        text_buffer_add(to, line, OFFLINE_LINE_BYTES);
+        text_buffer_add(to, "\n ", 2);
         line += OFFLINE_LINE_BYTES;
         bytes -= OFFLINE_LINE_BYTES;
     }
-    append(to, line, bytes);
-    append(to, "\n", 1);
+    text_buffer_add(to, line, bytes);
+    text_buffer_add(to, "\n", 1);
 }
 
-static char *fold(const struct offline_writer *writer)
+static char *fold(const struct text_buffer *file)
 {
-    struct offline_writer folded = {.text = NULL};
-    const char *end = writer->text + writer->used;
-    for (const char *line = writer->text; line < end;) {
+    struct text_buffer folded = {.text = NULL};
+    const char *end = file->text + file->bytes;
+    for (const char *line = file->text; line < end;) {
         const char *newline = memchr(line, '\n', (size_t)(end - line));
         fold_line(&folded, line, (size_t)(newline - line));
         line = newline + 1;
     }
-    if (!folded.failed)
-        return folded.text;
-    free(folded.text);
-    return NULL;
+    return text_buffer_take(&folded);
 }
 
 char *offline_writer_take(struct offline_writer *writer, char ret_checksum[OFFLINE_CHECKSUM_BYTES])
 {
     char *text = NULL, checksum[OFFLINE_CHECKSUM_BYTES];
-    if (writer && !writer->failed) {
-        checksum_of(writer->text, writer->used, checksum);
+    if (writer && !writer->file.failed) {
+        checksum_of(writer->file.text, writer->file.bytes, checksum);
         offline_write(writer, CHECKSUM_WORD, "%s", checksum);
     }
-    if (writer && !writer->failed)
-        text = fold(writer);
+    if (writer && !writer->file.failed)
+        text = fold(&writer->file);
     if (text && ret_checksum)
         memcpy(ret_checksum, checksum, sizeof(checksum));
     offline_writer_destroy(writer);

@@ -104,29 +104,10 @@ unsigned cells_put(struct cells *cells, unsigned row, unsigned column, unsigned 
 
 /* --- bytes ---------------------------------------------------------------------------------- */
 
-static void add_bytes(struct cells_bytes *bytes, const char *text)
-{
-    size_t count = strlen(text);
-    if (bytes->failed)
-        return;
-    if (bytes->count + count + 1 > bytes->room) {
-        size_t room = 2 * (bytes->count + count + 1);
-        char *larger = realloc(bytes->text, room);
-        if (!larger) {
-            bytes->failed = true;
-            return;
-        }
-        bytes->text = larger;
-        bytes->room = room;
-    }
-    memcpy(bytes->text + bytes->count, text, count + 1);
-    bytes->count += count;
-}
-
 /* The terminal's pen: where it stands, and how it writes. */
 struct pen {
     struct term term; /* for its colours alone */
-    struct cells_bytes *bytes;
+    struct text_buffer *bytes;
     bool placed; /* where is known */
     unsigned row, column;
     uint8_t style;
@@ -137,8 +118,8 @@ static void set_style(struct pen *pen, uint8_t style)
     if (pen->style == style)
         return;
     if (pen->style != TERM_PLAIN)
-        add_bytes(pen->bytes, term_plain(&pen->term));
-    add_bytes(pen->bytes, term_style(&pen->term, (enum term_style)style));
+        text_buffer_add_text(pen->bytes, term_plain(&pen->term));
+    text_buffer_add_text(pen->bytes, term_style(&pen->term, (enum term_style)style));
     pen->style = style;
 }
 
@@ -148,7 +129,7 @@ static void move(struct pen *pen, unsigned row, unsigned column)
     if (pen->placed && pen->row == row && pen->column == column)
         return;
     (void)snprintf(text, sizeof(text), "\033[%u;%uH", row + 1, column + 1);
-    add_bytes(pen->bytes, text);
+    text_buffer_add_text(pen->bytes, text);
     pen->placed = true;
     pen->row = row;
     pen->column = column;
@@ -164,7 +145,7 @@ static void write_cell(struct pen *pen, const struct cell *cell)
     if (cell->width == 0)
         return;
     set_style(pen, cell->style);
-    add_bytes(pen->bytes, cell->text);
+    text_buffer_add_text(pen->bytes, cell->text);
     pen->column += cell->width;
     /* Terminals disagree on how wide some characters are: what follows those is placed anew. */
     if (cell->width != 1 || ((unsigned char)cell->text[0] >= 0xF0))
@@ -200,18 +181,18 @@ static void write_row(struct pen *pen, const struct cells *shown, const struct c
     if (shown_end > end) {
         move(pen, row, end);
         set_style(pen, TERM_PLAIN);
-        add_bytes(pen->bytes, "\033[K");
+        text_buffer_add_text(pen->bytes, "\033[K");
     }
 }
 
 void cells_difference(const struct cells *shown, const struct cells *wanted, bool colour,
-                      struct cells_bytes *ret)
+                      struct text_buffer *ret)
 {
     struct pen pen = {.term = {.colour = colour}, .bytes = ret, .style = TERM_PLAIN};
     if (shown && (shown->rows != wanted->rows || shown->columns != wanted->columns))
         shown = NULL;
     if (!shown)
-        add_bytes(ret, "\033[H\033[2J");
+        text_buffer_add_text(ret, "\033[H\033[2J");
     for (unsigned row = 0; row < wanted->rows; row++)
         write_row(&pen, shown, wanted, row);
     set_style(&pen, TERM_PLAIN);

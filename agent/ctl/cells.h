@@ -3,6 +3,8 @@
 #ifndef FARMGATE_CTL_CELLS_H
 #define FARMGATE_CTL_CELLS_H
 
+#include "common/text_buffer.h"
+
 #include "term.h"
 
 #include <stdbool.h>
@@ -37,17 +39,10 @@ void cells_copy(struct cells *to, const struct cells *from);
 unsigned cells_put(struct cells *cells, unsigned row, unsigned column, unsigned end, enum term_style style,
                    const char *text);
 
-/* Bytes for the terminal: to be freed with free(). */
-struct cells_bytes {
-    char *text;
-    size_t count, room;
-    bool failed; /* without memory */
-};
-
 /* Appends what turns `shown` into `wanted`, nothing if they are the same. `shown` NULL or of another size:
  * the terminal is cleared first. Needs a terminal that knows cursor positions (CUP), erasing (ED, EL) and,
  * with colour, SGR: what every one since the VT100 knows, and Windows' console. */
 void cells_difference(const struct cells *shown, const struct cells *wanted, bool colour,
-                      struct cells_bytes *ret);
+                      struct text_buffer *ret);
 
 #endif

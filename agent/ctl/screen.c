@@ -28,7 +28,7 @@ struct screen {
     bool known; /* `shown` is what the terminal shows */
     bool busy, waiting;
     uv_write_t write;
-    struct cells_bytes bytes;
+    struct text_buffer output;
 };
 
 bool screen_possible(void)
@@ -65,8 +65,7 @@ static void on_written(uv_write_t *write, int status)
 {
     struct screen *screen = write->data;
     screen->busy = false;
-    free(screen->bytes.text);
-    screen->bytes = (struct cells_bytes){.text = NULL};
+    text_buffer_finish(&screen->output);
     if (screen->closed)
         return;
     if (status < 0)
@@ -90,11 +89,11 @@ void screen_show(struct screen *screen)
     screen->waiting = screen->busy;
     if (screen->busy || screen->closed)
         return;
-    cells_difference(screen->known ? &screen->shown : NULL, &screen->wanted, screen->colour, &screen->bytes);
-    if (screen->bytes.count == 0)
+    cells_difference(screen->known ? &screen->shown : NULL, &screen->wanted, screen->colour, &screen->output);
+    if (screen->output.bytes == 0)
         return;
-    screen->known = !screen->bytes.failed && note_shown(screen);
-    uv_buf_t buffer = uv_buf_init(screen->bytes.text, (unsigned)screen->bytes.count);
+    screen->known = !screen->output.failed && note_shown(screen);
+    uv_buf_t buffer = uv_buf_init(screen->output.text, (unsigned)screen->output.bytes);
     screen->write.data = screen;
     screen->busy = true;
     if (uv_write(&screen->write, (uv_stream_t *)&screen->out, &buffer, 1, on_written) != 0)
@@ -309,7 +308,7 @@ void screen_destroy(struct screen *screen)
 {
     if (!screen)
         return;
-    free(screen->bytes.text);
+    text_buffer_finish(&screen->output);
     cells_finish(&screen->wanted);
     cells_finish(&screen->shown);
     free(screen);

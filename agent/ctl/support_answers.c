@@ -12,7 +12,7 @@
 
 struct stream {
     struct sse sse;
-    struct support_text text;
+    struct text_buffer text;
     uint64_t last_id;
     bool only_id;
 };
@@ -23,7 +23,7 @@ static bool add_answer(struct support *support, const char *socket, const char *
 {
     struct local_client_answer answer;
     struct error_detail detail = {""};
-    struct support_text text = {.text = NULL};
+    struct text_buffer text = {.text = NULL};
     const struct local_client_request request = {
         .socket_path = socket, .method = "GET", .target = target, .timeout_ms = PATIENCE_MS};
     int error = ask_quietly(&request, false, &answer, &detail);
@@ -35,8 +35,8 @@ static bool add_answer(struct support *support, const char *socket, const char *
         (void)snprintf(detail.text, sizeof(detail.text), "GET %s: status %d", target, answer.status);
         support_missing(support, name, detail.text);
     } else {
-        support_text_add_bytes(&text, answer.body, answer.body_bytes);
-        support_text_add(&text, "%s", json ? "\n" : "");
+        text_buffer_add(&text, answer.body, answer.body_bytes);
+        text_buffer_add_text(&text, json ? "\n" : "");
         support_add(support, name, json, &text);
     }
     local_client_answer_finish(&answer);
@@ -51,7 +51,7 @@ static int on_event(void *data, const char *id, const char *name, const char *js
     if (stream->only_id)
         return ERROR_CANCELLED;
     if (json[0] != '\0')
-        support_text_add(&stream->text, "%s\n", json);
+        text_buffer_print(&stream->text, "%s\n", json);
     return stream->text.failed ? ERROR_NO_MEMORY : 0;
 }
 
@@ -98,9 +98,9 @@ static void add_events(struct support *support, const char *socket)
     }
     if (error) {
         support_missing(support, "events.ndjson", detail.text);
-        free(stream->text.text);
+        text_buffer_finish(&stream->text);
     } else {
-        support_text_add(&stream->text, "%s", "");
+        text_buffer_add_text(&stream->text, "");
         support_add(support, "events.ndjson", true, &stream->text);
     }
     free(stream);

@@ -11,38 +11,6 @@
 #define BLOCK_BYTES 512
 #define GZIP_WINDOW (15 + 16) /* zlib's largest, with gzip's head */
 
-/* --- texts ---------------------------------------------------------------------------------- */
-
-void support_text_add_bytes(struct support_text *text, const char *bytes, size_t count)
-{
-    if (text->failed)
-        return;
-    if (text->bytes + count + 1 > text->room) {
-        size_t room = 2 * (text->bytes + count + 1);
-        char *larger = realloc(text->text, room);
-        if (!larger) {
-            text->failed = true;
-            return;
-        }
-        text->text = larger;
-        text->room = room;
-    }
-    memcpy(text->text + text->bytes, bytes, count);
-    text->bytes += count;
-    text->text[text->bytes] = '\0';
-}
-
-void support_text_add(struct support_text *text, const char *format, ...)
-{
-    char line[4096];
-    va_list arguments;
-    va_start(arguments, format);
-    int bytes = vsnprintf(line, sizeof(line), format, arguments);
-    va_end(arguments);
-    if (bytes > 0)
-        support_text_add_bytes(text, line, (size_t)bytes < sizeof(line) ? (size_t)bytes : sizeof(line) - 1);
-}
-
 /* --- files ---------------------------------------------------------------------------------- */
 
 bool support_bundle_add(struct support_bundle *bundle, const char *name, bool json, char *text)
@@ -83,7 +51,7 @@ struct head {
 };
 _Static_assert(sizeof(struct head) == BLOCK_BYTES, "a head is a block");
 
-static void add_head(struct support_text *tar, const char *folder, const struct support_file *file,
+static void add_head(struct text_buffer *tar, const char *folder, const struct support_file *file,
                      int64_t unix_s)
 {
     struct head head = {.type = '0', .magic = "ustar", .version = {'0', '0'}};
@@ -98,17 +66,17 @@ static void add_head(struct support_text *tar, const char *folder, const struct 
     for (size_t i = 0; i < sizeof(head); i++)
         sum += ((const unsigned char *)&head)[i];
     (void)snprintf(head.sum, sizeof(head.sum), "%06o", sum & 0777777u);
-    support_text_add_bytes(tar, (const char *)&head, sizeof(head));
+    text_buffer_add(tar, (const char *)&head, sizeof(head));
 }
 
-static void add_padding(struct support_text *tar, size_t bytes)
+static void add_padding(struct text_buffer *tar, size_t bytes)
 {
     static const char zeros[2 * BLOCK_BYTES];
-    support_text_add_bytes(tar, zeros, bytes);
+    text_buffer_add(tar, zeros, bytes);
 }
 
 /* gzip's head says neither when nor where, so that the same texts are the same archive. */
-static int compress_all(const struct support_text *tar, char **ret, size_t *ret_bytes)
+static int compress_all(const struct text_buffer *tar, char **ret, size_t *ret_bytes)
 {
     z_stream stream = {.next_in = (Bytef *)tar->text, .avail_in = (uInt)tar->bytes};
     if (tar->bytes > UINT32_MAX / 2 ||
@@ -133,16 +101,16 @@ static int compress_all(const struct support_text *tar, char **ret, size_t *ret_
 int support_bundle_pack(const struct support_bundle *bundle, const char *folder, int64_t unix_s,
                         char **ret_archive, size_t *ret_bytes)
 {
-    struct support_text tar = {.text = NULL};
+    struct text_buffer tar = {.text = NULL};
     for (size_t i = 0; i < bundle->count; i++) {
         const struct support_file *file = &bundle->files[i];
         add_head(&tar, folder, file, unix_s);
-        support_text_add_bytes(&tar, file->text, file->bytes);
+        text_buffer_add(&tar, file->text, file->bytes);
         add_padding(&tar, (BLOCK_BYTES - file->bytes % BLOCK_BYTES) % BLOCK_BYTES);
     }
     add_padding(&tar, sizeof(char[2 * BLOCK_BYTES]));
     int error = tar.failed ? ERROR_NO_MEMORY : compress_all(&tar, ret_archive, ret_bytes);
-    free(tar.text);
+    text_buffer_finish(&tar);
     return error;
 }
 

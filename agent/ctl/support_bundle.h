@@ -4,24 +4,14 @@
 #define FARMGATE_CTL_SUPPORT_BUNDLE_H
 
 #include "common/error.h"
+#include "common/text_buffer.h"
 
-#include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #define SUPPORT_FILES_MAX  32
 #define SUPPORT_NAME_BYTES 64 /* of a file */
-
-/* A text that grows. */
-struct support_text {
-    char *text; /* NULL: nothing was added */
-    size_t bytes, room;
-    bool failed; /* without memory */
-};
-void support_text_add(struct support_text *text, const char *format, ...)
-    __attribute__((format(__printf__, 2, 3)));
-void support_text_add_bytes(struct support_text *text, const char *bytes, size_t count);
 
 struct support_file {
     char name[SUPPORT_NAME_BYTES];

@@ -53,10 +53,10 @@ struct wishes {
 
 void support_missing(struct support *support, const char *name, const char *why)
 {
-    support_text_add(&support->missing, "  %s: %s\n", name, why);
+    text_buffer_print(&support->missing, "  %s: %s\n", name, why);
 }
 
-void support_add(struct support *support, const char *name, bool json, struct support_text *text)
+void support_add(struct support *support, const char *name, bool json, struct text_buffer *text)
 {
     support->failed |= text->failed || (json && !support_names_collect(support->names, text->text));
     if (!support_bundle_add(&support->bundle, name, json, text->text))
@@ -81,26 +81,26 @@ static void replace_names(struct support *support)
 
 static void add_readme(struct support *support, bool names, bool stable, int64_t now_s)
 {
-    struct support_text text = {.text = NULL};
+    struct text_buffer text = {.text = NULL};
     char when[32] = "";
     time_t seconds = (time_t)now_s;
     struct tm parts;
     if (gmtime_r(&seconds, &parts))
         (void)strftime(when, sizeof(when), "%Y-%m-%dT%H:%M:%SZ", &parts);
-    support_text_add(&text, "What `farmgate support` put together at %s.\n\n", when);
-    support_text_add(&text, "%s\n",
-                     names    ? "People's names are as they are."
-                     : stable ? "People's names are replaced: the same person has the same pseudonym in "
-                                "every archive of this host."
-                              : "People's names are replaced: the same person has the same pseudonym "
-                                "in this archive.");
-    support_text_add(&text,
-                     "Licence keys show their last group alone. Settings that hold secrets, arguments of "
-                     "commands and the environment\nare left out.\n\n");
-    support_text_add(&text,
-                     support->missing.text ? "What could not be had, and why:\n\n" : "Nothing is missing.\n");
+    text_buffer_print(&text, "What `farmgate support` put together at %s.\n\n", when);
+    text_buffer_print(&text, "%s\n",
+                      names    ? "People's names are as they are."
+                      : stable ? "People's names are replaced: the same person has the same pseudonym in "
+                                 "every archive of this host."
+                               : "People's names are replaced: the same person has the same pseudonym "
+                                 "in this archive.");
+    text_buffer_print(&text,
+                      "Licence keys show their last group alone. Settings that hold secrets, arguments of "
+                      "commands and the environment\nare left out.\n\n");
+    text_buffer_print(&text, support->missing.text ? "What could not be had, and why:\n\n"
+                                                   : "Nothing is missing.\n");
     if (support->missing.text)
-        support_text_add_bytes(&text, support->missing.text, support->missing.bytes);
+        text_buffer_add(&text, support->missing.text, support->missing.bytes);
     support_add(support, README, false, &text);
     /* what is read first stands first */
     struct support_bundle *bundle = &support->bundle;
@@ -267,6 +267,6 @@ int support_command(int argc, char **argv)
     }
     support_bundle_finish(&support.bundle);
     support_names_destroy(support.names);
-    free(support.missing.text);
+    text_buffer_finish(&support.missing);
     return code;
 }

@@ -1,5 +1,7 @@
 #include "support_names.h"
 
+#include "common/text_buffer.h"
+
 #include <ctype.h>
 #include <sodium.h>
 #include <stdio.h>
@@ -216,33 +218,8 @@ static const struct name *find(const struct support_names *names, const char *at
     return found;
 }
 
-struct output {
-    char *text;
-    size_t count, room;
-    bool failed;
-};
-
-static void put(struct output *output, const char *text, size_t bytes)
-{
-    if (output->failed)
-        return;
-    if (output->count + bytes + 1 > output->room) {
-        size_t room = 2 * (output->count + bytes + 1);
-        char *larger = realloc(output->text, room);
-        if (!larger) {
-            output->failed = true;
-            return;
-        }
-        output->text = larger;
-        output->room = room;
-    }
-    memcpy(output->text + output->count, text, bytes);
-    output->count += bytes;
-    output->text[output->count] = '\0';
-}
-
 static void replace_span(const struct support_names *names, const char *start, size_t bytes,
-                         struct output *output)
+                         struct text_buffer *output)
 {
     size_t copied = 0;
     for (size_t i = 0; i < bytes;) {
@@ -252,48 +229,44 @@ static void replace_span(const struct support_names *names, const char *start, s
             i++;
             continue;
         }
-        put(output, start + copied, i - copied);
-        put(output, name->pseudonym, strlen(name->pseudonym));
+        text_buffer_add(output, start + copied, i - copied);
+        text_buffer_add_text(output, name->pseudonym);
         i += strlen(name->text);
         copied = i;
     }
-    put(output, start + copied, bytes - copied);
+    text_buffer_add(output, start + copied, bytes - copied);
 }
 
-static void replace_json(const struct support_names *names, const char *text, struct output *output)
+static void replace_json(const struct support_names *names, const char *text, struct text_buffer *output)
 {
     while (*text) {
         size_t plain = strcspn(text, "\"");
-        put(output, text, plain + (text[plain] == '"'));
+        text_buffer_add(output, text, plain + (text[plain] == '"'));
         text += plain;
         if (*text == '\0')
             return;
         const char *start = text + 1, *end = string_end(start);
         const char *next = *end ? end + 1 + strspn(end + 1, " \n\t") : end;
         if (*next == ':')
-            put(output, start, (size_t)(end - start));
+            text_buffer_add(output, start, (size_t)(end - start));
         else
             replace_span(names, start, (size_t)(end - start), output);
-        put(output, end, *end == '"');
+        text_buffer_add(output, end, *end == '"');
         text = end + (*end == '"');
     }
 }
 
 char *support_names_replace(struct support_names *names, const char *text, bool json)
 {
-    struct output output = {.text = NULL};
+    struct text_buffer output = {.text = NULL};
     if (!names->sorted && names->count > 0)
         qsort(names->names, names->count, sizeof(*names->names), compare);
     names->sorted = true;
-    put(&output, "", 0);
     if (json)
         replace_json(names, text, &output);
     else
         replace_span(names, text, strlen(text), &output);
-    if (!output.failed)
-        return output.text;
-    free(output.text);
-    return NULL;
+    return text_buffer_take(&output);
 }
 
 /* --- keys ----------------------------------------------------------------------------------- */

@@ -11,13 +11,13 @@
 struct support {
     struct support_bundle bundle;
     struct support_names *names;
-    struct support_text missing; /* a line for each thing that could not be had, and why */
-    bool failed;                 /* without memory: nothing may be written */
+    struct text_buffer missing; /* a line for each thing that could not be had, and why */
+    bool failed;                /* without memory: nothing may be written */
 };
 
 void support_missing(struct support *support, const char *name, const char *why);
 /* Adds a file; the text is taken over. */
-void support_add(struct support *support, const char *name, bool json, struct support_text *text);
+void support_add(struct support *support, const char *name, bool json, struct text_buffer *text);
 
 /* The settings of both files by their tables: what is no setting, and what may not be told, stays out. */
 void support_add_configuration(struct support *support, const char *path);

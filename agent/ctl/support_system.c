@@ -42,24 +42,24 @@ static bool run(const char *command, void (*line)(void *data, const char *text),
 
 static void take_line(void *data, const char *text)
 {
-    support_text_add_bytes(data, text, strlen(text));
+    text_buffer_add_text(data, text);
 }
 
-void support_system_versions(struct support_text *text)
+void support_system_versions(struct text_buffer *text)
 {
     struct error_detail detail;
-    struct support_text manager = {.text = NULL};
+    struct text_buffer manager = {.text = NULL};
     char *release = NULL;
     size_t bytes;
     if (file_read(OS_RELEASE, FILE_BYTES, &release, &bytes, &detail) == 0) {
         const char *name = strstr(release, "PRETTY_NAME=");
         const char *value = name ? name + strlen("PRETTY_NAME=") : "unknown";
-        support_text_add(text, "distribution  %.*s\n", (int)strcspn(value, "\n"), value);
+        text_buffer_print(text, "distribution  %.*s\n", (int)strcspn(value, "\n"), value);
     }
     free(release);
     if (run("LC_ALL=C timeout 10 systemctl --version 2>/dev/null", take_line, &manager) && manager.text)
-        support_text_add(text, "manager       %.*s\n", (int)strcspn(manager.text, "\n"), manager.text);
-    free(manager.text);
+        text_buffer_print(text, "manager       %.*s\n", (int)strcspn(manager.text, "\n"), manager.text);
+    text_buffer_finish(&manager);
 }
 
 struct entry {
@@ -70,7 +70,7 @@ struct entry {
 static int take_member(void *data, const char *name, const char *value)
 {
     struct support *support = ((void **)data)[0];
-    struct support_text *text = ((void **)data)[1];
+    struct text_buffer *text = ((void **)data)[1];
     struct entry *entry = ((void **)data)[2];
     if (!value)
         return 0;
@@ -83,32 +83,32 @@ static int take_member(void *data, const char *name, const char *value)
     else if (strcmp(name, "FARMGATE_USER") == 0 && !support_names_add(support->names, value))
         support->failed = true;
     else if (strcmp(name, "MESSAGE") == 0)
-        support_text_add(text, "%s", value);
+        text_buffer_print(text, "%s", value);
     return 0;
 }
 
 static void take_entry(void *data, const char *line)
 {
     void **parts = data;
-    struct support_text *journal = parts[1], message = {.text = NULL};
+    struct text_buffer *journal = parts[1], message = {.text = NULL};
     struct entry entry = {.at = ""};
     void *of_entry[] = {parts[0], &message, &entry};
     char at[RFC3339_BYTES];
     if (json_members(line, strlen(line), take_member, of_entry) == 0 && message.text)
-        support_text_add(journal, "%s %s %s %s\n", rfc3339_format(strtoll(entry.at, NULL, 10) / 1000, at),
-                         entry.priority, entry.code[0] ? entry.code : "-", message.text);
-    free(message.text);
+        text_buffer_print(journal, "%s %s %s %s\n", rfc3339_format(strtoll(entry.at, NULL, 10) / 1000, at),
+                          entry.priority, entry.code[0] ? entry.code : "-", message.text);
+    text_buffer_finish(&message);
 }
 
 void support_system_service(struct support *support)
 {
-    struct support_text unit = {.text = NULL}, journal = {.text = NULL};
+    struct text_buffer unit = {.text = NULL}, journal = {.text = NULL};
     void *data[] = {support, &journal};
     if (run(SHOW, take_line, &unit) && unit.text) {
         support_add(support, "unit.txt", false, &unit);
     } else {
         support_missing(support, "unit.txt", "systemctl does not tell of the agent's units");
-        free(unit.text);
+        text_buffer_finish(&unit);
     }
     if (run(JOURNAL, take_entry, data) && journal.text) {
         support_add(support, "journal.txt", false, &journal);
@@ -116,7 +116,7 @@ void support_system_service(struct support *support)
         support_missing(support, "journal.txt",
                         "journalctl has nothing of farmgated.service; reading it takes root or the group "
                         "systemd-journal");
-        free(journal.text);
+        text_buffer_finish(&journal);
     }
 }
 

@@ -5,7 +5,7 @@
 #include "support_parts.h"
 
 /* Distribution and service manager, lines of versions.txt. */
-void support_system_versions(struct support_text *text);
+void support_system_versions(struct text_buffer *text);
 /* unit.txt and journal.txt, or why they are missing. */
 void support_system_service(struct support *support);
 /* A secret of this machine that is not told to others: its bytes, 0: there is none. */

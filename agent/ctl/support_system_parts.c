@@ -16,18 +16,18 @@
 
 void support_add_system(struct support *support)
 {
-    struct support_text text = {.text = NULL};
+    struct text_buffer text = {.text = NULL};
     uv_utsname_t system;
-    support_text_add(&text, "farmgate      %s\n", FARMGATE_VERSION);
-    support_text_add(&text, "libuv         %s\n", uv_version_string());
-    support_text_add(&text, "libcurl       %s\n", curl_version());
-    support_text_add(&text, "sqlite        %s\n", sqlite3_libversion());
-    support_text_add(&text, "libsodium     %s\n", sodium_version_string());
-    support_text_add(&text, "yajl          %d\n", yajl_version());
-    support_text_add(&text, "zlib          %s\n", zlibVersion());
+    text_buffer_print(&text, "farmgate      %s\n", FARMGATE_VERSION);
+    text_buffer_print(&text, "libuv         %s\n", uv_version_string());
+    text_buffer_print(&text, "libcurl       %s\n", curl_version());
+    text_buffer_print(&text, "sqlite        %s\n", sqlite3_libversion());
+    text_buffer_print(&text, "libsodium     %s\n", sodium_version_string());
+    text_buffer_print(&text, "yajl          %d\n", yajl_version());
+    text_buffer_print(&text, "zlib          %s\n", zlibVersion());
     if (uv_os_uname(&system) == 0)
-        support_text_add(&text, "kernel        %s %s %s %s\n", system.sysname, system.release, system.version,
-                         system.machine);
+        text_buffer_print(&text, "kernel        %s %s %s %s\n", system.sysname, system.release,
+                          system.version, system.machine);
     support_system_versions(&text);
     support_add(support, "versions.txt", false, &text);
     support_system_service(support);

@@ -5,21 +5,21 @@
 
 #define SERVICE_NAME L"farmgated"
 
-void support_system_versions(struct support_text *text)
+void support_system_versions(struct text_buffer *text)
 {
-    support_text_add(text, "manager       Windows' service manager\n");
+    text_buffer_print(text, "manager       Windows' service manager\n");
 }
 
 /* The log is in Windows' own, which whoever supports may ask for by its tools. */
 void support_system_service(struct support *support)
 {
-    struct support_text text = {.text = NULL};
+    struct text_buffer text = {.text = NULL};
     SERVICE_STATUS state;
     SC_HANDLE manager = OpenSCManagerW(NULL, NULL, SC_MANAGER_CONNECT);
     SC_HANDLE service = manager ? OpenServiceW(manager, SERVICE_NAME, SERVICE_QUERY_STATUS) : NULL;
     if (service && QueryServiceStatus(service, &state)) {
-        support_text_add(&text, "service farmgated: state %lu, exit code %lu, of its own %lu\n",
-                         state.dwCurrentState, state.dwWin32ExitCode, state.dwServiceSpecificExitCode);
+        text_buffer_print(&text, "service farmgated: state %lu, exit code %lu, of its own %lu\n",
+                          state.dwCurrentState, state.dwWin32ExitCode, state.dwServiceSpecificExitCode);
         support_add(support, "unit.txt", false, &text);
     } else {
         support_missing(support, "unit.txt", "the service manager does not tell of the service farmgated");

@@ -88,34 +88,34 @@ static void test_outside(void **state)
 }
 
 static const char *difference(const struct cells *shown, const struct cells *wanted, bool colour,
-                              struct cells_bytes *bytes)
+                              struct text_buffer *output)
 {
-    bytes->count = 0;
-    cells_difference(shown, wanted, colour, bytes);
-    assert_false(bytes->failed);
-    return bytes->count ? bytes->text : "";
+    output->bytes = 0;
+    cells_difference(shown, wanted, colour, output);
+    assert_false(output->failed);
+    return output->bytes ? output->text : "";
 }
 
 static void test_difference(void **state)
 {
     struct cells shown = screen(3, COLUMNS), wanted = screen(3, COLUMNS), other = screen(2, COLUMNS);
-    struct cells_bytes bytes = {.text = NULL};
+    struct text_buffer output = {.text = NULL};
     (void)state;
-    assert_string_equal(difference(&shown, &wanted, true, &bytes), "");
-    assert_string_equal(difference(NULL, &wanted, true, &bytes), "\033[H\033[2J");
-    assert_string_equal(difference(&other, &wanted, true, &bytes), "\033[H\033[2J");
+    assert_string_equal(difference(&shown, &wanted, true, &output), "");
+    assert_string_equal(difference(NULL, &wanted, true, &output), "\033[H\033[2J");
+    assert_string_equal(difference(&other, &wanted, true, &output), "\033[H\033[2J");
     (void)cells_put(&wanted, 1, 2, COLUMNS, TERM_PLAIN, "12 of 25");
-    assert_string_equal(difference(&shown, &wanted, true, &bytes), "\033[2;3H12 of 25");
+    assert_string_equal(difference(&shown, &wanted, true, &output), "\033[2;3H12 of 25");
     cells_copy(&shown, &wanted);
     (void)cells_put(&wanted, 1, 2, COLUMNS, TERM_PLAIN, "13 of 25");
-    assert_string_equal(difference(&shown, &wanted, true, &bytes), "\033[2;4H3");
+    assert_string_equal(difference(&shown, &wanted, true, &output), "\033[2;4H3");
     cells_copy(&shown, &wanted);
     (void)cells_put(&wanted, 1, 2, COLUMNS, TERM_BAD, "1");
-    assert_string_equal(difference(&shown, &wanted, true, &bytes), "\033[2;3H\033[31m1\033[0m");
-    assert_string_equal(difference(&shown, &wanted, false, &bytes), "\033[2;3H1");
+    assert_string_equal(difference(&shown, &wanted, true, &output), "\033[2;3H\033[31m1\033[0m");
+    assert_string_equal(difference(&shown, &wanted, false, &output), "\033[2;3H1");
     cells_clear(&wanted);
-    assert_string_equal(difference(&shown, &wanted, true, &bytes), "\033[2;1H\033[K");
-    free(bytes.text);
+    assert_string_equal(difference(&shown, &wanted, true, &output), "\033[2;1H\033[K");
+    text_buffer_finish(&output);
     cells_finish(&shown);
     cells_finish(&wanted);
     cells_finish(&other);
@@ -188,19 +188,19 @@ static void test_any(void **state)
     (void)state;
     for (unsigned seed = 1; seed <= 3000; seed++) {
         struct cells shown = screen(4, COLUMNS), wanted = screen(4, COLUMNS), terminal = screen(4, COLUMNS);
-        struct cells_bytes bytes = {.text = NULL};
+        struct text_buffer output = {.text = NULL};
         unsigned next = seed;
         char left[1024], right[1024];
         draw_something(&shown, &next);
         draw_something(&wanted, &next);
-        play(&terminal, difference(NULL, &shown, true, &bytes));
-        play(&terminal, difference(&shown, &wanted, true, &bytes));
+        play(&terminal, difference(NULL, &shown, true, &output));
+        play(&terminal, difference(&shown, &wanted, true, &output));
         for (unsigned row = 0; row < 4; row++)
             assert_string_equal(row_text(&terminal, row, left), row_text(&wanted, row, right));
         for (unsigned i = 0; i < 4 * COLUMNS; i++)
             assert_int_equal(terminal.cells[i].style, wanted.cells[i].style);
-        assert_true(bytes.count <= 4 * COLUMNS * 24);
-        free(bytes.text);
+        assert_true(output.bytes <= 4 * COLUMNS * 24);
+        text_buffer_finish(&output);
         cells_finish(&shown);
         cells_finish(&wanted);
         cells_finish(&terminal);
