@@ -258,6 +258,20 @@ const char *http_peer(const struct http_exchange *exchange)
     return exchange->connection ? exchange->connection->peer : exchange->peer;
 }
 
+/* Where the first %2F of a path is going to be when that is decoded in its place; NULL: there is none. */
+static const char *find_encoded_slash(const char *path, size_t bytes)
+{
+    size_t decoded = 0;
+    for (size_t i = 0; i < bytes; i++, decoded++) {
+        if (path[i] != '%')
+            continue;
+        if (bytes - i > 2 && strncasecmp(path + i, "%2F", 3) == 0)
+            return path + decoded;
+        i += 2;
+    }
+    return NULL;
+}
+
 /* "/path?query", or the same behind "http://host", which proxies may send. */
 static int take_target(struct http_exchange *exchange)
 {
@@ -280,6 +294,7 @@ static int take_target(struct http_exchange *exchange)
         return 0;
     }
     exchange->request.path = at;
+    exchange->request.encoded_slash = find_encoded_slash(at, path_bytes);
     return decode(at, path_bytes, false, at, path_bytes + 1, &path_bytes);
 }
 

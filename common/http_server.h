@@ -42,6 +42,8 @@ struct http_request {
     const char *method; /* "GET" */
     const char *path;   /* percent-decoded, NUL-terminated, starts with '/'; no NUL, no invalid UTF-8 in it
                            (else 400) */
+    const char
+        *encoded_slash; /* the first one of path's that was %2F, so that it parts nothing; NULL: none */
     const char *query;  /* raw, after '?'; "" without one */
     struct http_text body;
     void *listener_data; /* of http_server_listen: which door it came through */

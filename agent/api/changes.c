@@ -24,11 +24,14 @@ static void reply_fault(struct http_exchange *exchange, int error, const struct 
 
 /* Host and id of the path; the id, which may hold slashes, is everything after the host's. False: answered.
  * `ret_id` NULL: the path has none. */
-static bool read_path(struct http_exchange *exchange, const char *path, char *ret_host, char *ret_id)
+static bool read_path(struct http_exchange *exchange, const struct http_request *request, char *ret_host,
+                      char *ret_id)
 {
     struct put_fault fault;
-    const char *host = path + strlen(CONNECTIONS_PATH);
+    const char *host = request->path + strlen(CONNECTIONS_PATH);
     const char *slash = strchr(host, '/');
+    if (slash && slash == request->encoded_slash) /* of the host, not behind it */
+        slash = strchr(slash + 1, '/');
     size_t host_bytes = slash ? (size_t)(slash - host) : strlen(host);
     const char *id = slash ? slash + 1 : "";
     host_bytes = host_bytes <= CONNECTION_HOST_BYTES_MAX ? host_bytes : CONNECTION_HOST_BYTES_MAX + 1;
@@ -81,7 +84,7 @@ void connection_put(struct api *api, struct http_exchange *exchange, const struc
     int error = put_read_one(request->body.text, request->body.bytes, &put_call->put, &fault);
     if (error)
         reply_fault(exchange, error, &fault);
-    if (error || !read_path(exchange, request->path, put_call->put.host, put_call->put.id))
+    if (error || !read_path(exchange, request, put_call->put.host, put_call->put.id))
         call_end(&put_call->call);
     else if (put_call->put.administrator == PUT_ADMINISTRATOR_UNTOLD)
         accounts_ask(api->agent.accounts(api->agent.agent), put_call->put.user, API_LOOKUP_MS,
@@ -100,7 +103,7 @@ static void ended(void *data, const struct api_outcome *outcome)
 void connection_delete(struct api *api, struct http_exchange *exchange, const struct http_request *request)
 {
     char host[CONNECTION_HOST_BYTES_MAX + 1], id[CONNECTION_ID_BYTES_MAX + 1];
-    if (!read_path(exchange, request->path, host, id))
+    if (!read_path(exchange, request, host, id))
         return;
     struct call *call = call_begin(api, exchange, sizeof(*call));
     if (!call)
@@ -198,7 +201,7 @@ void connection_set_put(struct api *api, struct http_exchange *exchange, const s
     struct set_call *set_call = call_begin(api, exchange, sizeof(*set_call));
     if (!set_call)
         return;
-    if (!read_path(exchange, request->path, set_call->host, NULL)) {
+    if (!read_path(exchange, request, set_call->host, NULL)) {
         set_call_end(set_call);
         return;
     }

@@ -8,11 +8,13 @@
 #include "term.h"
 
 #include "common/config.h"
+#include "common/utf8.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define FAILURES_MAX 100
@@ -78,6 +80,15 @@ static bool write_record(struct json_writer *writer, const struct record *record
     return false;
 }
 
+/* JSON would carry another name: what is no UTF-8 is replaced in it. */
+static bool is_text(const char *user)
+{
+    if (utf8_valid(user, strlen(user)))
+        return true;
+    (void)fprintf(stderr, "farmgate connection put: --user: invalid UTF-8\n");
+    return false;
+}
+
 /* Asks for a change whose success needs no words. */
 static int change(const struct ask *question)
 {
@@ -113,7 +124,7 @@ static int put(int argc, char **argv)
         (void)fprintf(stderr, "farmgate connection put: --user is missing\n");
         return COMMAND_USAGE;
     }
-    if (!ask_segment(target, operands[0]) || !ask_segment(target, operands[1]))
+    if (!is_text(record.user) || !ask_segment(target, operands[0]) || !ask_segment(target, operands[1]))
         return COMMAND_DATA;
     struct json_writer *writer = json_writer_create(false);
     code = COMMAND_FAILED;
@@ -182,6 +193,18 @@ static int show_load(const struct local_client_answer *answer)
     return view.failed ? COMMAND_DATA : COMMAND_OK;
 }
 
+/* -1 and errno; a directory can be opened, and fails only when it is read. */
+static int open_lines(const char *path)
+{
+    struct stat kind;
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0 || fstat(fd, &kind) || !S_ISDIR(kind.st_mode))
+        return fd;
+    (void)close(fd);
+    errno = EISDIR;
+    return -1;
+}
+
 static int load(int argc, char **argv)
 {
     struct local_client_request request = {.method = "POST",
@@ -198,7 +221,7 @@ static int load(int argc, char **argv)
     if (code != OPTIONS_GO_ON)
         return code;
     if (strcmp(operands[0], "-") != 0)
-        request.body_fd = open(operands[0], O_RDONLY | O_CLOEXEC);
+        request.body_fd = open_lines(operands[0]);
     if (request.body_fd < 0) {
         (void)fprintf(stderr, "farmgate connection load: %s: %s\n", operands[0], strerror(errno));
         return COMMAND_DATA;

@@ -23,7 +23,9 @@ static int refuse_unknown(const struct options_form *form, const char *word)
     word += strspn(word, "-");
     (void)snprintf(name, sizeof(name), "%.*s", (int)strcspn(word, "="), word);
     const char *nearest = config_nearest(name, names, count);
-    if (nearest)
+    if (nearest && strcmp(nearest, name) == 0)
+        (void)fprintf(stderr, "farmgate %s: --%s takes no value\n", form->command, name);
+    else if (nearest)
         (void)fprintf(stderr, "farmgate %s: no option --%s; did you mean --%s?\n", form->command, name,
                       nearest);
     else
@@ -46,12 +48,41 @@ static int take(const struct options_form *form, const struct option_spec *spec,
     return OPTIONS_GO_ON;
 }
 
+/* The words of the usage that stand before every option ("HOST ID") without the first `given` of them. */
+static void find_missing(const struct options_form *form, int given, const char **ret, size_t *ret_bytes)
+{
+    char begin[96];
+    (void)snprintf(begin, sizeof(begin), "farmgate %s ", form->command);
+    const char *usage = strstr(form->help, begin);
+    *ret = "";
+    *ret_bytes = 0;
+    if (!usage)
+        return;
+    const char *at = usage + strlen(begin), *end = at;
+    for (; *end >= 'A' && *end <= 'Z'; end += strspn(end, " "), given--) {
+        if (given > 0)
+            at = end + strcspn(end, " \n") + 1;
+        end += strcspn(end, " \n");
+    }
+    while (end > at && end[-1] == ' ')
+        end--;
+    *ret = at;
+    *ret_bytes = end > at ? (size_t)(end - at) : 0;
+}
+
 static int check_operands(const struct options_form *form, int count)
 {
+    const char *missing;
+    size_t bytes;
     if (count >= form->operands_min && count <= form->operands_max)
         return OPTIONS_GO_ON;
-    (void)fprintf(stderr, "farmgate %s: %s; see farmgate %s --help\n", form->command,
-                  count < form->operands_min ? "something is missing" : "too many words", form->command);
+    find_missing(form, count, &missing, &bytes);
+    if (count < form->operands_min)
+        (void)fprintf(stderr, "farmgate %s: what is missing: %.*s; see farmgate %s --help\n", form->command,
+                      (int)bytes, missing, form->command);
+    else
+        (void)fprintf(stderr, "farmgate %s: too many words; see farmgate %s --help\n", form->command,
+                      form->command);
     return COMMAND_USAGE;
 }
 

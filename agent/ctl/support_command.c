@@ -205,7 +205,7 @@ static int write_archive(const struct support_bundle *bundle, const char *path, 
         (void)fprintf(stderr, "farmgate support: %s\n", detail.text);
         return COMMAND_FAILED;
     }
-    (void)printf("%s: %zu bytes; read it once more before you hand it on: tar -xzf\n", path, bytes);
+    (void)printf("%s: %zu bytes; read it once more before you hand it on: tar -xzf %s\n", path, bytes, path);
     return COMMAND_OK;
 }
 

@@ -122,13 +122,16 @@ static const char *string_end(const char *text)
     return text;
 }
 
-static bool is_member(const char *start, size_t bytes)
+static bool is_member(const char *start, size_t bytes, const char *name)
 {
-    static const char *const members[] = {"user", "counted_as", "asked"};
-    for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++)
-        if (strlen(members[i]) == bytes && memcmp(start, members[i], bytes) == 0)
-            return true;
-    return false;
+    return strlen(name) == bytes && memcmp(start, name, bytes) == 0;
+}
+
+/* "asked" is a person among a sentence's fields; elsewhere it is what the authority was asked. */
+static bool names_person(const char *start, size_t bytes, bool in_fields)
+{
+    return is_member(start, bytes, "user") || is_member(start, bytes, "counted_as") ||
+           (in_fields && is_member(start, bytes, "asked"));
 }
 
 /* A string of JSON without what escapes it; names have no control characters. */
@@ -148,21 +151,27 @@ static bool add_string(struct support_names *names, const char *start, size_t by
 
 bool support_names_collect(struct support_names *names, const char *json)
 {
-    bool is_name = false;
+    bool is_name = false, is_fields = false, in_fields = false;
     for (const char *at = json; *at; at++) {
         if (*at != '"') {
-            is_name = is_name && (*at == ' ' || *at == ':' || *at == '\n');
+            if (*at == '{' || *at == '}')
+                in_fields = *at == '{' && is_fields;
+            bool goes_on = *at == ' ' || *at == ':' || *at == '\n';
+            is_name = is_name && goes_on;
+            is_fields = is_fields && goes_on;
             continue;
         }
         const char *end = string_end(at + 1);
         if (*end == '\0')
             return true;
         const char *next = end + 1 + strspn(end + 1, " \n\t");
-        if (*next == ':')
-            is_name = is_member(at + 1, (size_t)(end - at - 1));
+        bool is_key = *next == ':';
+        is_fields = is_key && is_member(at + 1, (size_t)(end - at - 1), "fields");
+        if (is_key)
+            is_name = names_person(at + 1, (size_t)(end - at - 1), in_fields);
         else if (is_name && !add_string(names, at + 1, (size_t)(end - at - 1)))
             return false;
-        is_name = is_name && *next == ':';
+        is_name = is_name && is_key;
         at = end;
     }
     return true;

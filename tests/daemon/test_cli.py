@@ -183,6 +183,9 @@ def sessions(agent):
     expect(agent, 0, "connection", "put", "h2", "1", "--user", "root2", "--administrator", "yes")
     expect(agent, 64, "connection", "put", "h1", "s2", "--user", "x", "--administrator", "maybe", err="--administrator")
     expect(agent, 65, "connection", "put", "h1", "s2", "--user", "a\nb", err="control characters")
+    expect(agent, 65, "connection", "put", "h1", "s2", "--user", "a\udcff", err="--user: invalid UTF-8")
+    expect(agent, 65, "connection", "put", "h1/s2", "s3", "--user", "x", err="host: a slash in a host's name")
+    expect(agent, 65, "connection", "end", "h1/s2", "s3", err="host: a slash in a host's name")
     expect(agent, 65, "connection", "put", "h1", "s2", "--user", "x", "--kind", "shell", err="kind")
     expect(agent, 0, "connections", out=r"h1 +s1 +dora +desktop +broker +active +\S+ \S+ +counted\n")
     expect(agent, 0, "connections", "--user", "root2", out=r"exempt 1 of 2\n")
@@ -238,6 +241,7 @@ def bulk(place, agent):
     expect(agent, 65, "connection", "load", place.write("bad.ndjson", 'x\n{"event":"end","host":"h3","id":"1"}\n'),
            out="^1 accepted, 1 failed\n$", err="^line 1: invalid: ")
     expect(agent, 65, "connection", "load", "/nonexistent", err="/nonexistent")
+    expect(agent, 65, "connection", "load", place.path, err=place.path + ": Is a directory")
     ends = "".join('{"event":"end","host":"h3","id":"%d"}\n' % i for i in range(2000))
     expect(agent, 0, "connection", "load", "-", out="^2000 accepted", input=ends)
     expect(agent, 2, "check", "--critical-users", "10", out="^FARMGATE CRITICAL")

@@ -49,6 +49,7 @@ def has_word(text, word):
 def check_contents(tap, agent, place, key):
     path = place.join("one.tar.gz")
     done = support(agent, "--yes", "--output", path)
+    tap.ok("tar -xzf %s\n" % path in done.stdout, "it says how the archive is read", done)
     tap.ok(done.returncode == 0 and "one.tar.gz" in done.stdout, "an archive is written", done)
     mode = os.stat(path)
     tap.equal(stat.S_IMODE(mode.st_mode), 0o600, "which its owner alone may read")

@@ -7,7 +7,7 @@ void standard_streams_hold(void)
 {
     int fd;
     do
-        fd = open("/dev/null", O_RDONLY); /* the lowest that is free; the streams' own are inherited: no O_CLOEXEC */
+        fd = open("/dev/null", O_RDONLY); /* the lowest that is free; streams are inherited: no O_CLOEXEC */
     while (fd >= 0 && fd <= STDERR_FILENO);
     if (fd > STDERR_FILENO)
         (void)close(fd);

@@ -112,6 +112,9 @@ static void test_bad_requests(void **state)
         {"PUT", "/v1/connections/h%0A1/1", ALICE, 400, "invalid", "host"},
         {"PUT", "/v1/connections/h1/%1B", ALICE, 400, "invalid", "id"},
         {"DELETE", "/v1/connections/h1/", NULL, 400, "invalid", "id"},
+        {"PUT", "/v1/connections/h%2F1/2", ALICE, 400, "invalid", "host"},
+        {"DELETE", "/v1/connections/h%2f1/2", NULL, 400, "invalid", "host"},
+        {"PUT", "/v1/connections/h%2F1", ALICE, 400, "invalid", "host"},
         /* a record */
         {"PUT", "/v1/connections/h1/1", "", 400, "invalid", ""},
         {"PUT", "/v1/connections/h1/1", "[]", 400, "invalid", ""},

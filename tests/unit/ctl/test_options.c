@@ -17,12 +17,14 @@ struct words {
 };
 
 /* Runs the words with standard error, or output, going to `ret_said`. */
-static int parse(const char *const *argv, struct words *ret, int *ret_count, char *ret_said, size_t bytes)
+static int parse(const char *help, int operands_min, int operands_max, const char *const *argv,
+                 struct words *ret, int *ret_count, char *ret_said, size_t bytes)
 {
     const struct option_spec specs[] = {{"json", OPTION_FLAG, &ret->json},
                                         {"user", OPTION_TEXT, &ret->user},
                                         {"output", OPTION_TEXT, &ret->output}};
-    const struct options_form form = {"try", HELP, specs, sizeof(specs) / sizeof(specs[0]), 0, 1};
+    const struct options_form form = {"try",        help,        specs, sizeof(specs) / sizeof(specs[0]),
+                                      operands_min, operands_max};
     char *copy[WORDS_MAX + 2] = {(char *)(uintptr_t) "try"}, **operands;
     int count = 1;
     for (; argv[count - 1]; count++)
@@ -65,6 +67,7 @@ static void test_words(void **state)
         {{"--help"}, COMMAND_OK, 0, false, NULL, HELP},
         {{"-h"}, COMMAND_OK, 0, false, NULL, HELP},
         {{"--jsno"}, COMMAND_USAGE, 0, false, NULL, "farmgate try: no option --jsno; did you mean --json?\n"},
+        {{"--json=1"}, COMMAND_USAGE, 0, false, NULL, "farmgate try: --json takes no value\n"},
         {{"--quux=1"},
          COMMAND_USAGE,
          0,
@@ -85,7 +88,7 @@ static void test_words(void **state)
     for (size_t i = 0; i < COUNT(cases); i++) {
         struct words words = {0};
         int count = 0;
-        int code = parse(cases[i].argv, &words, &count, said, sizeof(said));
+        int code = parse(HELP, 0, 1, cases[i].argv, &words, &count, said, sizeof(said));
         if (code != cases[i].code || strcmp(said, cases[i].said) != 0)
             fail_msg("case %zu: %d \"%s\", not %d \"%s\"", i, code, said, cases[i].code, cases[i].said);
         if (code != OPTIONS_GO_ON)
@@ -101,8 +104,32 @@ static void test_words(void **state)
     }
 }
 
+static void test_missing(void **state)
+{
+    static const struct {
+        const char *help, *argv[WORDS_MAX], *missing;
+    } cases[] = {
+        {"usage: farmgate try HOST ID --user NAME\n", {NULL}, "HOST ID"},
+        {"usage: farmgate try HOST ID --user NAME\n", {"h1"}, "ID"},
+        {"usage: farmgate try HOST ID --user NAME\n", {"--user", "bob", "h1"}, "ID"},
+        {"usage: farmgate other FILE\n       farmgate try PATH VALUE | PATH --unset\n", {NULL}, "PATH VALUE"},
+        {"usage: farmgate try HOST ID\n\nAnd THEN.\n", {"h1"}, "ID"},
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct words words = {0};
+        char said[512], wanted[512];
+        int count = 0;
+        (void)snprintf(wanted, sizeof(wanted), "farmgate try: what is missing: %s; see farmgate try --help\n",
+                       cases[i].missing);
+        assert_int_equal(parse(cases[i].help, 2, 2, cases[i].argv, &words, &count, said, sizeof(said)),
+                         COMMAND_USAGE);
+        assert_string_equal(said, wanted);
+    }
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_words)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_words), cmocka_unit_test(test_missing)};
     return cmocka_run_group_tests_name("options", tests, NULL, NULL);
 }

@@ -99,6 +99,22 @@ static void test_stable(void **state)
     support_names_destroy(other);
 }
 
+/* What the authority was asked is nobody's name: an archive of a failing report still says report. */
+static void test_asked_of_authority(void **state)
+{
+    static const char json[] =
+        "{\"setbacks\":[{\"asked\":\"report\",\"code\":\"unreachable\",\"why\":[{\"text\":\"The report "
+        "failed.\",\"fields\":{\"tries\":2}}]}],\"asked\":\"report\"}";
+    static const char *const none[] = {NULL};
+    (void)state;
+    struct support_names *names = with(none);
+    assert_true(support_names_collect(names, json));
+    char *got = support_names_replace(names, json, true);
+    assert_string_equal(got, json);
+    free(got);
+    support_names_destroy(names);
+}
+
 static void test_mask(void **state)
 {
     static const struct {
@@ -166,6 +182,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_replace),
         cmocka_unit_test(test_stable),
+        cmocka_unit_test(test_asked_of_authority),
         cmocka_unit_test(test_mask),
         cmocka_unit_test(test_archive),
     };
