@@ -10,7 +10,6 @@
 #include <stddef.h>
 
 #define IDENTITY_KEY_BYTES_MAX  1600 /* folding can lengthen UTF-8; a user name of 511 bytes always fits */
-#define IDENTITY_ALIASES_MAX    64
 #define IDENTITY_FOLD_BYTES_MAX 1024
 
 /* One configured alias: users of dns_domain are users of domain. The strings outlive the settings that hold

@@ -9,7 +9,7 @@ struct follower {
     struct follower_settings settings;
     struct follower_told told;
     void *data;
-    int64_t steady_ms, heard_ms;
+    int64_t steady_ms;
 
     struct ask *verdict_ask;
     bool is_watching, answer_failed;
@@ -86,7 +86,6 @@ static int on_verdict_kv(void *data, const struct wire_kv *kv)
 static int on_verdict_message(void *data, const struct wire_message *message)
 {
     struct follower *follower = data;
-    follower->heard_ms = follower->steady_ms;
     follower->answer_failed = message->failed || message->cancelled;
     if (follower->answer_failed)
         return ERROR_CANCELLED;
@@ -355,7 +354,6 @@ struct follower *follower_create(const struct follower_settings *settings, const
     follower->n = settings->seen_n;
     follower->windows_after_ms = settings->windows_after_ms;
     follower->backoff_ms = FOLLOWER_RETRY_MS;
-    follower->heard_ms = INT64_MIN;
     return follower;
 }
 
@@ -414,9 +412,4 @@ bool follower_is_current(const struct follower *follower)
 bool follower_is_live(const struct follower *follower)
 {
     return follower->is_watching;
-}
-
-int64_t follower_heard_ms(const struct follower *follower)
-{
-    return follower->heard_ms;
 }

@@ -57,7 +57,5 @@ int64_t follower_due_ms(const struct follower *follower); /* steady */
 bool follower_is_current(const struct follower *follower);
 /* Verdicts are told as they are given, not as they were found. */
 bool follower_is_live(const struct follower *follower);
-/* When the store was last heard of, steady; INT64_MIN: never. */
-int64_t follower_heard_ms(const struct follower *follower);
 
 #endif

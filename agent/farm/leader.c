@@ -10,20 +10,12 @@ static void look(struct leader *leader);
 static void pass_following(struct leader *leader);
 static void pass_campaigning(struct leader *leader);
 
-static const struct state_form {
-    const char *name;
-    void (*pass)(struct leader *leader);
-} states[LEADER_STATE_MAX] = {
-    [LEADER_FOLLOWING] = {"following", pass_following},
-    [LEADER_CAMPAIGNING] = {"campaigning", pass_campaigning},
-    [LEADER_REPLAYING] = {"replaying", leader_write_pass},
-    [LEADER_LIVE] = {"live", leader_write_pass},
+static void (*const passes[LEADER_STATE_MAX])(struct leader *leader) = {
+    [LEADER_FOLLOWING] = pass_following,
+    [LEADER_CAMPAIGNING] = pass_campaigning,
+    [LEADER_REPLAYING] = leader_write_pass,
+    [LEADER_LIVE] = leader_write_pass,
 };
-
-const char *leader_state_name(enum leader_state state)
-{
-    return states[state].name;
-}
 
 static bool is_elected(const struct leader *leader)
 {
@@ -356,7 +348,7 @@ void leader_pass(struct leader *leader, int64_t steady_ms)
         keep_lease(leader);
     if (leader->resigning)
         resign(leader);
-    states[leader->state].pass(leader);
+    passes[leader->state](leader);
     if (leader->resigning)
         resign(leader);
 }

@@ -39,7 +39,6 @@ enum leader_state {
     LEADER_LIVE,
     LEADER_STATE_MAX
 };
-const char *leader_state_name(enum leader_state state);
 
 struct leader_settings {
     const struct record_farm *farm; /* outlives the leader */

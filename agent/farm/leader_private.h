@@ -47,7 +47,7 @@ struct leader {
     /* leader.c: the election and the lease */
     struct ask *election, *keeping;
     struct leader_answer election_answer, keeping_answer;
-    bool is_watching, is_granting;
+    bool is_watching;
     int64_t election_due_ms;
     char holder[CONNECTION_HOST_BYTES_MAX + 1];
     int64_t holder_revision, holder_lease; /* 0: nobody leads */

@@ -65,11 +65,6 @@ const char *member_failure(const struct member *member)
     return member->failure.text;
 }
 
-int64_t member_lease(const struct member *member)
-{
-    return member->state == MEMBER_JOINED ? member->lease : 0;
-}
-
 /* ---- states -------------------------------------------------------------------------------------------- */
 
 static void enter(struct member *member, enum member_state state, const struct record_host *holder,

@@ -65,8 +65,6 @@ int64_t member_due_ms(const struct member *member); /* INT64_MAX: never */
 enum member_state member_state(const struct member *member);
 /* Why the last request that failed did, until this host is joined; "": none has. */
 const char *member_failure(const struct member *member);
-/* The lease of the host's key, for what is to end with this host; 0: not joined. */
-int64_t member_lease(const struct member *member);
 const char *member_state_name(enum member_state state);
 
 /* Gives the lease back, so that the farm knows at once; then MEMBER_LEFT. */

@@ -103,8 +103,3 @@ bool probe_is_good(const struct probe *probe)
 {
     return probe->is_good;
 }
-
-const char *probe_version(const struct probe *probe)
-{
-    return probe->answer.version;
-}

@@ -28,7 +28,5 @@ void probe_pass(struct probe *probe, int64_t now_ms);
 int64_t probe_due_ms(const struct probe *probe); /* INT64_MAX: never */
 
 bool probe_is_good(const struct probe *probe);
-/* "3.5.28"; "" before there was an answer. */
-const char *probe_version(const struct probe *probe);
 
 #endif

@@ -19,11 +19,6 @@ void seal_init(struct seal *seal, const uint8_t secret[SEAL_SECRET_BYTES])
     (void)crypto_kdf_derive_from_key(seal->name_key, sizeof seal->name_key, 2, CONTEXT, secret);
 }
 
-void seal_wipe(struct seal *seal)
-{
-    sodium_memzero(seal, sizeof *seal);
-}
-
 void seal_close(const struct seal *seal, const char *path, const void *plain, size_t bytes,
                 uint8_t *ret_sealed)
 {

@@ -24,7 +24,6 @@ struct seal {
 };
 
 void seal_init(struct seal *seal, const uint8_t secret[SEAL_SECRET_BYTES]);
-void seal_wipe(struct seal *seal);
 
 /* Seals `bytes` bytes for the key `path` into ret_sealed, bytes + SEAL_ADDED_BYTES long. */
 void seal_close(const struct seal *seal, const char *path, const void *plain, size_t bytes,

@@ -54,31 +54,6 @@ const char *order_kind_name(enum order_kind kind)
     return order_names[kind];
 }
 
-/* The place of a text among names; -1: none. */
-static int find(const char *text, const char *const *names, int count)
-{
-    for (int i = 0; i < count; i++)
-        if (strcmp(names[i], text) == 0)
-            return i;
-    return -1;
-}
-
-bool plan_parse(const char *text, enum plan *ret)
-{
-    int found = find(text, plan_names, PLAN_MAX);
-    if (found >= 0)
-        *ret = (enum plan)found;
-    return found >= 0;
-}
-
-bool channel_parse(const char *text, enum channel *ret)
-{
-    int found = find(text, channel_names, CHANNEL_MAX);
-    if (found >= 0)
-        *ret = (enum channel)found;
-    return found >= 0;
-}
-
 /* --- refusals ------------------------------------------------------------------------------------------- */
 
 struct refusal {

@@ -104,11 +104,9 @@ struct farm {
     int64_t issued_ms; /* nor does its date */
 };
 
-const char *plan_name(enum plan plan);             /* "standard", "premium" */
-const char *channel_name(enum channel channel);    /* "online", "reseller" */
-const char *order_kind_name(enum order_kind kind); /* "purchase", "add", "renew", "cancel" */
-bool plan_parse(const char *text, enum plan *ret);
-bool channel_parse(const char *text, enum channel *ret);
+const char *plan_name(enum plan plan);                 /* "standard", "premium" */
+const char *channel_name(enum channel channel);        /* "online", "reseller" */
+const char *order_kind_name(enum order_kind kind);     /* "purchase", "add", "renew", "cancel" */
 const char *farm_status_name(enum farm_status status); /* "active", "deactivated" */
 const char *farm_reason_code(enum farm_reason reason);
 const char *farm_reason_text(enum farm_reason reason);

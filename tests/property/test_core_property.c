@@ -207,7 +207,6 @@ struct world {
     bool another; /* the event brought another farm, or one after none: windows that closed first are nobody's
                    */
     unsigned boots[HOSTS_MAX];
-    uint64_t settings_seed;
     char difference[512];
 };
 

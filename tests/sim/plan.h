@@ -12,11 +12,10 @@
 #include <stdint.h>
 #include <stdio.h>
 
-#define PLAN_HOSTS_MAX   1000
-#define PLAN_KEYS_MAX    (PLAN_HOSTS_MAX + 8)
-#define PLAN_PERSONS_MAX 40
-#define PLAN_EVERYBODY   0xffffu /* an item of no single host */
-#define PLAN_TRIAL       -1
+#define PLAN_HOSTS_MAX 1000
+#define PLAN_KEYS_MAX  (PLAN_HOSTS_MAX + 8)
+#define PLAN_EVERYBODY 0xffffu /* an item of no single host */
+#define PLAN_TRIAL     -1
 
 /* Flags of a host's settings. */
 #define PLAN_COUNT_DISCONNECTED 1u

@@ -31,7 +31,7 @@ struct input {
     const char *raw_at;    /* what is left of raw */
     size_t raw_count;
     bool raw_ended, ended;
-    bool head_looked_at, head_whole;
+    bool head_looked_at;
     char *head; /* what was looked at and not read yet */
     size_t head_count;
     char damage[160];
@@ -313,11 +313,6 @@ int input_read(struct input *input, const char **ret_bytes, size_t *ret_count)
 const char *input_damage(const struct input *input)
 {
     return input->damage[0] == '\0' ? NULL : input->damage;
-}
-
-const char *input_form(const struct input *input)
-{
-    return input->unpack == NULL ? NULL : unpack_form(input->unpack);
 }
 
 uint64_t input_raw_offset(const struct input *input)

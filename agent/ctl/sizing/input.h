@@ -47,9 +47,6 @@ int input_read(struct input *input, const char **ret_bytes, size_t *ret_count);
 /* What ended it before its end, in words ("the gzip data break off"); NULL: nothing. */
 const char *input_damage(const struct input *input);
 
-/* "gzip", … ; NULL if it is not compressed. Known once something was read. */
-const char *input_form(const struct input *input);
-
 uint64_t input_raw_offset(const struct input *input); /* of the file as it lies there, read so far */
 uint64_t input_size_bytes(const struct input *input); /* as it lies there; 0: unknown */
 int64_t input_modified_ms(const struct input *input); /* 0: unknown */

@@ -309,7 +309,6 @@ static void the_first_one_leads(void **state)
     struct farm_verdict verdict;
     pass(house, 2000);
     assert_int_equal(leader_state(host->leader), LEADER_LIVE);
-    assert_string_equal(leader_state_name(LEADER_LIVE), "live");
     assert_string_equal(leader_name(host->leader), "rds0");
     assert_int_equal(host->lives, 1);
     assert_true(host->saved > 0);

@@ -94,19 +94,6 @@ static void a_pseudonym_is_of_a_secret_a_kind_and_a_name(void **state)
     assert_string_not_equal(name, again);
 }
 
-static void a_wiped_seal_opens_nothing(void **state)
-{
-    (void)state;
-    struct sealed sealed = close_plain(secret);
-    struct seal seal;
-    uint8_t plain[sizeof sealed.bytes];
-    size_t count;
-    seal_init(&seal, secret);
-    seal_wipe(&seal);
-    assert_int_equal(seal_open(&seal, PATH, sealed.bytes, sizeof sealed.bytes, plain, &count),
-                     ERROR_SIGNATURE);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -114,7 +101,6 @@ int main(void)
         cmocka_unit_test(no_byte_of_a_value_may_be_changed_or_missing),
         cmocka_unit_test(the_same_value_is_never_sealed_alike),
         cmocka_unit_test(a_pseudonym_is_of_a_secret_a_kind_and_a_name),
-        cmocka_unit_test(a_wiped_seal_opens_nothing),
     };
     if (sodium_init() < 0)
         return 1;
