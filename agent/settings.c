@@ -353,6 +353,7 @@ static const struct config_setting all_settings[] = {
     {.path = "authority.proxy",
      TEXT(authority_proxy),
      .default_text = "\"\"",
+     .check = http_client_proxy_check,
      .needs_restart = true,
      .tell = CONFIG_TELL_URL,
      .what = "http://HOST:PORT; \"\": none"},

@@ -88,7 +88,7 @@ static int check_number(struct walk *walk)
 }
 
 /* What libconfig's scanner would open ends the process if it is a directory, and waits for ever if it is a
- * FIFO. Missing files it reports itself. */
+ * FIFO. Of a missing file it does not tell the name. */
 static int check_include(struct walk *walk)
 {
     char path[PATH_MAX];
@@ -104,9 +104,13 @@ static int check_include(struct walk *walk)
     if (bytes == 0 || name[1 + bytes] != '"')
         return refuse(walk, "@include wants a file's name in quotes, without a backslash");
     walk->at = name + 1 + bytes + 1;
-    if (snprintf(path, sizeof(path), "%s/%.*s", walk->directory, (int)bytes, name + 1) >= (int)sizeof(path) ||
-        stat(path, &status) != 0)
-        return 0;
+    if (snprintf(path, sizeof(path), "%s/%.*s", walk->directory, (int)bytes, name + 1) >= (int)sizeof(path))
+        return refuse(walk, "the name of the included file is too long");
+    if (stat(path, &status) != 0) {
+        error_detail_set(walk->detail, "%s:%u: @include: %s: %s", walk->file, walk->line, path,
+                         strerror(errno));
+        return ERROR_CONFIGURATION;
+    }
     if (walk->depth == CONFIG_INCLUDE_DEPTH_MAX)
         return refuse(walk, "files include each other more than 10 deep");
     int error = check(path, walk->directory, walk->depth + 1, &text, walk->detail);
@@ -135,6 +139,17 @@ static int check_token(struct walk *walk)
     return 0;
 }
 
+/* What editors and shells of Windows write before or as a text; libconfig would only tell of a syntax error.
+ */
+static const char *foreign_encoding(const char *text, size_t bytes)
+{
+    if (bytes >= 3 && memcmp(text, "\xEF\xBB\xBF", 3) == 0)
+        return "begins with a byte order mark: save it as UTF-8 without one";
+    if (bytes >= 2 && (memcmp(text, "\xFF\xFE", 2) == 0 || memcmp(text, "\xFE\xFF", 2) == 0))
+        return "is UTF-16: save it as UTF-8";
+    return strlen(text) != bytes ? "contains a NUL byte" : NULL;
+}
+
 static int read_text(const char *path, char **ret_text, struct error_detail *detail)
 {
     size_t bytes;
@@ -144,9 +159,10 @@ static int read_text(const char *path, char **ret_text, struct error_detail *det
         return ERROR_CONFIGURATION;
     if (error != 0)
         return error;
-    if (strlen(text) != bytes) {
+    const char *foreign = foreign_encoding(text, bytes);
+    if (foreign) {
         free(text);
-        error_detail_set(detail, "%s: contains a NUL byte", path);
+        error_detail_set(detail, "%s: %s", path, foreign);
         return ERROR_CONFIGURATION;
     }
     *ret_text = text;

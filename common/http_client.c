@@ -122,6 +122,46 @@ int http_client_url_check(const char *url, struct error_detail *ret_detail)
     return error;
 }
 
+/* curl takes port 1080 where none is told, and a scheme it does not know only when it is used. */
+static int check_proxy_parts(const char *scheme, bool has_port, struct error_detail *ret_detail)
+{
+    static const char *const schemes[] = {"http", "https", "socks5", "socks5h"};
+    for (size_t i = 0; i < sizeof(schemes) / sizeof(schemes[0]); i++) {
+        if (strcmp(scheme, schemes[i]) != 0)
+            continue;
+        if (has_port)
+            return 0;
+        error_detail_set(ret_detail, "no port; allowed: like \"http://proxy.example:3128\"");
+        return ERROR_INVALID;
+    }
+    error_detail_set(ret_detail, "\"%s\" is no kind of proxy; allowed: http, https, socks5, socks5h", scheme);
+    return ERROR_INVALID;
+}
+
+int http_client_proxy_check(const char *url, struct error_detail *ret_detail)
+{
+    char *scheme = NULL, *port = NULL;
+    int error = ERROR_INVALID;
+    CURLU *parsed = curl_url();
+    if (!parsed) {
+        error_detail_set(ret_detail, "out of memory");
+        return ERROR_NO_MEMORY;
+    }
+    CURLUcode code = curl_url_set(parsed, CURLUPART_URL, url, CURLU_NON_SUPPORT_SCHEME);
+    if (!code)
+        code = curl_url_get(parsed, CURLUPART_SCHEME, &scheme, 0);
+    if (code)
+        error_detail_set(ret_detail, "not a URL like \"http://proxy.example:3128\": %s",
+                         curl_url_strerror(code));
+    else
+        error = check_proxy_parts(scheme, curl_url_get(parsed, CURLUPART_PORT, &port, 0) == CURLUE_OK,
+                                  ret_detail);
+    curl_free(scheme);
+    curl_free(port);
+    curl_url_cleanup(parsed);
+    return error;
+}
+
 /* --- what a transfer tells its owner --- */
 
 static int error_of(const struct transfer *transfer)

@@ -70,6 +70,10 @@ struct http_client *http_client_create(uv_loop_t *loop, const struct http_client
  * *ret_detail. */
 int http_client_url_check(const char *url, struct error_detail *ret_detail);
 
+/* Whether a proxy may stand there: http, https, socks5 or socks5h, a host and a port. ERROR_INVALID with the
+ * reason in *ret_detail. */
+int http_client_proxy_check(const char *url, struct error_detail *ret_detail);
+
 /* Starts a request; `done` is called exactly once, later, on the loop (also when the client is closed:
  * ERROR_CANCELLED). Negative code: not started, done is not called. Returns an id > 0 for http_client_cancel.
  */

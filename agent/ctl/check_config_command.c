@@ -68,6 +68,8 @@ static int check_named_files(const struct settings *settings, struct error_detai
     int error = resources_read(settings->resources_file, &resources, ret_detail);
     resources_destroy(resources);
     if (!error)
+        error = check_readable("api.token_file", settings->api_tokens, ret_detail);
+    if (!error)
         error = tokens_read(settings->api_tokens, &keys.tokens, ret_detail);
     if (!error)
         error = check_readable("authority.ca_file", settings->authority_ca, ret_detail);

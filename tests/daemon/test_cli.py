@@ -105,6 +105,7 @@ def configured(place):
         '# key = "";\n\n    # Cert', '# key = "";\n    key = "%s";\n\n    # Cert' % key), "two lines come to it, behind their comments")
     tap.equal(configure(0, "--keep", "--authority-url", "https://b.example", "--authority-key", other,
                         out=r"authority\.url stays https://a\.example\n.*authority\.key stays k1:"), text, "--keep keeps")
+    configure(78, "--authority-proxy", "proxy", err="authority.proxy: not a URL")
     tap.ok('proxy = "http://p:1"' in configure(0, "--keep", "--authority-proxy", "http://p:1", out="authority.proxy is now"),
            "and writes what was not there")
     tap.ok('url = "https://b.example"' in configure(0, "--authority-url", "https://b.example", out="is now"), "else it is changed")

@@ -363,7 +363,8 @@ static void includes_other_files(void **state)
     assert_int_equal(load("farm = {\n@include \"more.conf\"\n};\n", &sample, &detail), ERROR_CONFIGURATION);
     assert_non_null(strstr(detail.text, "more.conf:1: syntax error"));
     assert_int_equal(load("\n@include \"none.conf\"\n", &sample, &detail), ERROR_CONFIGURATION);
-    assert_non_null(strstr(detail.text, "x.conf:2: cannot open include file"));
+    assert_non_null(strstr(detail.text, "x.conf:2: @include: "));
+    assert_non_null(strstr(detail.text, "/none.conf: No such file or directory"));
 }
 
 static void odd_includes_are_refused(void **state)
@@ -411,6 +412,15 @@ static void odd_files_are_refused(void **state)
     fclose(file);
     assert_int_equal(config_load(&sample_table, path, &sample, &detail), ERROR_CONFIGURATION);
     assert_non_null(strstr(detail.text, "contains a NUL byte"));
+    static const char utf16[] = {'\xff', '\xfe', 'n', 0, '=', 0};
+    file = fopen(path, "wb");
+    fwrite(utf16, 1, sizeof(utf16), file);
+    fclose(file);
+    assert_int_equal(config_load(&sample_table, path, &sample, &detail), ERROR_CONFIGURATION);
+    assert_non_null(strstr(detail.text, "zero.conf: is UTF-16: save it as UTF-8"));
+    assert_int_equal(load("\xef\xbb\xbf# by an editor\n", &sample, &detail), ERROR_CONFIGURATION);
+    assert_non_null(
+        strstr(detail.text, "x.conf: begins with a byte order mark: save it as UTF-8 without one"));
     file = fopen(path, "wb");
     for (int i = 0; i < CONFIG_FILE_BYTES_MAX / 8 + 1; i++)
         fputs("# long\n ", file);
