@@ -158,9 +158,9 @@ static int open_door(struct agent *agent, const struct door *door, const struct 
         return 0;
     int error = fd >= 0 ? api_listen(agent->api, door->door, fd) : make_door(agent, door);
     if (error == ERROR_BUSY)
-        error_detail_set(ret_detail,
-                         "%s: another agent is listening there; stop it, or choose another address",
-                         door->address);
+        error_detail_set(ret_detail, "%s: %s is listening there; stop it, or choose another address",
+                         door->address,
+                         door->door == API_DOOR_TCP ? "another agent or program" : "another agent");
     else if (error)
         error_detail_set(ret_detail, "%s: cannot listen: %s", *door->address ? door->address : door->name,
                          error_text(error));

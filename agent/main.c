@@ -54,6 +54,8 @@ static int parse_options(int argc, char **argv, struct options *ret_options)
         {"config", required_argument, NULL, 'c'}, {"check-config", no_argument, NULL, 'k'},
         {"after-stop", no_argument, NULL, 'a'},   {"version", no_argument, NULL, 'v'},
         {"help", no_argument, NULL, 'h'},         {NULL, 0, NULL, 0}};
+    static char program[] = "farmgated"; /* how getopt's messages begin */
+    argv[0] = program;
     *ret_options = (struct options){.settings_path = DEFAULT_SETTINGS};
     for (int option; (option = getopt_long(argc, argv, "c:h", table, NULL)) != -1;) {
         switch (option) {

@@ -151,6 +151,8 @@ static enum explain_code remedy_of(const struct setback *setback)
     enum explain_code remedy = line_of(setback->code)->remedy;
     if (remedy == EXPLAIN_do_wait_for_agent && setback->asked != SETBACK_REPORT)
         return EXPLAIN_do_try_again;
+    if (remedy == EXPLAIN_do_see_network && setback->asked == SETBACK_ACTIVATION)
+        return EXPLAIN_do_see_network_and_retry; /* there is no farm yet to report for */
     if (remedy == EXPLAIN_do_take_over && setback->moves_left < 0)
         return EXPLAIN_do_take_over_unnumbered;
     if (remedy == EXPLAIN_do_take_over && setback->moves_left == 0)

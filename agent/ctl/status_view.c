@@ -115,15 +115,18 @@ static void print_label(const struct term *term, const char *label)
 
 static void print_gate(const struct status_view *view, const struct term *term)
 {
-    char clean[TERM_TEXT_BYTES];
-    print_label(term, "gate");
-    (void)fprintf(term->file, "%s%s%s", term_style(term, view->verdict.open ? TERM_GOOD : TERM_BAD),
-                  view->verdict.open ? "open" : "closed", term_plain(term));
+    const char *word = view->verdict.open ? "open" : "closed";
+    char line[2 * TERM_TEXT_BYTES] = "";
     if (!view->verdict.open)
-        (void)fprintf(term->file, "  %s: %s", view->verdict.reason, term_clean(view->verdict.text, clean));
+        (void)snprintf(line, sizeof(line), "%s: %s%s", view->verdict.reason, view->verdict.text,
+                       view->ready ? "" : "  ");
+    size_t used = strlen(line);
     if (!view->ready)
-        (void)fprintf(term->file, "  (starting: not every session is known yet)");
-    (void)fputc('\n', term->file);
+        (void)snprintf(line + used, sizeof(line) - used, "(starting: not every session is known yet)");
+    print_label(term, "gate");
+    (void)fprintf(term->file, "%s%s%s%s", term_style(term, view->verdict.open ? TERM_GOOD : TERM_BAD), word,
+                  term_plain(term), line[0] ? "  " : "");
+    term_wrap(term, LABEL_COLUMNS + strlen(word) + 2, line);
 }
 
 /* The authority's own words for why it withdrew the activation, which the gate's text for users leaves out.
@@ -242,27 +245,29 @@ static void print_exchange(const struct status_view *view, const struct term *te
 
 static void print_contact(const struct status_view *view, const struct term *term)
 {
-    char span[TERM_TIME_BYTES];
+    char line[256] = "never", span[TERM_TIME_BYTES];
     if (view->limit < 0 && view->last_contact_ms == 0)
         return;
     if (view->offline && view->last_contact_ms) {
         print_exchange(view, term);
         return;
     }
-    print_label(term, "contact");
     if (view->last_contact_ms)
-        (void)fprintf(term->file, "last %s ago", term_span(view->now_ms - view->last_contact_ms, span));
-    else
-        (void)fprintf(term->file, "never");
+        (void)snprintf(line, sizeof(line), "last %s ago",
+                       term_span(view->now_ms - view->last_contact_ms, span));
+    size_t used = strlen(line);
     if (view->clocks.next_report_ms)
-        (void)fprintf(term->file, ", next report in %s",
-                      term_span(view->clocks.next_report_ms - view->now_ms, span));
-    (void)fprintf(term->file, ", %" PRId64 " window%s to send", view->windows_queued,
-                  view->windows_queued == 1 ? "" : "s");
+        (void)snprintf(line + used, sizeof(line) - used, ", next report in %s",
+                       term_span(view->clocks.next_report_ms - view->now_ms, span));
+    used = strlen(line);
+    (void)snprintf(line + used, sizeof(line) - used, ", %" PRId64 " window%s to send", view->windows_queued,
+                   view->windows_queued == 1 ? "" : "s");
+    used = strlen(line);
     if (view->report_failures > 0)
-        (void)fprintf(term->file, ", %s%" PRId64 " failed in a row%s", term_style(term, TERM_WARN),
-                      view->report_failures, term_plain(term));
-    (void)fputc('\n', term->file);
+        (void)snprintf(line + used, sizeof(line) - used, ", %" PRId64 " failed in a row",
+                       view->report_failures);
+    print_label(term, "contact");
+    term_wrap(term, LABEL_COLUMNS, line);
 }
 
 /* Under what was asked for: since when it fails, why, and what to do. */

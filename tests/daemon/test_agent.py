@@ -182,6 +182,17 @@ def sockets():
         second.start(wait=False)
         tap.equal(second.process.wait(10), 75, "two agents on one store: the second refuses")
         tap.ok(agent.state in second.log(), "naming the store", second.log())
+        with socket.socket() as other:
+            other.bind(("127.0.0.1", 0))
+            other.listen()
+            address = "127.0.0.1:%d" % other.getsockname()[1]
+            place.write("second.conf", text.replace("api: {", 'api: { listen = "%s";' % address))
+            second.start(wait=False)
+            tap.equal(second.process.wait(10), 75, "a TCP address that a stranger has: exit 75")
+        tap.ok(address + ": another agent or program is listening there" in second.log(), "and says so", second.log())
+        done = subprocess.run([agent.binary, "--nosuch"], capture_output=True, text=True, timeout=20, check=False)
+        tap.ok(done.returncode == 64 and done.stderr.startswith("farmgated: unrecognized option '--nosuch'\ntry "),
+               "a wrong option is told in the program's name", done)
         tap.ok(agent.alive() and agent.get("/healthz").status == 200, "the first is unmoved")
         agent.kill()
         tap.ok(os.path.exists(agent.socket), "kill -9 leaves a stale socket")

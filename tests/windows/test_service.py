@@ -180,7 +180,7 @@ def address_taken(tap, folder):
         other.bind(("127.0.0.1", 0))
         other.listen()
         folder.port = other.getsockname()[1]
-        refuses(tap, folder, "", BUSY, "another agent is listening there", "an address that is taken")
+        refuses(tap, folder, "", BUSY, "another agent or program is listening there", "an address that is taken")
     folder.port = own
     folder.settings("")
 

@@ -154,8 +154,12 @@ static void in_one_line(void **state)
     setback_write(setbacks_note(&setbacks, &came, NOON), &line);
     assert_string_equal(line.text,
                         "The licensing authority cannot be reached: as it came. See to the network, the "
-                        "firewall, and `authority.url` and `authority.proxy` in the configuration; `farmgate "
-                        "report` tries at once.");
+                        "firewall, and `authority.url` and `authority.proxy` in the configuration; then try "
+                        "again.");
+    came = cause(SETBACK_REPORT, ERROR_UNREACHABLE, 0, "");
+    setback_write(setbacks_note(&setbacks, &came, NOON), &line);
+    assert_non_null(strstr(line.text, "; `farmgate report` tries at once."));
+    came = cause(SETBACK_ACTIVATION, ERROR_UNREACHABLE, 0, "");
     memset(long_words, 'x', sizeof(long_words));
     for (size_t i = 1; i + 2 < sizeof(long_words); i += 2)
         memcpy(long_words + i, "é", 2);

@@ -23,20 +23,21 @@
     "\"since_at\":\"2026-01-05T07:50:00.000Z\",\"tries\":2}},{\"code\":\"said_too_late\",\"text\":\"\","     \
     "\"fields\":{}}],\"remedies\":[{\"code\":\"from_the_future\",\"text\":\"Stay calm.\",\"fields\":{}}]}]," \
     "\"entitlement\":{\"trial\":true},\"health\":\"store: full\",\"new_field\":[{}]}"
-#define OPEN_SHOWN                                                                                      \
-    "gate        open\n"                                                                                \
-    "users       5 of 20 licences  ██████                   25 %\n"                         \
-    "connections 9 of 6 users on 1 host; 2 disconnected, 1 exempt\n"                                    \
-    "peak        6 in this window, 7 today (07:30), 0 ever\n"                                           \
-    "next        2026-01-15 08:00 UTC, in 10 days: The trial ends. From then on the\n"                  \
-    "            gate is closed until a licence key is activated.\n"                                    \
-    "trial ends  2026-01-15 08:00  in 10 days\n"                                                        \
-    "refresh by  2026-01-04 20:00  12 hours ago\n"                                                      \
-    "contact     last 20 minutes ago, next report in 20 minutes, 1 window to send, 2 failed in a row\n" \
-    "report      Reports have failed since Mon 07:50 UTC (2 tries). The licensing\n"                    \
-    "            authority did not answer in time. Stay calm.\n"                                        \
-    "farm        F\n"                                                                                   \
-    "health      store: full\n"                                                                         \
+#define OPEN_SHOWN                                                                      \
+    "gate        open\n"                                                                \
+    "users       5 of 20 licences  ██████                   25 %\n"         \
+    "connections 9 of 6 users on 1 host; 2 disconnected, 1 exempt\n"                    \
+    "peak        6 in this window, 7 today (07:30), 0 ever\n"                           \
+    "next        2026-01-15 08:00 UTC, in 10 days: The trial ends. From then on the\n"  \
+    "            gate is closed until a licence key is activated.\n"                    \
+    "trial ends  2026-01-15 08:00  in 10 days\n"                                        \
+    "refresh by  2026-01-04 20:00  12 hours ago\n"                                      \
+    "contact     last 20 minutes ago, next report in 20 minutes, 1 window to send, 2\n" \
+    "            failed in a row\n"                                                     \
+    "report      Reports have failed since Mon 07:50 UTC (2 tries). The licensing\n"    \
+    "            authority did not answer in time. Stay calm.\n"                        \
+    "farm        F\n"                                                                   \
+    "health      store: full\n"                                                         \
     "agent       1.0 on h1\n"
 
 #define CLOSED                                                                                               \
@@ -47,12 +48,13 @@
     "\"concurrent_users\":0,\"users\":1,\"connections\":1,\"next\":{\"at\":null,\"code\":\"do_move\","       \
     "\"text\":\"\","                                                                                         \
     "\"fields\":{}},\"entitlement\":null,\"health\":\"\"}"
-#define CLOSED_SHOWN                                                                                  \
-    "gate        closed  not_activated: no licence?[2J  (starting: not every session is known yet)\n" \
-    "users       0 concurrent, no limit known\n"                                                      \
-    "connections 1 of 1 user on 0 hosts; 0 disconnected, 0 exempt\n"                                  \
-    "peak        0 in this window, 0 today, 0 ever\n"                                                 \
-    "next        Move the licence to this server with `farmgate activate KEY --move`.\n"              \
+#define CLOSED_SHOWN                                                                     \
+    "gate        closed  not_activated: no licence?[2J  (starting: not every session\n"  \
+    "                    is known yet)\n"                                                \
+    "users       0 concurrent, no limit known\n"                                         \
+    "connections 1 of 1 user on 0 hosts; 0 disconnected, 0 exempt\n"                     \
+    "peak        0 in this window, 0 today, 0 ever\n"                                    \
+    "next        Move the licence to this server with `farmgate activate KEY --move`.\n" \
     "agent       1.0 on h1\n"
 
 #define BY_FILES                                                                                            \
