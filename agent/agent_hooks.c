@@ -183,6 +183,15 @@ static void on_health(void *data, const char *source, int error, const char *det
     commit_log(agent->commit, &event);
 }
 
+static void on_limit(void *data, const char *source, const char *detail)
+{
+    struct agent *agent = data;
+    struct log_event event = {.code = LOG_source_limited, .at_ms = clock_now_ms(&agent->clock)};
+    log_event_text(&event, "source", source);
+    log_event_text(&event, "detail", detail);
+    commit_log(agent->commit, &event);
+}
+
 static void groups_of(void *data, const char *user, struct user_groups *ret)
 {
     struct agent *agent = data;
@@ -205,6 +214,7 @@ struct sessions_listener agent_sessions_listener(struct agent *agent)
     return (struct sessions_listener){.on_host_set = on_host_set,
                                       .on_enumerated = on_enumerated,
                                       .on_health = on_health,
+                                      .on_limit = on_limit,
                                       .groups = groups_of,
                                       .data = agent};
 }

@@ -48,8 +48,11 @@ static void ask(enum asked what)
     ReleaseSRWLockShared(&manager.lock);
 }
 
-uint32_t windows_service_control(uint32_t control)
+DWORD WINAPI windows_service_control(DWORD control, DWORD event, void *about, void *data)
 {
+    (void)event;
+    (void)about;
+    (void)data;
     switch (control) {
     case SERVICE_CONTROL_STOP:
     case SERVICE_CONTROL_SHUTDOWN:
@@ -67,14 +70,6 @@ uint32_t windows_service_control(uint32_t control)
     default:
         return ERROR_CALL_NOT_IMPLEMENTED;
     }
-}
-
-static DWORD WINAPI on_control(DWORD control, DWORD event, void *about, void *data)
-{
-    (void)event;
-    (void)about;
-    (void)data;
-    return windows_service_control(control);
 }
 
 static void on_asked(uv_async_t *async)
@@ -191,7 +186,7 @@ static void WINAPI service_begin(DWORD argc, wchar_t **argv)
     manager.status = (SERVICE_STATUS){.dwServiceType = SERVICE_WIN32_OWN_PROCESS,
                                       .dwCurrentState = SERVICE_START_PENDING,
                                       .dwCheckPoint = 1};
-    manager.handle = RegisterServiceCtrlHandlerExW(WINDOWS_SERVICE_NAME, on_control, NULL);
+    manager.handle = RegisterServiceCtrlHandlerExW(WINDOWS_SERVICE_NAME, windows_service_control, NULL);
     tell();
     service_ended(manager.program(manager.argc, manager.argv));
 }

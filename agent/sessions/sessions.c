@@ -249,6 +249,13 @@ static void on_health(void *data, struct source *source, int error, const char *
     sessions->listener.on_health(sessions->listener.data, source->type->name, error, detail);
 }
 
+static void on_limit(void *data, struct source *source, const char *detail)
+{
+    struct sessions *sessions = data;
+
+    sessions->listener.on_limit(sessions->listener.data, source->type->name, detail);
+}
+
 static void on_set(void *data, struct source *source, const char *host, const struct session_facts *facts,
                    size_t count, bool complete)
 {
@@ -259,7 +266,7 @@ static void on_set(void *data, struct source *source, const char *host, const st
 
     if (count > SOURCE_SESSIONS_MAX) {
         error_detail_set(&detail, "%zu sessions on %s, only %d are taken", count, host, SOURCE_SESSIONS_MAX);
-        on_health(sessions, source, ERROR_TOO_LARGE, detail.text);
+        on_limit(sessions, source, detail.text);
     }
     if (told == NULL ||
         told_set_replace(&told->set, facts, count, complete, SOURCE_SESSIONS_MAX, wall_ms()) < 0) {
@@ -288,7 +295,8 @@ static const struct source_type *type_named(const char *name)
 static int start_source(struct sessions *sessions, const struct source_settings *settings, const char *name,
                         struct error_detail *ret_detail)
 {
-    const struct source_listener listener = {.on_set = on_set, .on_health = on_health, .data = sessions};
+    const struct source_listener listener = {
+        .on_set = on_set, .on_health = on_health, .on_limit = on_limit, .data = sessions};
     struct running *running = &sessions->sources[sessions->source_count];
     int r;
 

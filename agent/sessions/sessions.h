@@ -29,6 +29,8 @@ struct sessions_listener {
      * Called once, after the first on_host_set. */
     void (*on_enumerated)(void *data);
     void (*on_health)(void *data, const char *source, int error, const char *detail);
+    /* A source tells, but not all: see source.h. */
+    void (*on_limit)(void *data, const char *source, const char *detail);
     sessions_groups_fn *groups;
     void *data;
 };

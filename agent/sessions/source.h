@@ -24,6 +24,9 @@ struct source_listener {
                    size_t count, bool complete);
     /* The source failed (error != 0, with detail) or works again (0). It goes on trying by itself. */
     void (*on_health)(void *data, struct source *source, int error, const char *detail);
+    /* It tells the sessions, but not all of them or not all about them: what is missing, and what comes of
+     * that. on_health with 0 once it does again. */
+    void (*on_limit)(void *data, struct source *source, const char *detail);
     void *data;
 };
 

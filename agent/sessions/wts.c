@@ -39,13 +39,17 @@ struct wts {
 
 /* --- telling -------------------------------------------------------------------------------------------- */
 
-static void tell_health(struct wts *wts, int health, const struct error_detail *detail)
+/* `told`: the sessions were, whatever else is missing. */
+static void tell_health(struct wts *wts, int health, bool told, const struct error_detail *detail)
 {
     if (health == wts->health && strcmp(detail->text, wts->detail.text) == 0)
         return;
     wts->health = health;
     wts->detail = *detail;
-    wts->listener.on_health(wts->listener.data, &wts->source, health, detail->text);
+    if (health != 0 && told)
+        wts->listener.on_limit(wts->listener.data, &wts->source, detail->text);
+    else
+        wts->listener.on_health(wts->listener.data, &wts->source, health, detail->text);
 }
 
 static int tell_set(struct wts *wts, const struct wts_snapshot *snapshot, bool *ret_settled)
@@ -104,7 +108,7 @@ static void take(struct wts *wts, struct reading *reading)
         health = r;
         error_detail_set(&detail, "the sessions cannot be told: %s", error_text(r));
     }
-    tell_health(wts, health, &detail);
+    tell_health(wts, health, r == 0, &detail);
     if (r < 0)
         schedule_retry(wts);
     else

@@ -6,10 +6,15 @@
 #include "wts_api.h"
 #include "wts_token.h"
 
+#define SECURITY_WIN32
+#include <security.h>
+
 #include <stdlib.h>
+#include <string.h>
 
 #define PATH_CHARACTERS      32768 /* the longest that Windows has */
 #define COMPUTER_CHARACTERS  256
+#define ACCOUNT_CHARACTERS   512
 #define SERVICE_CONFIG_BYTES 8192 /* the most it can be */
 
 static void trouble_with(struct wts_trouble *trouble, enum wts_step step, uint32_t error)
@@ -246,16 +251,33 @@ static int read_host(struct wts_snapshot *snapshot)
     return 0;
 }
 
+/* Whose rights these are. */
+static void name_account(struct wts_trouble *trouble)
+{
+    wchar_t name[ACCOUNT_CHARACTERS];
+    ULONG count = ACCOUNT_CHARACTERS;
+    char *text = GetUserNameExW(NameSamCompatible, name, &count) ? wide_to_utf8(name) : NULL;
+
+    if (text != NULL && strlen(text) < sizeof(trouble->account))
+        memcpy(trouble->account, text, strlen(text) + 1);
+    free(text);
+}
+
 int wts_read(struct wts_snapshot *ret_snapshot, struct wts_trouble *ret_trouble)
 {
     struct wts_snapshot snapshot = {0};
     struct wts_trouble trouble = {0};
-    int r = read_sessions(&snapshot, &trouble);
+    int r;
 
+    if (!wts_token_allowed()) /* to be said before the first session comes */
+        trouble_with(&trouble, WTS_STEP_TOKENS, ERROR_PRIVILEGE_NOT_HELD);
+    r = read_sessions(&snapshot, &trouble);
     if (r == 0)
         r = read_processes(&snapshot, &trouble);
     if (r == 0)
         r = read_host(&snapshot);
+    if (wts_trouble_is_a_right(&trouble))
+        name_account(&trouble);
     *ret_trouble = trouble;
     if (r == 0)
         *ret_snapshot = snapshot;

@@ -95,15 +95,21 @@ enum wts_service {
     WTS_SERVICE_MAX
 };
 
+#define WTS_ACCOUNT_BYTES 256 /* of its name; a longer one is cut */
+
 struct wts_trouble {
     enum wts_step step;
-    uint32_t error;           /* GetLastError(); 0: it failed without saying why, which it does */
-    bool empty;               /* it did not fail, and told no session, not even that of services */
-    enum wts_service service; /* of WTS_STEP_SESSIONS */
+    uint32_t error;                  /* GetLastError(); 0: it failed without saying why, which it does */
+    bool empty;                      /* it did not fail, and told no session, not even that of services */
+    enum wts_service service;        /* of WTS_STEP_SESSIONS */
+    char account[WTS_ACCOUNT_BYTES]; /* that we run as, where it may not do something; "": not told */
 };
 
 /* Whether this error only says that the session has gone meanwhile, or that nobody is logged on in it. */
 bool wts_error_is_gone(uint32_t error);
+
+/* Whether it is a right that the account of the service has not. */
+bool wts_trouble_is_a_right(const struct wts_trouble *trouble);
 
 /* The code for it, with what to do. 0 for WTS_STEP_NONE. */
 int wts_trouble_text(const struct wts_trouble *trouble, struct error_detail *ret_detail);

@@ -38,6 +38,21 @@ static BOOL is_member(HANDLE token, WELL_KNOWN_SID_TYPE group, BOOL *ret)
     return told;
 }
 
+bool wts_token_allowed(void)
+{
+    TOKEN_PRIVILEGES wanted = {.PrivilegeCount = 1, .Privileges[0].Attributes = SE_PRIVILEGE_ENABLED};
+    HANDLE token;
+    bool missing;
+
+    if (!LookupPrivilegeValueW(NULL, L"SeTcbPrivilege", &wanted.Privileges[0].Luid) ||
+        !OpenProcessToken(GetCurrentProcess(), TOKEN_QUERY | TOKEN_ADJUST_PRIVILEGES, &token))
+        return true; /* nobody can say: what is asked for will show it */
+    missing = AdjustTokenPrivileges(token, FALSE, &wanted, 0, NULL, NULL) &&
+              GetLastError() == ERROR_NOT_ALL_ASSIGNED;
+    (void)CloseHandle(token);
+    return !missing;
+}
+
 bool wts_token_administrator(uint32_t session, enum administrator *ret, uint32_t *ret_error)
 {
     HANDLE token;

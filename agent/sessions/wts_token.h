@@ -8,4 +8,7 @@
 /* True with the answer; false with GetLastError(), which may be 0. Only LocalSystem may ask. */
 bool wts_token_administrator(uint32_t session, enum administrator *ret, uint32_t *ret_error);
 
+/* Whether this process has the right that this takes (SeTcbPrivilege), which is made use of then. */
+bool wts_token_allowed(void);
+
 #endif

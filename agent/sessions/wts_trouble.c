@@ -18,20 +18,25 @@ enum windows_error {
 
 #define BECAUSE_BYTES 96
 
-/* Why no sessions are listed, by what the service manager says of TermService. */
+/* Why no sessions are listed, by what the service manager says of TermService, and what to do. */
 static const struct {
     int code;
-    const char *text;
+    const char *text, *remedy;
 } by_service[] = {
-    [WTS_SERVICE_UNKNOWN] = {ERROR_UNREACHABLE, "Remote Desktop Services do not answer"},
+    [WTS_SERVICE_UNKNOWN] = {ERROR_UNREACHABLE, "Remote Desktop Services do not answer",
+                             "see to the service TermService"},
     [WTS_SERVICE_ABSENT] = {ERROR_NOT_FOUND,
-                            "Remote Desktop Services are not installed (there is no service TermService)"},
-    [WTS_SERVICE_DISABLED] = {ERROR_REFUSED,
-                              "Remote Desktop Services are disabled (the service TermService)"},
+                            "Remote Desktop Services are not installed (there is no service TermService)",
+                            "install them, or take \"wts\" out of sessions.sources"},
+    [WTS_SERVICE_DISABLED] = {ERROR_REFUSED, "Remote Desktop Services are disabled (the service TermService)",
+                              "enable them: sc.exe config TermService start= demand"},
     [WTS_SERVICE_STOPPED] = {ERROR_UNREACHABLE,
-                             "Remote Desktop Services do not run (the service TermService)"},
-    [WTS_SERVICE_STARTING] = {ERROR_UNREACHABLE, "Remote Desktop Services are still starting"},
-    [WTS_SERVICE_RUNNING] = {ERROR_UNREACHABLE, "Remote Desktop Services run, and tell no sessions yet"},
+                             "Remote Desktop Services do not run (the service TermService)",
+                             "start them: sc.exe start TermService"},
+    [WTS_SERVICE_STARTING] = {ERROR_UNREACHABLE, "Remote Desktop Services are still starting",
+                              "wait for them"},
+    [WTS_SERVICE_RUNNING] = {ERROR_UNREACHABLE, "Remote Desktop Services run, and tell no sessions yet",
+                             "if that stays so, start the service TermService anew"},
 };
 static_assert(sizeof(by_service) / sizeof(by_service[0]) == WTS_SERVICE_MAX, "one for each");
 
@@ -41,9 +46,9 @@ bool wts_error_is_gone(uint32_t error)
            error == WINDOWS_NO_SUCH_LOGON_SESSION || error == WINDOWS_STATION_NOT_FOUND;
 }
 
-static bool is_right_missing(const struct wts_trouble *trouble)
+bool wts_trouble_is_a_right(const struct wts_trouble *trouble)
 {
-    return !trouble->empty &&
+    return trouble->step != WTS_STEP_NONE && !trouble->empty &&
            (trouble->error == WINDOWS_ACCESS_DENIED || trouble->error == WINDOWS_PRIVILEGE_NOT_HELD);
 }
 
@@ -57,41 +62,62 @@ static void because(const struct wts_trouble *trouble, char ret[BECAUSE_BYTES])
         (void)snprintf(ret, BECAUSE_BYTES, "Windows' error %u", (unsigned)trouble->error);
 }
 
+/* For whom something is too much to ask: ", CORP\svc,". */
+static void whose(const struct wts_trouble *trouble, char ret[WTS_ACCOUNT_BYTES + 4])
+{
+    (void)snprintf(ret, WTS_ACCOUNT_BYTES + 4, trouble->account[0] != '\0' ? ", %s," : "%s",
+                   trouble->account);
+}
+
 static int sessions_text(const struct wts_trouble *trouble, struct error_detail *ret_detail)
 {
-    char reason[BECAUSE_BYTES];
+    char reason[BECAUSE_BYTES], account[WTS_ACCOUNT_BYTES + 4];
 
     because(trouble, reason);
-    if (is_right_missing(trouble)) {
-        error_detail_set(ret_detail,
-                         "the sessions of this host cannot be listed: the account of the service may not "
-                         "(%s); run it as LocalSystem",
-                         reason);
+    whose(trouble, account);
+    if (wts_trouble_is_a_right(trouble)) {
+        error_detail_set(
+            ret_detail,
+            "the sessions of this host cannot be listed, so that nobody new is counted: the account "
+            "of the service%s may not (%s); run it as LocalSystem",
+            account, reason);
         return ERROR_FORBIDDEN;
     }
-    error_detail_set(ret_detail, "the sessions of this host cannot be listed: %s (%s)",
-                     by_service[trouble->service].text, reason);
+    error_detail_set(ret_detail, "the sessions of this host cannot be listed: %s (%s); %s",
+                     by_service[trouble->service].text, reason, by_service[trouble->service].remedy);
     return by_service[trouble->service].code;
 }
 
+/* Of a step past the list: what its absence means, and the right that it takes. */
+static const struct {
+    const char *missing, *right;
+} parts[WTS_STEP_MAX] = {
+    [WTS_STEP_DETAILS] = {"how some sessions are connected is not told, and they count as remote",
+                          "may not ask for it"},
+    [WTS_STEP_PROCESSES] =
+        {"which sessions are of published applications is only guessed: no processes are told",
+         "may not ask for them"},
+    [WTS_STEP_TOKENS] =
+        {"whether users are administrators is not told and counts as no, so that administrators' "
+         "desktops take licences",
+         "has not the right to act as part of the operating system (SeTcbPrivilege)"},
+};
+
 int wts_trouble_text(const struct wts_trouble *trouble, struct error_detail *ret_detail)
 {
-    static const char *const missing[WTS_STEP_MAX] = {
-        [WTS_STEP_DETAILS] = "how some sessions are connected is not told, and they count as remote",
-        [WTS_STEP_PROCESSES] =
-            "which sessions are of published applications is only guessed: no processes are "
-            "told",
-        [WTS_STEP_TOKENS] = "whether some users are administrators is not told, and counts as no",
-    };
-    char reason[BECAUSE_BYTES];
-    bool forbidden = is_right_missing(trouble);
+    char reason[BECAUSE_BYTES], account[WTS_ACCOUNT_BYTES + 4];
 
     if (trouble->step == WTS_STEP_NONE)
         return 0;
     if (trouble->step == WTS_STEP_SESSIONS)
         return sessions_text(trouble, ret_detail);
     because(trouble, reason);
-    error_detail_set(ret_detail, "%s (%s)%s", missing[trouble->step], reason,
-                     forbidden ? "; run the service as LocalSystem" : "");
-    return forbidden ? ERROR_FORBIDDEN : ERROR_IO;
+    whose(trouble, account);
+    if (!wts_trouble_is_a_right(trouble)) {
+        error_detail_set(ret_detail, "%s (%s)", parts[trouble->step].missing, reason);
+        return ERROR_IO;
+    }
+    error_detail_set(ret_detail, "%s: the account of the service%s %s (%s); run it as LocalSystem",
+                     parts[trouble->step].missing, account, parts[trouble->step].right, reason);
+    return ERROR_FORBIDDEN;
 }

@@ -246,16 +246,16 @@ static void what_is_refused_is_said_and_the_rest_is_told(void **state)
         const char *words;
     } cases[] = {
         {"error sessions 5\n", "nothing yet", ERROR_FORBIDDEN, "LocalSystem"},
-        {"error details 0\n" ANN_IS RDP "\n" SHELL, "3 CORP\\ann desktop rdp active no\n", ERROR_IO,
+        {"error details 0\n" ANN_IS RDP "\n" SHELL, "3 CORP\\ann desktop rdp active no\n", HEARD_LIMIT,
          "without a reason"},
-        {"error details 5\n" ANN_IS RDP "\n" SHELL, "3 CORP\\ann desktop rdp active no\n", ERROR_FORBIDDEN,
+        {"error details 5\n" ANN_IS RDP "\n" SHELL, "3 CORP\\ann desktop rdp active no\n", HEARD_LIMIT,
          "LocalSystem"},
         {"error processes 0\n" ANN_IS RDP "; program rdpinit.exe\n",
-         "3 CORP\\ann application rdp active no PC-7\n", ERROR_IO, "only guessed"},
+         "3 CORP\\ann application rdp active no PC-7\n", HEARD_LIMIT, "only guessed"},
         {"error tokens 1314\nsession 3; user ann; domain CORP; state 4\n",
-         "3 CORP\\ann desktop rdp disconnected unknown\n", ERROR_FORBIDDEN, "administrators"},
+         "3 CORP\\ann desktop rdp disconnected unknown\n", HEARD_LIMIT, "administrators"},
         {"error tokens 0\nsession 3; user ann; domain CORP; state 4\n",
-         "3 CORP\\ann desktop rdp disconnected unknown\n", ERROR_IO, "without a reason"},
+         "3 CORP\\ann desktop rdp disconnected unknown\n", HEARD_LIMIT, "without a reason"},
         /* A session that goes meanwhile is nobody's failure. */
         {"error tokens 1008\nerror details 7022\nsession 3; user ann; domain CORP; state 4\n",
          "3 CORP\\ann desktop rdp disconnected unknown\n", 0, NULL},
@@ -279,11 +279,44 @@ static void a_right_that_is_missing_is_said_once(void **state)
     (void)state;
     script_is("error tokens 1314\nsession 3; user ann; domain CORP; state 4\n");
     wts_heard_start(&heard);
-    wts_heard_until_health(&heard, ERROR_FORBIDDEN, "run the service as LocalSystem");
+    wts_heard_until_health(&heard, HEARD_LIMIT, "run it as LocalSystem");
     for (unsigned sets = heard.sets; sets < 5; sets++) {
         source_wts.refresh(heard.source);
         wts_heard_until_sets(&heard, sets + 1);
     }
+    assert_int_equal(heard.healths, 1);
+    stop(&heard);
+}
+
+/* For as long as this process lives. */
+static void give_up_the_right(void)
+{
+    TOKEN_PRIVILEGES right = {.PrivilegeCount = 1, .Privileges[0].Attributes = SE_PRIVILEGE_REMOVED};
+    HANDLE token;
+    assert_true(LookupPrivilegeValueW(NULL, L"SeTcbPrivilege", &right.Privileges[0].Luid));
+    assert_true(OpenProcessToken(GetCurrentProcess(), TOKEN_QUERY | TOKEN_ADJUST_PRIVILEGES, &token));
+    assert_true(AdjustTokenPrivileges(token, FALSE, &right, 0, NULL, NULL));
+    assert_int_equal(GetLastError(), ERROR_SUCCESS); /* it was there */
+    assert_true(CloseHandle(token));
+}
+
+/* Before anybody has come, with the account's name. */
+static void an_account_without_the_right_is_named_at_once(void **state)
+{
+    struct wts_heard heard;
+    char user[128] = "";
+    DWORD room = sizeof(user);
+    (void)state;
+    give_up_the_right();
+    assert_true(GetUserNameA(user, &room));
+    script_is("session 1; state 1; protocol 0\n");
+    wts_heard_start(&heard);
+    wts_heard_until_health(&heard, HEARD_LIMIT, "SeTcbPrivilege");
+    assert_string_equal(heard.set, "");
+    assert_non_null(strstr(heard.detail, user));
+    assert_non_null(strstr(heard.detail, "the account of the service, "));
+    now_is(&heard, ANN_IS RDP "\n" SHELL); /* they are counted all the same */
+    wts_heard_until_set(&heard, ANN_SET);
     assert_int_equal(heard.healths, 1);
     stop(&heard);
 }
@@ -309,6 +342,8 @@ int main(void)
         cmocka_unit_test(a_list_that_cannot_be_ends_nobody),
         cmocka_unit_test(what_is_refused_is_said_and_the_rest_is_told),
         cmocka_unit_test(a_right_that_is_missing_is_said_once),
+        cmocka_unit_test(
+            an_account_without_the_right_is_named_at_once), /* the last: it has none afterwards */
     };
     return find_this_program() < 0 ? 1 : cmocka_run_group_tests(tests, NULL, NULL);
 }

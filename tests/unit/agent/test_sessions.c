@@ -109,6 +109,8 @@ struct house {
     bool set_before_enumerated;
     int error;
     char error_source[32];
+    unsigned limits;
+    char limit[64]; /* "source: detail" */
     bool groups_known;
     const char *group; /* of everybody */
 };
@@ -148,6 +150,14 @@ static void on_health(void *data, const char *source, int error, const char *det
     snprintf(house->error_source, sizeof(house->error_source), "%s", source);
 }
 
+static void on_limit(void *data, const char *source, const char *detail)
+{
+    struct house *house = data;
+
+    house->limits++;
+    snprintf(house->limit, sizeof(house->limit), "%s: %s", source, detail);
+}
+
 static void groups(void *data, const char *user, struct user_groups *ret)
 {
     struct house *house = data;
@@ -174,6 +184,7 @@ static int open_house(struct house *house, const char (*names)[32], size_t count
     const struct sessions_listener listener = {.on_host_set = on_host_set,
                                                .on_enumerated = on_enumerated,
                                                .on_health = on_health,
+                                               .on_limit = on_limit,
                                                .groups = groups,
                                                .data = house};
 
@@ -435,6 +446,10 @@ static void health_names_the_source(void **state)
     struct house house;
 
     open_with(&house, 2);
+    fakes[1]->listener.on_limit(fakes[1]->listener.data, &fakes[1]->source, "not all of it");
+    assert_string_equal(house.limit, "second: not all of it");
+    assert_int_equal(house.limits, 1);
+    assert_int_equal(house.error, 0);
     fakes[1]->listener.on_health(fakes[1]->listener.data, &fakes[1]->source, ERROR_IO, "gone");
     assert_int_equal(house.error, ERROR_IO);
     assert_string_equal(house.error_source, "second");

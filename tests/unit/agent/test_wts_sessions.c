@@ -417,16 +417,21 @@ static void what_is_wrong_is_said_with_what_to_do(void **state)
         const char *words;
     } cases[] = {
         {{.step = WTS_STEP_NONE, .error = 5}, 0, ""},
-        {{.step = WTS_STEP_SESSIONS, .error = 5}, ERROR_FORBIDDEN, "run it as LocalSystem"},
+        {{.step = WTS_STEP_SESSIONS, .error = 5},
+         ERROR_FORBIDDEN,
+         "service may not (Windows' error 5); run it as LocalSystem"},
+        {{.step = WTS_STEP_SESSIONS, .error = 5, .account = "NT AUTHORITY\\LOCAL SERVICE"},
+         ERROR_FORBIDDEN,
+         "service, NT AUTHORITY\\LOCAL SERVICE, may not"},
         {{.step = WTS_STEP_SESSIONS, .error = 1702, .service = WTS_SERVICE_ABSENT},
          ERROR_NOT_FOUND,
-         "not installed"},
+         "not installed (there is no service TermService) (Windows' error 1702); install them"},
         {{.step = WTS_STEP_SESSIONS, .error = 1702, .service = WTS_SERVICE_DISABLED},
          ERROR_REFUSED,
-         "disabled"},
+         "enable them: sc.exe config TermService"},
         {{.step = WTS_STEP_SESSIONS, .error = 1702, .service = WTS_SERVICE_STOPPED},
          ERROR_UNREACHABLE,
-         "do not run"},
+         "start them: sc.exe start TermService"},
         {{.step = WTS_STEP_SESSIONS, .error = 1702, .service = WTS_SERVICE_STARTING},
          ERROR_UNREACHABLE,
          "starting"},
@@ -437,8 +442,20 @@ static void what_is_wrong_is_said_with_what_to_do(void **state)
         {{.step = WTS_STEP_SESSIONS, .empty = true}, ERROR_UNREACHABLE, "an empty list"},
         {{.step = WTS_STEP_DETAILS, .error = 0}, ERROR_IO, "count as remote (a failure without a reason)"},
         {{.step = WTS_STEP_PROCESSES, .error = 87}, ERROR_IO, "guessed"},
-        {{.step = WTS_STEP_TOKENS, .error = 1314}, ERROR_FORBIDDEN, "run the service as LocalSystem"},
-        {{.step = WTS_STEP_TOKENS, .error = 87}, ERROR_IO, "counts as no (Windows' error 87)"},
+        {{.step = WTS_STEP_TOKENS, .error = 1314},
+         ERROR_FORBIDDEN,
+         "counts as no, so that administrators' desktops take licences: the account of the service has not "
+         "the right"},
+        {{.step = WTS_STEP_TOKENS, .error = 1314, .account = "CORP\\svc"},
+         ERROR_FORBIDDEN,
+         "service, CORP\\svc, has not the right to act as part of the operating system (SeTcbPrivilege) "
+         "(Windows' error "
+         "1314); run it as LocalSystem"},
+        {{.step = WTS_STEP_DETAILS, .error = 5, .account = "CORP\\svc"},
+         ERROR_FORBIDDEN,
+         "service, CORP\\svc, may not ask for it"},
+        {{.step = WTS_STEP_PROCESSES, .error = 5}, ERROR_FORBIDDEN, "service may not ask for them"},
+        {{.step = WTS_STEP_TOKENS, .error = 87}, ERROR_IO, "take licences (Windows' error 87)"},
     };
     for (size_t i = 0; i < COUNT(cases); i++) {
         struct error_detail detail = {""};

@@ -33,12 +33,18 @@ static void on_health(void *data, struct source *source, int error, const char *
     uv_stop(&heard->loop);
 }
 
+static void on_limit(void *data, struct source *source, const char *detail)
+{
+    on_health(data, source, HEARD_LIMIT, detail);
+}
+
 void wts_heard_start(struct wts_heard *heard)
 {
     *heard = (struct wts_heard){.set = "nothing yet"};
     assert_int_equal(uv_loop_init(&heard->loop), 0);
     const struct source_settings settings = {.loop = &heard->loop, .host = "here"};
-    const struct source_listener listener = {.on_set = on_set, .on_health = on_health, .data = heard};
+    const struct source_listener listener = {
+        .on_set = on_set, .on_health = on_health, .on_limit = on_limit, .data = heard};
     struct error_detail detail;
     assert_int_equal(source_wts.start(&settings, &listener, &heard->source, &detail), 0);
     assert_ptr_equal(heard->source->type, &source_wts);

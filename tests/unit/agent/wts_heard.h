@@ -5,13 +5,14 @@
 #include "agent/sessions/source.h"
 
 #define WTS_HEARD_BYTES 4096
+#define HEARD_LIMIT     1 /* on_limit */
 
 struct wts_heard {
     uv_loop_t loop;
     struct source *source;
     unsigned sets, healths, after_stop;
     bool stopped;
-    int health; /* of the last on_health */
+    int health; /* of the last on_health, or HEARD_LIMIT */
     char detail[ERROR_DETAIL_BYTES];
     char set[WTS_HEARD_BYTES]; /* the last one, as wts_write_down has it */
     int64_t began_ms;          /* of its first session */

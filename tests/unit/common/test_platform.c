@@ -228,20 +228,74 @@ static void instants_as_text(void **state)
     assert_int_equal(strftime(text, 3, "%Y-%m", &tm), 0);
 }
 
+#define TURNS 200000
+#define WALL_STEPS \
+    200 /* in so many turns the wall clock is seen to move more often than one of 16 ms would */
+#define BOOT_STEP_MS 32   /* that the boot clock may be behind, where it only counts the system's ticks */
+#define AGREES_MS    2000 /* two sources of the wall clock, one of them of whole seconds */
+
+static int64_t now_us(clockid_t clock)
+{
+    struct timespec now;
+    assert_int_equal(clock_gettime(clock, &now), 0);
+    assert_in_range(now.tv_nsec, 0, 999999999);
+    return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
+
 static void clocks_run(void **state)
 {
     static const clockid_t clocks[] = {CLOCK_REALTIME, CLOCK_MONOTONIC, CLOCK_BOOTTIME};
     const struct timespec pause = {.tv_nsec = 40000000};
     (void)state;
     for (size_t i = 0; i < COUNT(clocks); i++) {
-        struct timespec before, after;
-        assert_int_equal(clock_gettime(clocks[i], &before), 0);
+        int64_t before_us = now_us(clocks[i]);
         assert_int_equal(nanosleep(&pause, NULL), 0);
-        assert_int_equal(clock_gettime(clocks[i], &after), 0);
-        int64_t ms =
-            (int64_t)(after.tv_sec - before.tv_sec) * 1000 + (after.tv_nsec - before.tv_nsec) / 1000000;
-        assert_in_range(ms, 15, 10000);
+        assert_in_range((now_us(clocks[i]) - before_us) / 1000, 15, 10000);
     }
+    struct timespec none = {.tv_sec = 7};
+    assert_int_equal(clock_gettime(1000, &none), -1);
+    assert_int_equal(errno, EINVAL);
+    assert_int_equal(none.tv_sec, 7);
+}
+
+static void clocks_but_the_walls_never_go_back(void **state)
+{
+    static const clockid_t clocks[] = {CLOCK_MONOTONIC, CLOCK_BOOTTIME};
+    (void)state;
+    for (size_t i = 0; i < COUNT(clocks); i++)
+        for (int64_t turn = 0, last_us = now_us(clocks[i]), us; turn < TURNS; turn++, last_us = us)
+            assert_true((us = now_us(clocks[i])) >= last_us);
+}
+
+/* What a machine sleeps is in the one and not in the other. */
+static void boot_time_leaves_nothing_out(void **state)
+{
+    (void)state;
+    int64_t awake_us = now_us(CLOCK_MONOTONIC), since_boot_us = now_us(CLOCK_BOOTTIME);
+    assert_true(since_boot_us > 0);
+    assert_true(since_boot_us + BOOT_STEP_MS * 1000 >= awake_us);
+    const struct timespec pause = {.tv_nsec = 200000000};
+    assert_int_equal(nanosleep(&pause, NULL), 0);
+    int64_t awake_later_us = now_us(CLOCK_MONOTONIC) - awake_us;
+    int64_t later_us = now_us(CLOCK_BOOTTIME) - since_boot_us;
+    assert_true(later_us + BOOT_STEP_MS * 1000 >= awake_later_us);
+    assert_true(later_us <= awake_later_us + BOOT_STEP_MS * 1000 + 1000000);
+}
+
+static void the_wall_clock_is_right_and_fine(void **state)
+{
+    (void)state;
+    int64_t there_us = (int64_t)time(NULL) * 1000000, here_us = now_us(CLOCK_REALTIME);
+    assert_in_range((here_us - there_us) / 1000 + AGREES_MS, 0, 2 * AGREES_MS);
+    int64_t begin_us = now_us(CLOCK_MONOTONIC), last_us = here_us, moved = 0;
+    for (int turn = 0; turn < TURNS && moved < WALL_STEPS; turn++) {
+        int64_t us = now_us(CLOCK_REALTIME);
+        moved += us != last_us;
+        last_us = us;
+    }
+    int64_t took_us = now_us(CLOCK_MONOTONIC) - begin_us;
+    assert_int_equal(moved, WALL_STEPS);
+    assert_true(took_us / WALL_STEPS < 16000); /* the step of a clock that counts ticks is 15.6 ms */
 }
 
 static void random_bytes_differ(void **state)
@@ -341,13 +395,23 @@ static void memory_of_the_system(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(files_of_any_name),     cmocka_unit_test(paths_longer_than_260_bytes),
-        cmocka_unit_test(what_cannot_be_opened), cmocka_unit_test(streams_into_memory),
-        cmocka_unit_test(lines_of_any_length),   cmocka_unit_test(texts),
-        cmocka_unit_test(dates_of_all_years),    cmocka_unit_test(clocks_run),
-        cmocka_unit_test(random_bytes_differ),   cmocka_unit_test(a_listening_socket),
-        cmocka_unit_test(absolute_paths),        cmocka_unit_test(what_a_path_leads_to),
-        cmocka_unit_test(memory_of_the_system),  cmocka_unit_test(instants_as_text),
+        cmocka_unit_test(files_of_any_name),
+        cmocka_unit_test(paths_longer_than_260_bytes),
+        cmocka_unit_test(what_cannot_be_opened),
+        cmocka_unit_test(streams_into_memory),
+        cmocka_unit_test(lines_of_any_length),
+        cmocka_unit_test(texts),
+        cmocka_unit_test(dates_of_all_years),
+        cmocka_unit_test(clocks_run),
+        cmocka_unit_test(random_bytes_differ),
+        cmocka_unit_test(a_listening_socket),
+        cmocka_unit_test(absolute_paths),
+        cmocka_unit_test(what_a_path_leads_to),
+        cmocka_unit_test(memory_of_the_system),
+        cmocka_unit_test(instants_as_text),
+        cmocka_unit_test(clocks_but_the_walls_never_go_back),
+        cmocka_unit_test(boot_time_leaves_nothing_out),
+        cmocka_unit_test(the_wall_clock_is_right_and_fine),
     };
     return cmocka_run_group_tests_name("the platform", tests, begin, end);
 }

@@ -110,6 +110,7 @@ static const struct golden {
     {"licence_damaged", 604, "05938c213b7a4818ac3cbbd72bb5787e"},
     {"source_failed", 610, "538f73f3ab054a479328b92e446aa394"},
     {"source_recovered", 611, "aa7f0d985f054994b4dfcd8435c12568"},
+    {"source_limited", 612, "083c29a28d144f6789ae87aee7e55faf"},
     {"farm_joined", 700, "094c592ba9fa46e9900fe2fe8e9d4d85"},
     {"farm_reached", 701, "ae8bf96bc3af4996a124de3c0cd9fc04"},
     {"farm_cut_off", 702, "28f65441d4b4485882d1219f8fd89073"},

@@ -7,6 +7,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 #include <uv.h>
 #include <windows.h>
@@ -35,7 +36,8 @@ static void on_sessions(void *data)
 }
 
 struct sent {
-    uint32_t control;
+    uint32_t control, event;
+    void *about;
     unsigned times;
     uint32_t answer;
 };
@@ -44,17 +46,22 @@ static void send_all(void *data)
 {
     struct sent *sent = data;
     for (unsigned i = 0; i < sent->times; i++)
-        sent->answer = windows_service_control(sent->control);
+        sent->answer = windows_service_control(sent->control, sent->event, sent->about, NULL);
 }
 
 /* As the manager does; the loop is not turned meanwhile. */
-static uint32_t send_control(uint32_t control, unsigned times)
+static uint32_t send_whole(struct sent sent)
 {
-    struct sent sent = {control, times, UINT32_MAX};
     uv_thread_t thread;
+    sent.answer = UINT32_MAX;
     assert_int_equal(uv_thread_create(&thread, send_all, &sent), 0);
     assert_int_equal(uv_thread_join(&thread), 0);
     return sent.answer;
+}
+
+static uint32_t send_control(uint32_t control, unsigned times)
+{
+    return send_whole((struct sent){.control = control, .times = times});
 }
 
 struct house {
@@ -114,6 +121,25 @@ static void each_control_is_heard_by_the_loop(void **state)
         turn(house);
         assert_memory_equal(&house->heard, &controls[i].heard, sizeof(struct heard));
     }
+}
+
+/* WTS_CONSOLE_CONNECT to WTS_SESSION_TERMINATE, and what may come to be. */
+static void every_event_of_a_session_is_heard(void **state)
+{
+    struct house *house = *state;
+    listen_to(house);
+    turn(house);
+    for (uint32_t event = 1; event <= 16; event++) {
+        WTSSESSION_NOTIFICATION *about = malloc(sizeof(*about));
+        assert_non_null(about);
+        *about = (WTSSESSION_NOTIFICATION){.cbSize = sizeof(*about), .dwSessionId = 3};
+        assert_int_equal(send_whole((struct sent){SERVICE_CONTROL_SESSIONCHANGE, event, about, 1, 0}),
+                         NO_ERROR);
+        free(about); /* it is the manager's, and gone when the loop turns */
+        turn(house);
+        assert_int_equal(house->heard.sessions, event);
+    }
+    assert_int_equal(house->heard.stops + house->heard.reloads, 0);
 }
 
 static void many_at_once_are_one(void **state)
@@ -184,6 +210,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(each_control_is_heard_by_the_loop, open_house, close_house),
+        cmocka_unit_test_setup_teardown(every_event_of_a_session_is_heard, open_house, close_house),
         cmocka_unit_test_setup_teardown(many_at_once_are_one, open_house, close_house),
         cmocka_unit_test_setup_teardown(what_came_too_early_is_told_later, open_house, close_house),
         cmocka_unit_test_setup_teardown(what_comes_too_late_is_taken_and_told_nobody, open_house,

@@ -124,7 +124,7 @@ static void fields_are_named_in_the_documented_order(void **state)
     }
 }
 
-/* What wine's Event Log was given it says itself: see tests/windows/test_events.py, which reads it. */
+/* What wine's Event Log was given it says itself: see tests/windows/test_service.py, which reads it. */
 static void an_event_is_handed_over(void **state)
 {
     (void)state;
