@@ -5,6 +5,7 @@
 
 #include "agent/farm/farm_settings.h"
 #include "agent/service/service.h"
+#include "agent/sessions/sessions.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -167,6 +168,8 @@ void agent_reload(struct agent *agent)
     else
         applied(agent, &fresh, restart);
     fresh_free(&fresh);
+    if (agent->sessions) /* whoever asks may have changed more than the file */
+        sessions_refresh(agent->sessions);
     agent->reload_refused = error != 0;
     agent_show_status(agent, service_ready);
 }
