@@ -176,8 +176,9 @@ static void stop(struct serve *serve)
     serve->stopping = true;
     if (serve->context.store != NULL) {
         struct store_figures figures = store_figures(serve->context.store);
-        log_line(&serve->context.log, 6, "%" PRIu64 " calls in %" PRIu64 " transactions", figures.calls,
-                 figures.transactions);
+        if (figures.calls > 0)
+            log_line(&serve->context.log, 6, "%" PRIu64 " calls in %" PRIu64 " transactions", figures.calls,
+                     figures.transactions);
     }
     serve->context.stopping = true;
     if (serve->signals_made) {

@@ -182,6 +182,21 @@ static int send_answer(const char *socket_path, const char *text, size_t bytes)
     return code;
 }
 
+static int read_input(char **ret_text, size_t *ret_bytes, struct error_detail *ret_detail)
+{
+    char *text = malloc(OFFLINE_ANSWER_BYTES_MAX + 1);
+    size_t bytes = text ? fread(text, 1, OFFLINE_ANSWER_BYTES_MAX + 1, stdin) : 0;
+    if (text && !ferror(stdin) && bytes <= OFFLINE_ANSWER_BYTES_MAX) {
+        *ret_text = text;
+        *ret_bytes = bytes;
+        return 0;
+    }
+    int error = !text ? ERROR_NO_MEMORY : ferror(stdin) ? ERROR_IO : ERROR_TOO_LARGE;
+    error_detail_set(ret_detail, "standard input: %s", error_text(error));
+    free(text);
+    return error;
+}
+
 static int import(int argc, char **argv)
 {
     const char *socket_path = NULL;
@@ -194,7 +209,10 @@ static int import(int argc, char **argv)
     int code = options_parse(&form, argc, argv, &operands, &count);
     if (code != OPTIONS_GO_ON)
         return code;
-    if (file_read(operands[0], OFFLINE_ANSWER_BYTES_MAX, &text, &bytes, &detail) != 0) {
+    int error = strcmp(operands[0], "-") == 0
+                    ? read_input(&text, &bytes, &detail)
+                    : file_read(operands[0], OFFLINE_ANSWER_BYTES_MAX, &text, &bytes, &detail);
+    if (error != 0) {
         (void)fprintf(stderr, "farmgate activation import: %s\n", detail.text);
         return COMMAND_DATA;
     }

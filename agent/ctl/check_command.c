@@ -130,7 +130,7 @@ static void judge_users(struct check *check, const struct status_view *view)
 {
     int64_t users = view->concurrent_users;
     if (view->limit < 0) {
-        note(check, CHECK_OK, "%" PRId64 " users", users);
+        note(check, CHECK_OK, "%" PRId64 " user%s", users, users == 1 ? "" : "s");
         figure(check, "users=%" PRId64 ";;;0", users);
         return;
     }

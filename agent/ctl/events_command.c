@@ -281,8 +281,13 @@ static int prepare(struct events *events, char path[4096])
     }
     events->follow |= events->exec != NULL;
     if (!event_filter_init(&events->filter, events->codes, events->severity, wrong)) {
-        (void)fprintf(stderr, "farmgate events: neither a code nor a severity: %s (see farmgate-events(7))\n",
-                      wrong);
+        if (events->severity && strcmp(wrong, events->severity) == 0)
+            (void)fprintf(stderr, "farmgate events: --severity: not error, warning, notice or info: %s\n",
+                          wrong);
+        else
+            (void)fprintf(stderr,
+                          "farmgate events: --code: no event has the code %s; farmgate-events(7) has all\n",
+                          wrong);
         return COMMAND_USAGE;
     }
     if (events->after && !event_id_valid(events->after)) {

@@ -55,7 +55,11 @@ static int read_invitation(const char *file, struct invitation *ret, struct erro
                     : file_read(file, INVITATION_BYTES_MAX, &text, &bytes, ret_detail);
     if (error != 0)
         return error;
-    error = farm_invitation_decode(text, bytes, ret, ret_detail);
+    struct error_detail detail = {""};
+    error = farm_invitation_decode(text, bytes, ret, &detail);
+    if (error != 0)
+        error_detail_set(ret_detail, "%s: %s", !file || strcmp(file, "-") == 0 ? "standard input" : file,
+                         detail.text);
     sodium_memzero(text, bytes);
     free(text);
     return error;

@@ -105,6 +105,11 @@ int activate_command(int argc, char **argv)
     }
     char line[KEY_LINE_BYTES];
     const char *key = trial ? NULL : strcmp(operands[0], "-") == 0 ? read_key(line) : operands[0];
+    if (key && !key[0]) {
+        (void)fprintf(stderr, "farmgate activate: there is no licence key %s\n",
+                      key == line ? "on standard input" : "in what was given");
+        return COMMAND_DATA;
+    }
     code = activate(&question, key, move);
     sodium_memzero(line, sizeof line);
     return code;

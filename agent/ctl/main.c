@@ -20,17 +20,17 @@ static const struct command commands[] = {
     {"top", "the same and more, live in the whole terminal", top_command},
     {"connections", "who is on, and why each connection counts or not", connections_command},
     {"users", "every user with a live connection", users_command},
-    {"explain", "why the number is what it is", explain_command},
+    {"explain", "why the gate is open or closed, and why each user counts", explain_command},
     {"windows", "the peaks of the 20-minute windows, or of the days", windows_command},
     {"gate", "may a user list and start resources", gate_command},
     {"resources", "the published resources that a user may see", resources_command},
-    {"connection", "tell of a session: put, end, load, reclaimed", connection_command},
+    {"connection", "tell of a session: put, end, load, reclaimable, reclaimed", connection_command},
     {"activate", "activate with a licence key, or as a trial", activate_command},
     {"activation", "the files of a closed network: request, import", activation_command},
     {"release", "give the licence key back", release_command},
     {"forget", "erase a person from what is stored", forget_command},
     {"report", "report to the authority now", report_command},
-    {"farm", "a farm of many hosts: init, invite, join", farm_command},
+    {"farm", "many hosts: init, invite, join, status, settings, set, leave", farm_command},
     {"events", "log events, as they happen, to a command", events_command},
     {"web", "a link to the status page", web_command},
     {"check", "one line for Nagios and its kin", check_command},
@@ -62,7 +62,9 @@ static int run(int argc, char **argv)
     for (size_t i = 0; i < COMMANDS; i++)
         names[i] = commands[i].name;
     const char *nearest = config_nearest(argv[0], names, COMMANDS);
-    if (nearest)
+    if (argv[0][0] == '-')
+        fprintf(stderr, "farmgate: no option %s; see farmgate --help\n", argv[0]);
+    else if (nearest)
         fprintf(stderr, "farmgate: no command '%s'; did you mean '%s'?\n", argv[0], nearest);
     else
         fprintf(stderr, "farmgate: no command '%s'; see farmgate --help\n", argv[0]);

@@ -207,7 +207,9 @@ int command_key_edit(const struct admin_options *options)
     struct local_client_answer answer;
     struct key_line line = {.key = ""};
     if (options->name == NULL && options->quota < 0 && options->expires == NULL && !options->reset_moves) {
-        (void)fprintf(stderr, "farmgate-cloud: key edit: what is to be changed?\n");
+        (void)fprintf(
+            stderr,
+            "farmgate-cloud: key edit: what is to be changed? try 'farmgate-cloud key edit --help'\n");
         return ADMIN_USAGE;
     }
     struct json_writer *body = wanted_encode(options);

@@ -50,6 +50,7 @@ def without_agent(place):
     done = plain("--version")
     tap.ok(re.fullmatch(r"farmgate \d+\.\d+\.\d+\n", done.stdout), "--version", done.stdout)
     for words, code, said in ((["statsu"], 64, "did you mean 'status'"), ([], 64, "usage"), (["status", "--jsn"], 64, "--json"),
+                              (["--josn"], 64, "no option --josn;"),
                               (["gate"], 64, "--user"), (["users", "x"], 64, "too many"), (["activate"], 64, "either"),
                               (["activate", "K", "--trial"], 64, "either"), (["connection", "pt"], 64, "put"),
                               (["connection", "put", "h"], 64, "missing"), (["windows", "--since", "x"], 64, "--since"),
@@ -97,6 +98,9 @@ def configured(place):
             return file.read()
 
     configure(64, err="nothing to write")
+    letter = place.write("letter", "Dear all")
+    done = plain("farm", "join", letter, "--config", conf, "--directory", place.path)
+    tap.ok(done.returncode == 65 and letter + ": there is no invitation in it: it begins with" in done.stderr, "no invitation", done)
     for value, said in (("ftp://a", r'authority\.url: "ftp" is neither'), ("https://a.example", r"authority\.key: missing")):
         tap.equal(configure(78, "--authority-url", value, err="nothing was changed: .*" + said), shipped, "%s changes nothing" % value)
     text = configure(0, "--authority-url", "https://a.example", "--authority-key", key,
@@ -170,7 +174,10 @@ def licence(authority, agent):
     key = authority.new_key(3)
     expect(agent, 0, "activate", key, out=r"^activated: farm \S+, 3 concurrent users, until 20")
     expect(agent, 0, "activate", "-", input=key + "\n", out=r"^activated: farm \S+, 3 concurrent users, until 20")
-    expect(agent, 65, "activate", "-", input="", err="empty")
+    expect(agent, 65, "activate", "-", input="", err="there is no licence key on standard input")
+    expect(agent, 65, "activate", "", err="there is no licence key in what was given")
+    expect(agent, 64, "events", "--severity", "bad", err="--severity: not error, .*: bad\n")
+    expect(agent, 64, "events", "--code", "agent_started,gate_open", err="--code: no event has the code gate_open;")
     expect(agent, 0, "report", out="^reported$")
     expect(agent, 0, "gate", "--user", "dora", out="^open$")
     expect(agent, 77, "activate", "--trial", err="read_only", socket_path=agent.socket)

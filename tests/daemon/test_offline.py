@@ -302,6 +302,10 @@ def trial_and_key():
         tap.ok(done.stdout.startswith("farmgate-offline-request-1\n") and "to be accepted" in done.stderr,
                "without a file the request goes to standard output", done)
         tap.equal(network.agent.ctl("activation", "request", "-o", place.join("no", "where")).returncode, 1, "a place that is not there")
+        done = network.agent.ctl("activation", "import", "-", input=read(network.answer(network.request())))
+        tap.ok(done.returncode == 0 and not done.stderr, "an answer comes by standard input", done)
+        done = network.agent.ctl("activation", "import", "-", input="x" * (1024 * 1024 + 1))
+        tap.ok(done.returncode == 65 and "standard input: " in done.stderr, "one that is too long does not", done)
         second = network.cloud.new_key(5)
         network.exchange("--key", second)
         tap.equal((network.status()["limit"], len(network.said("former_key_kept"))), (5, 1),
