@@ -7,6 +7,7 @@
 #define FARMGATE_AGENT_API_H
 
 #include "agent/accounts.h"
+#include "agent/api_settings.h"
 #include "agent/core/admission.h"
 #include "agent/core/core.h"
 #include "agent/farm/farm.h"
@@ -96,13 +97,6 @@ struct api_agent {
     /* Fills in what only the agent knows: its counts, how long things took, its process. Pointers live until
      * the loop turns. */
     void (*measures)(void *agent, struct metrics_input *ret);
-};
-
-struct api_settings {
-    const char *token_file;   /* "" no tokens */
-    const char *const *hosts; /* further allowed Host headers on TCP */
-    size_t host_count;
-    unsigned clients_max; /* per door */
 };
 
 struct api *api_create(uv_loop_t *loop, const struct api_settings *settings, const struct api_agent *agent,

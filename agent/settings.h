@@ -2,7 +2,7 @@
 #ifndef FARMGATE_AGENT_SETTINGS_H
 #define FARMGATE_AGENT_SETTINGS_H
 
-#include "agent/api.h"
+#include "agent/api_settings.h"
 #include "agent/core/classify.h"
 #include "agent/core/core.h"
 #include "common/config.h"

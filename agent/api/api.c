@@ -302,63 +302,6 @@ void api_place(const struct api *api, struct farm_place *ret)
     api->agent.place(api->agent.agent, ret);
 }
 
-/* --- waiting requests ----------------------------------------------------------------------- */
-
-void *call_begin(struct api *api, struct http_exchange *exchange, size_t bytes)
-{
-    struct call *call = calloc(1, bytes);
-    if (!call) {
-        reply_no_memory(exchange);
-        return NULL;
-    }
-    call->api = api;
-    call->exchange = exchange;
-    call->calls_next = api->calls;
-    if (api->calls)
-        api->calls->calls_previous = call;
-    api->calls = call;
-    return call;
-}
-
-static void free_if_done(struct api *api)
-{
-    if (api->closed_told && !api->calls)
-        free(api);
-}
-
-void call_end(struct call *call)
-{
-    struct api *api = call->api;
-    if (call->calls_previous)
-        call->calls_previous->calls_next = call->calls_next;
-    else
-        api->calls = call->calls_next;
-    if (call->calls_next)
-        call->calls_next->calls_previous = call->calls_previous;
-    free(call);
-    free_if_done(api);
-}
-
-struct json_writer *call_answer(struct call *call, const struct api_outcome *outcome)
-{
-    if (!call->exchange)
-        return NULL;
-    if (outcome->status < 400)
-        return reply_open(call->exchange);
-    reply_outcome(call->exchange, outcome);
-    return NULL;
-}
-
-void call_changed(void *data, const struct api_outcome *outcome)
-{
-    struct call *call = data;
-    if (call->exchange && outcome->status < 400)
-        reply_no_content(call->exchange);
-    else if (call->exchange)
-        reply_outcome(call->exchange, outcome);
-    call_end(call);
-}
-
 /* --- life ----------------------------------------------------------------------------------- */
 
 static int read_keys(const struct api_settings *settings, struct door_keys *ret,
@@ -390,7 +333,7 @@ static void part_closed(void *data)
     void (*closed)(void *) = api->closed;
     void *closed_data = api->closed_data;
     api->closed_told = true;
-    free_if_done(api);
+    call_free_api(api);
     if (closed)
         closed(closed_data);
 }

@@ -69,6 +69,8 @@ void call_end(struct call *call);
 struct json_writer *call_answer(struct call *call, const struct api_outcome *outcome);
 /* Ends a call with what became of its change: 204, or why there was none. */
 api_done_fn call_changed;
+/* Frees the API once it has said that it is closed, and no call is left that may still be answered. */
+void call_free_api(struct api *api);
 
 /* The farm at a glance, whoever counts. */
 void api_status(const struct api *api, struct core_status *ret);
