@@ -31,19 +31,21 @@ static void print_help(FILE *stream)
     (void)fprintf(stream,
                   "usage: farmgated [--config FILE] [--check-config | --after-stop]\n"
                   "\n"
-                  "The licence agent: counts the concurrent users of this host's farm and keeps its gate.\n"
+                  "The licence agent: counts the concurrent users of this host's farm and keeps its\n"
+                  "gate.\n"
                   "%s\n"
                   "\n"
-                  "  -c, --config FILE   the configuration (default %s; may be absent)\n"
+                  "  -c, --config FILE   the configuration (may be absent), by default\n"
+                  "                      %s\n"
                   "      --check-config  say whether the configuration is right, and end\n"
-                  "      --after-stop    undo what must not outlive an agent that has ended (for the service "
-                  "manager), and end\n"
+                  "      --after-stop    undo what must not outlive an agent that has ended,\n"
+                  "                      for the service manager, and end\n"
                   "      --version       print the version, and end\n"
                   "  -h, --help          print this, and end\n"
                   "%s"
                   "\n"
-                  "Exit codes: 0 stopped as asked, 1 failed, 64 usage, 75 another agent is running, 78 "
-                  "configuration.\n",
+                  "Exit codes: 0 stopped as asked, 1 failed, 64 usage, 75 another agent is running,\n"
+                  "78 configuration.\n",
                   hint(HINT_runs_until), DEFAULT_SETTINGS, service_help());
 }
 

@@ -22,14 +22,13 @@ static void print_help(void)
                  "\n"
                  "  serve                 the daemon\n");
     admin_print_commands();
-    (void)printf(
-        "\n"
-        "      --version         print the version, and end\n"
-        "      --describe        print every command and option, one a line: shell completion is made of it\n"
-        "  -h, --help            print this, and end; also behind every command\n"
-        "\n"
-        "Exit codes: 0 ok, 1 failed or refused, 3 no authority, 64 usage, 65 data, 75 another authority is\n"
-        "running, 77 forbidden, 78 configuration.\n");
+    (void)printf("\n"
+                 "      --version         print the version, and end\n"
+                 "      --describe        print every command and option, for shell completion\n"
+                 "  -h, --help            print this, and end; also behind every command\n"
+                 "\n"
+                 "Exit codes: 0 ok, 1 failed or refused, 3 no authority, 64 usage, 65 data,\n"
+                 "75 another authority is running, 77 forbidden, 78 configuration.\n");
 }
 
 static void print_serve_help(void)
@@ -38,7 +37,8 @@ static void print_serve_help(void)
                  "\n"
                  "Serves farms and the administrator's commands until SIGTERM.\n"
                  "\n"
-                 "  -c, --config FILE   the configuration (default %s; may be absent)\n"
+                 "  -c, --config FILE   the configuration (may be absent), by default\n"
+                 "                      %s\n"
                  "      --check-config  say whether the configuration is right, and end\n"
                  "  -h, --help          print this, and end\n",
                  DEFAULT_SETTINGS);

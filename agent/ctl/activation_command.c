@@ -8,6 +8,7 @@
 
 #include "common/config.h"
 #include "common/file.h"
+#include "common/help_text.h"
 #include "common/offline.h"
 
 #include <inttypes.h>
@@ -227,7 +228,7 @@ int activation_command(int argc, char **argv)
     static const char *const names[] = {"request", "import"};
     static int (*const runs[])(int, char **) = {request, import};
     if (argc >= 2 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)) {
-        (void)fputs(help, stdout);
+        help_print(stdout, help);
         return COMMAND_OK;
     }
     bool describe = argc == 2 && strcmp(argv[1], OPTIONS_DESCRIBE) == 0;

@@ -8,6 +8,7 @@
 #include "term.h"
 
 #include "common/config.h"
+#include "common/help_text.h"
 #include "common/utf8.h"
 
 #include <errno.h>
@@ -251,7 +252,7 @@ int connection_command(int argc, char **argv)
     static const char *const names[] = {"put", "end", "load", "reclaimable", "reclaimed"};
     static int (*const runs[])(int, char **) = {put, end, load, reclaimable, reclaimed};
     if (argc >= 2 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)) {
-        (void)fputs(help, stdout);
+        help_print(stdout, help);
         return COMMAND_OK;
     }
     bool describe = argc == 2 && strcmp(argv[1], OPTIONS_DESCRIBE) == 0;

@@ -5,6 +5,7 @@
 #include "options.h"
 
 #include "common/config.h"
+#include "common/help_text.h"
 #include "folders.h"
 
 #include <stdbool.h>
@@ -78,7 +79,7 @@ int farm_command(int argc, char **argv)
 {
     const char *names[SUBCOMMANDS], *word = argc >= 2 ? argv[1] : "";
     if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0) {
-        (void)fputs(farm_help, stdout);
+        help_print(stdout, farm_help);
         return COMMAND_OK;
     }
     bool describe = strcmp(word, OPTIONS_DESCRIBE) == 0;

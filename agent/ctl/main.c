@@ -46,11 +46,10 @@ static void print_help(FILE *file)
     fprintf(file, "usage: farmgate COMMAND [ARGUMENT...]\n\ncommands:\n");
     for (size_t i = 0; i < COMMANDS; i++)
         fprintf(file, "  %-13s %s\n", commands[i].name, commands[i].help);
-    fprintf(file,
-            "\noptions:\n"
-            "  --help       print this, or after a command what it takes\n"
-            "  --version    print the version\n"
-            "  --describe   print every command and option, one a line: shell completion is made of it\n");
+    fprintf(file, "\noptions:\n"
+                  "  --help       print this, or after a command what it takes\n"
+                  "  --version    print the version\n"
+                  "  --describe   print every command and option, one a line, for shell completion\n");
 }
 
 static int run(int argc, char **argv)

@@ -3,6 +3,7 @@
 #include "command.h"
 
 #include "common/config.h"
+#include "common/help_text.h"
 
 #include <assert.h>
 #include <getopt.h>
@@ -193,7 +194,7 @@ int options_parse(const struct options_form *form, int argc, char **argv, char *
            (found = getopt_long(argc, argv, output ? ":ho:" : ":h", options, NULL)) != -1) {
         if (found == HELP_INDEX || found == 'h') {
             assert(help_has_all(form));
-            (void)fputs(form->help, stdout);
+            help_print(stdout, form->help);
             return COMMAND_OK;
         }
         if (found == ':') {

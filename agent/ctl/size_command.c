@@ -12,6 +12,7 @@
 #include "agent/ctl/sizing/progress.h"
 #include "agent/ctl/sizing/sizing.h"
 #include "agent/ctl/sizing/windows_join.h"
+#include "common/help_text.h"
 #include "common/rfc3339.h"
 
 #include <assert.h>
@@ -42,8 +43,10 @@ static const char help[] =
     "log that does not tell it.\n"
     "\n"
     "  one JSON object a line:\n"
-    "  {\"ts\": Unix ms, \"event\": \"connect\"|\"disconnect\"|\"logoff\", \"host\": ..., \"session\": ...}\n"
-    "  and on connect: \"user\": ..., \"admin\": true|false, \"kind\": \"desktop\"|\"application\",\n"
+    "  {\"ts\": Unix ms, \"event\": \"connect\"|\"disconnect\"|\"logoff\",\n"
+    "   \"host\": ..., \"session\": ...}\n"
+    "  and on connect: \"user\": ..., \"admin\": true|false,\n"
+    "                  \"kind\": \"desktop\"|\"application\",\n"
     "                  \"route\": \"broker\"|\"rdp\"|\"rdp-tunnel\"|\"console\"|\"ssh\"\n"
     "\n"
     "  or a CSV with a header: columns for time, user and event, and host, session, kind, route, admin\n"
@@ -498,6 +501,6 @@ int size_command(int argc, char **argv)
         return COMMAND_USAGE;
     if (!options.help)
         return size_with(&options);
-    fputs(help, stdout);
+    help_print(stdout, help);
     return COMMAND_OK;
 }

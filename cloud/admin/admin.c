@@ -2,6 +2,7 @@
 
 #include "cloud/admin/commands.h"
 #include "common/config.h"
+#include "common/help_text.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -238,12 +239,13 @@ static void print_help(const struct command *command)
 {
     char words[WORDS_BYTES];
     words_of(command, words);
-    (void)printf("usage: farmgate-cloud %s [OPTION...]%s%s\n\n%s\n\n", words,
-                 command->arguments != NULL ? " " : "", command->arguments != NULL ? command->arguments : "",
-                 command->what);
+    (void)printf("usage: farmgate-cloud %s [OPTION...]%s%s\n\n", words, command->arguments != NULL ? " " : "",
+                 command->arguments != NULL ? command->arguments : "");
+    help_print(stdout, command->what);
+    (void)printf("\n");
     for (size_t i = 0; i < COUNT(all_options); i++) {
         if (strchr(command->options, all_options[i].letter) != NULL)
-            (void)printf("%s", all_options[i].help);
+            help_print(stdout, all_options[i].help);
     }
     (void)printf("  -h, --help             print this, and end\n");
 }
