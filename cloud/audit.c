@@ -77,13 +77,13 @@ int audit_subscription(struct rows *rows, const struct audit_author *author, enu
                        after != NULL, subscription_json(after, primary_key), ret_detail);
 }
 
-static char *key_json(const struct licence *key)
+static char *key_json(const struct key *key)
 {
     struct json_writer *writer = key != NULL ? json_writer_create(false) : NULL;
     if (writer == NULL)
         return NULL;
     json_open_object(writer, NULL);
-    json_text(writer, "key", key->key);
+    json_text(writer, "key", key->text);
     json_integer(writer, "subscription_id", key->subscription_id);
     json_text(writer, "name", key->name);
     json_boolean(writer, "primary", key->primary);
@@ -97,9 +97,9 @@ static char *key_json(const struct licence *key)
 }
 
 int audit_key(struct rows *rows, const struct audit_author *author, enum audit_change change,
-              const struct licence *before, const struct licence *after, struct error_detail *ret_detail)
+              const struct key *before, const struct key *after, struct error_detail *ret_detail)
 {
-    return finish_line(rows, author, change, after != NULL ? after->key : before->key, before != NULL,
+    return finish_line(rows, author, change, after != NULL ? after->text : before->text, before != NULL,
                        key_json(before), after != NULL, key_json(after), ret_detail);
 }
 
@@ -109,16 +109,16 @@ static char *farm_json(const struct audit_farm_state *state)
     if (writer == NULL)
         return NULL;
     const struct farm *farm = state->farm;
-    const struct licence *licence = state->licence;
+    const struct key *key = state->key;
     json_open_object(writer, NULL);
     json_text(writer, "farm_id", farm->id);
     json_text(writer, "name", farm->name);
     json_text(writer, "status", farm_status_name(farm->status));
     json_text(writer, "reason", farm->reason != FARM_REASON_NONE ? farm_reason_code(farm->reason) : NULL);
-    json_boolean(writer, "trial", licence == NULL);
-    json_text(writer, "key", licence != NULL ? licence->key : NULL);
-    if (licence != NULL)
-        json_integer(writer, "moves", licence->moves);
+    json_boolean(writer, "trial", key == NULL);
+    json_text(writer, "key", key != NULL ? key->text : NULL);
+    if (key != NULL)
+        json_integer(writer, "moves", key->moves);
     json_text(writer, "installation_id", farm->installation_id);
     json_text(writer, "app_version", farm->app_version);
     json_time_or_null(writer, "activated_at", farm->activated_ms);

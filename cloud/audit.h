@@ -48,11 +48,11 @@ int audit_subscription(struct rows *rows, const struct audit_author *author, enu
                        const struct subscription *before, const struct subscription *after,
                        const char *primary_key, struct error_detail *ret_detail);
 int audit_key(struct rows *rows, const struct audit_author *author, enum audit_change change,
-              const struct licence *before, const struct licence *after, struct error_detail *ret_detail);
+              const struct key *before, const struct key *after, struct error_detail *ret_detail);
 /* A farm, with its key as it stood at the time (NULL: a trial). */
 struct audit_farm_state {
     const struct farm *farm;
-    const struct licence *licence;
+    const struct key *key;
 };
 int audit_farm(struct rows *rows, const struct audit_author *author, enum audit_change change,
                const struct audit_farm_state *before, const struct audit_farm_state *after,

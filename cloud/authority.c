@@ -142,21 +142,21 @@ static int sign(const struct authority *authority, const struct entitlement *ent
 static int make_entitlement(const struct authority *authority, struct rows *rows, struct farm *farm,
                             int64_t now_ms, struct entitlement *ret, struct error_detail *ret_detail)
 {
-    struct licence licence;
+    struct key key;
     struct subscription subscription;
     struct standing standing;
-    bool trial = farm->licence_id == 0;
+    bool trial = farm->key_id == 0;
     int error = 0;
 
     if (!trial)
-        error = rows_licence(rows, farm->licence_id, &licence, ret_detail);
+        error = rows_key(rows, farm->key_id, &key, ret_detail);
     if (error == 0 && !trial)
-        error = bookkeeping_subscription(rows, licence.subscription_id, now_ms, &subscription, ret_detail);
+        error = bookkeeping_subscription(rows, key.subscription_id, now_ms, &subscription, ret_detail);
     if (error == 0 && !trial)
         error = bookkeeping_close_if_cancelled(rows, &subscription, farm, now_ms, ret_detail);
     if (error != 0)
         return error;
-    standing_issue(farm, trial ? NULL : &subscription, trial ? NULL : &licence, authority->refresh_ms, now_ms,
+    standing_issue(farm, trial ? NULL : &subscription, trial ? NULL : &key, authority->refresh_ms, now_ms,
                    &standing);
     *ret = entitlement_of(farm, &standing);
     return 0;
@@ -174,12 +174,12 @@ int authority_issue(const struct authority *authority, struct rows *rows, struct
 
 /* --- activations ---------------------------------------------------------------------------------------- */
 
-static void new_farm(const struct activation_request *request, int64_t licence_id, struct farm *ret)
+static void new_farm(const struct activation_request *request, int64_t key_id, struct farm *ret)
 {
     unsigned char random[FARM_ID_RANDOM_BYTES];
     char hex[2 * sizeof random + 1];
 
-    *ret = (struct farm){.licence_id = licence_id};
+    *ret = (struct farm){.key_id = key_id};
     randombytes_buf(random, sizeof random);
     (void)sodium_bin2hex(hex, sizeof hex, random, sizeof random);
     (void)snprintf(ret->id, sizeof ret->id, "f-%s", hex);
@@ -187,12 +187,12 @@ static void new_farm(const struct activation_request *request, int64_t licence_i
 }
 
 /* The farm of the key (0: the trial) and the asking installation, stored or new. */
-static int farm_of_request(struct rows *rows, const struct activation_request *request, int64_t licence_id,
+static int farm_of_request(struct rows *rows, const struct activation_request *request, int64_t key_id,
                            struct farm *ret, struct error_detail *ret_detail)
 {
-    int error = rows_farm_of(rows, licence_id, request->installation_id, ret, ret_detail);
+    int error = rows_farm_of(rows, key_id, request->installation_id, ret, ret_detail);
     if (error == ERROR_NOT_FOUND) {
-        new_farm(request, licence_id, ret);
+        new_farm(request, key_id, ret);
         return 0;
     }
     return error;
@@ -202,16 +202,16 @@ static int farm_of_request(struct rows *rows, const struct activation_request *r
 static int load_case(struct rows *rows, const struct activation_request *request, int64_t now_ms,
                      struct activation_case *ret_case, struct error_detail *ret_detail)
 {
-    struct licence *licence = &ret_case->licence;
+    struct key *key = &ret_case->key;
     int error =
-        bookkeeping_subscription(rows, licence->subscription_id, now_ms, &ret_case->subscription, ret_detail);
+        bookkeeping_subscription(rows, key->subscription_id, now_ms, &ret_case->subscription, ret_detail);
     if (error == 0)
-        error = farm_of_request(rows, request, licence->id, &ret_case->farm, ret_detail);
+        error = farm_of_request(rows, request, key->id, &ret_case->farm, ret_detail);
     if (error != 0)
         return error;
-    ret_case->held_elsewhere = licence->holder[0] != '\0' && strcmp(licence->holder, ret_case->farm.id) != 0;
+    ret_case->held_elsewhere = key->holder[0] != '\0' && strcmp(key->holder, ret_case->farm.id) != 0;
     if (ret_case->held_elsewhere)
-        error = rows_farm(rows, licence->holder, &ret_case->holder, ret_detail);
+        error = rows_farm(rows, key->holder, &ret_case->holder, ret_detail);
     return error;
 }
 
@@ -219,7 +219,7 @@ static int store_case(struct rows *rows, struct activation_case *activation, str
 {
     int error = rows_subscription_put(rows, &activation->subscription, ret_detail);
     if (error == 0)
-        error = rows_licence_put(rows, &activation->licence, ret_detail);
+        error = rows_key_put(rows, &activation->key, ret_detail);
     if (error == 0 && activation->held_elsewhere)
         error = rows_farm_put(rows, &activation->holder, ret_detail);
     return error;
@@ -246,7 +246,7 @@ static int activate_key(struct rows *rows, const struct activation_request *requ
                         struct error_detail *ret_detail)
 {
     struct activation_case *activation = &decision->after;
-    int error = rows_licence_by_key(rows, request->license_key, &activation->licence, ret_detail);
+    int error = rows_key_by_text(rows, request->license_key, &activation->key, ret_detail);
     if (error == ERROR_NOT_FOUND) {
         ret->verdict = ACTIVATION_UNKNOWN_KEY;
         return 0;
@@ -257,7 +257,7 @@ static int activate_key(struct rows *rows, const struct activation_request *requ
         return error;
     decision->before = *activation;
     ret->verdict = activation_by_key(activation, request->move, now_ms);
-    ret->moves_left = activation_moves_left(&activation->licence);
+    ret->moves_left = activation_moves_left(&activation->key);
     return ret->verdict != ACTIVATION_GRANTED ? 0 : store_case(rows, activation, ret_detail);
 }
 
@@ -311,9 +311,9 @@ static int audit_decision(struct rows *rows, const struct audit_author *author, 
                           const struct farm *before, const struct farm *after,
                           const struct decision *decision, struct error_detail *ret_detail)
 {
-    bool trial = after->licence_id == 0;
-    const struct audit_farm_state was = {before, trial ? NULL : &decision->before.licence};
-    const struct audit_farm_state is = {after, trial ? NULL : &decision->after.licence};
+    bool trial = after->key_id == 0;
+    const struct audit_farm_state was = {before, trial ? NULL : &decision->before.key};
+    const struct audit_farm_state is = {after, trial ? NULL : &decision->after.key};
     return audit_farm(rows, author, change, before->status == FARM_NEW ? NULL : &was, &is, ret_detail);
 }
 
@@ -323,9 +323,9 @@ static int audit_activation(struct rows *rows, const struct audit_author *author
 {
     const struct activation_case *before = &decision->before, *after = &decision->after;
     enum audit_change change = AUDIT_FARM_ACTIVATE;
-    if (after->farm.licence_id == 0)
+    if (after->farm.key_id == 0)
         change = AUDIT_FARM_TRIAL;
-    else if (after->licence.moves > before->licence.moves)
+    else if (after->key.moves > before->key.moves)
         change = AUDIT_FARM_MOVE;
     if (before->farm.status == FARM_ACTIVE)
         return 0;
@@ -354,7 +354,7 @@ static int complete_activation(const struct authority *authority, struct rows *r
     int error = authority_issue(authority, rows, farm, now_ms, ret->entitlement, ret_detail);
     if (error == 0)
         error = audit_activation(rows, &author, decision, ret_detail);
-    if (error == 0 && farm->licence_id != 0)
+    if (error == 0 && farm->key_id != 0)
         error = replace_trial(rows, &author, request->installation_id, ret_detail);
     return error != 0 ? error : give_token(authority, rows, farm->id, ret->farm_token, ret_detail);
 }

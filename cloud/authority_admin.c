@@ -17,7 +17,7 @@ static int load(struct rows *rows, int64_t id, int64_t now_ms, struct admin_subs
     if (error != 0)
         return error == ERROR_NOT_FOUND ? 0 : error;
     ret->verdict = LEDGER_GRANTED;
-    return rows_licence_primary(rows, id, &ret->primary, ret_detail);
+    return rows_key_primary(rows, id, &ret->primary, ret_detail);
 }
 
 /* Writes what has become of it, with the order and the line; `before` NULL: it is new. */
@@ -28,14 +28,14 @@ static int keep(struct rows *rows, const struct audit_author *author, enum audit
     int error = rows_subscription_put(rows, &of->subscription, ret_detail);
     of->primary.subscription_id = of->order.subscription_id = of->subscription.id;
     if (error == 0)
-        error = rows_licence_put(rows, &of->primary, ret_detail);
+        error = rows_key_put(rows, &of->primary, ret_detail);
     if (error == 0 && change != AUDIT_SUBSCRIPTION_EDIT)
         error = rows_order_put(rows, &of->order, ret_detail);
     if (error == 0)
         error = bookkeeping_check(rows, &of->subscription, ret_detail);
     if (error == 0)
         error = audit_subscription(rows, author, change, before, &of->subscription,
-                                   before == NULL ? of->primary.key : NULL, ret_detail);
+                                   before == NULL ? of->primary.text : NULL, ret_detail);
     return error;
 }
 
@@ -93,7 +93,7 @@ int authority_admin_cancel(struct rows *rows, const struct audit_author *author,
     error = keep(rows, author, AUDIT_SUBSCRIPTION_CANCEL, &before, ret, ret_detail);
     if (error == 0)
         error = bookkeeping_close_farms_of(rows, author, id, &ret->closed, ret_detail);
-    return error != 0 ? error : rows_licence_primary(rows, id, &ret->primary, ret_detail);
+    return error != 0 ? error : rows_key_primary(rows, id, &ret->primary, ret_detail);
 }
 
 static enum ledger_verdict set(struct subscription *subscription, const struct subscription_change *change,
@@ -150,7 +150,7 @@ static void foresee(struct subscription *subscription, int64_t now_ms)
 struct renewed_list {
     int64_t now_ms;
     rows_subscription_fn *each_subscription;
-    rows_licence_fn *each_key;
+    rows_key_fn *each_key;
     void *data;
 };
 
@@ -162,10 +162,10 @@ static void pass_subscription(void *data, const struct subscription *subscriptio
     list->each_subscription(list->data, &renewed);
 }
 
-static void pass_key(void *data, const struct rows_licence_line *line)
+static void pass_key(void *data, const struct rows_key_line *line)
 {
     const struct renewed_list *list = data;
-    struct rows_licence_line renewed = *line;
+    struct rows_key_line renewed = *line;
     foresee(&renewed.subscription, list->now_ms);
     list->each_key(list->data, &renewed);
 }
@@ -178,11 +178,10 @@ int authority_admin_each_subscription(struct rows *rows, int64_t now_ms, int64_t
 }
 
 int authority_admin_each_key(struct rows *rows, int64_t now_ms, int64_t subscription_id, int64_t after,
-                             int64_t limit, rows_licence_fn *each, void *data,
-                             struct error_detail *ret_detail)
+                             int64_t limit, rows_key_fn *each, void *data, struct error_detail *ret_detail)
 {
     struct renewed_list list = {.now_ms = now_ms, .each_key = each, .data = data};
-    return rows_each_licence(rows, subscription_id, after, limit, pass_key, &list, ret_detail);
+    return rows_each_key(rows, subscription_id, after, limit, pass_key, &list, ret_detail);
 }
 
 /* --- farms ---------------------------------------------------------------------------------------------- */

@@ -15,7 +15,7 @@
 struct admin_subscription {
     enum ledger_verdict verdict;
     struct subscription subscription;
-    struct licence primary;
+    struct key primary;
     struct order order; /* that the call made; id 0: none */
     unsigned closed;    /* farms, by a cancellation; BOOKKEEPING_CLOSED_MAX: the rest is left to a sweep */
 };
@@ -53,8 +53,7 @@ int authority_admin_each_subscription(struct rows *rows, int64_t now_ms, int64_t
                                       rows_subscription_fn *each, void *data,
                                       struct error_detail *ret_detail);
 int authority_admin_each_key(struct rows *rows, int64_t now_ms, int64_t subscription_id, int64_t after,
-                             int64_t limit, rows_licence_fn *each, void *data,
-                             struct error_detail *ret_detail);
+                             int64_t limit, rows_key_fn *each, void *data, struct error_detail *ret_detail);
 
 /* --- keys ----------------------------------------------------------------------------------------------- */
 
@@ -62,7 +61,7 @@ struct admin_key {
     enum ledger_verdict verdict;
     uint32_t quota_left; /* the most that it could be given */
     struct subscription subscription;
-    struct licence key;
+    struct key key;
     struct key_loss loss; /* with LEDGER_BELOW_PEAK, and the farm that would suffer it */
     char losing_farm[LEDGER_ID_BYTES_MAX + 1];
 };

@@ -9,21 +9,21 @@
 /* A key, with all that a decision about it needs. */
 struct key_load {
     struct subscription subscription;
-    struct licence primary, key; /* the key is unused if it is the primary key, or a new one */
+    struct key primary, key; /* the key is unused if it is the primary key, or a new one */
     struct key_case of;
 };
 
 /* The last reported peak of the farm that runs on the key; 0: none runs. */
-static int load_peak(struct rows *rows, const struct licence *licence, int64_t *ret_peak,
+static int load_peak(struct rows *rows, const struct key *key, int64_t *ret_peak,
                      struct error_detail *ret_detail)
 {
     *ret_peak = 0;
-    if (licence->holder[0] == '\0')
+    if (key->holder[0] == '\0')
         return 0;
     struct usage *usage = malloc(sizeof *usage); /* too large for a pool thread's stack */
     if (usage == NULL)
         return ERROR_NO_MEMORY;
-    int error = rows_usage(rows, licence->holder, usage, ret_detail);
+    int error = rows_usage(rows, key->holder, usage, ret_detail);
     if (error == 0)
         *ret_peak = usage_last_peak(usage);
     free(usage);
@@ -49,7 +49,7 @@ static int load_subscription(struct rows *rows, int64_t id, int64_t now_ms, bool
         return error;
     ret->of = (struct key_case){
         .subscription = &ret->subscription, .primary = &ret->primary, .confirmed = confirmed};
-    error = rows_licence_primary(rows, id, &ret->primary, ret_detail);
+    error = rows_key_primary(rows, id, &ret->primary, ret_detail);
     if (error == 0)
         error = count_keys(rows, id, &ret->of.key_count, ret_detail);
     return error != 0 ? error : load_peak(rows, &ret->primary, &ret->of.primary_peak, ret_detail);
@@ -59,7 +59,7 @@ static int load_subscription(struct rows *rows, int64_t id, int64_t now_ms, bool
 static int load_key(struct rows *rows, const char *key, int64_t now_ms, bool confirmed, struct key_load *ret,
                     struct error_detail *ret_detail)
 {
-    int error = rows_licence_by_key(rows, key, &ret->key, ret_detail);
+    int error = rows_key_by_text(rows, key, &ret->key, ret_detail);
     if (error == 0)
         error = load_subscription(rows, ret->key.subscription_id, now_ms, confirmed, ret, ret_detail);
     if (error != 0 || ret->key.primary)
@@ -77,7 +77,7 @@ static int not_found(int error, enum ledger_verdict verdict, struct admin_key *r
     return 0;
 }
 
-static struct licence *loaded_key(struct key_load *load)
+static struct key *loaded_key(struct key_load *load)
 {
     return load->of.key != NULL ? &load->key : &load->primary;
 }
@@ -87,11 +87,11 @@ static void show_loss(const struct key_load *load, uint32_t quota, struct admin_
 {
     ret->loss = (struct key_loss){.quota = quota, .peak = load->of.key_peak};
     (void)key_loss_of(&load->of, quota, &ret->loss);
-    const struct licence *loses = ret->loss.of_primary ? &load->primary : &load->key;
+    const struct key *loses = ret->loss.of_primary ? &load->primary : &load->key;
     memcpy(ret->losing_farm, loses->holder, sizeof ret->losing_farm);
 }
 
-static void show(const struct key_load *load, const struct licence *key, enum ledger_verdict verdict,
+static void show(const struct key_load *load, const struct key *key, enum ledger_verdict verdict,
                  const uint32_t *quota, struct admin_key *ret)
 {
     *ret = (struct admin_key){.verdict = verdict,
@@ -104,12 +104,12 @@ static void show(const struct key_load *load, const struct licence *key, enum le
 
 /* Writes the key, and the primary key with what it gave or got back. */
 static int keep(struct rows *rows, const struct audit_author *author, enum audit_change change,
-                struct key_load *load, const struct licence *before, struct licence *key,
+                struct key_load *load, const struct key *before, struct key *key,
                 struct error_detail *ret_detail)
 {
-    int error = rows_licence_put(rows, &load->primary, ret_detail);
+    int error = rows_key_put(rows, &load->primary, ret_detail);
     if (error == 0 && key != &load->primary)
-        error = rows_licence_put(rows, key, ret_detail);
+        error = rows_key_put(rows, key, ret_detail);
     if (error == 0)
         error = bookkeeping_check(rows, &load->subscription, ret_detail);
     return error != 0 ? error : audit_key(rows, author, change, before, key, ret_detail);
@@ -120,7 +120,7 @@ int authority_admin_create_key(struct rows *rows, const struct audit_author *aut
                                struct error_detail *ret_detail)
 {
     struct key_load load = {.of = {.key = NULL}};
-    struct licence key = {.id = 0};
+    struct key key = {.id = 0};
     char text[LICENCE_KEY_TEXT_BYTES];
 
     int error = load_subscription(rows, subscription_id, author->now_ms, confirmed, &load, ret_detail);
@@ -134,7 +134,7 @@ int authority_admin_create_key(struct rows *rows, const struct audit_author *aut
     return error;
 }
 
-static bool differ(const struct licence *a, const struct licence *b)
+static bool differ(const struct key *a, const struct key *b)
 {
     return a->quota != b->quota || a->expires_ms != b->expires_ms || a->moves != b->moves ||
            strcmp(a->name, b->name) != 0;
@@ -149,7 +149,7 @@ int authority_admin_edit_key(struct rows *rows, const struct audit_author *autho
     int error = load_key(rows, key, author->now_ms, confirmed, &load, ret_detail);
     if (error != 0)
         return not_found(error, LEDGER_UNKNOWN_KEY, ret);
-    struct licence *edited = loaded_key(&load), before = *edited;
+    struct key *edited = loaded_key(&load), before = *edited;
     enum ledger_verdict verdict = key_edit(&load.of, change);
     if (verdict == LEDGER_GRANTED && differ(&before, edited))
         error = keep(rows, author, AUDIT_KEY_EDIT, &load, &before, edited, ret_detail);
@@ -158,7 +158,7 @@ int authority_admin_edit_key(struct rows *rows, const struct audit_author *autho
 }
 
 /* The farm on a key that is deleted is closed, and the key is nobody's. */
-static int close_holder(struct rows *rows, const struct audit_author *author, struct licence *key,
+static int close_holder(struct rows *rows, const struct audit_author *author, struct key *key,
                         struct error_detail *ret_detail)
 {
     struct farm farm;
@@ -168,7 +168,7 @@ static int close_holder(struct rows *rows, const struct audit_author *author, st
     if (error == 0)
         error = bookkeeping_close_farm(rows, author, &farm, AUDIT_FARM_DEACTIVATE, FARM_REASON_KEY_DELETED,
                                        ret_detail);
-    return error != 0 ? error : rows_licence(rows, key->id, key, ret_detail);
+    return error != 0 ? error : rows_key(rows, key->id, key, ret_detail);
 }
 
 int authority_admin_delete_key(struct rows *rows, const struct audit_author *author, const char *key,
@@ -179,7 +179,7 @@ int authority_admin_delete_key(struct rows *rows, const struct audit_author *aut
     int error = load_key(rows, key, author->now_ms, confirmed, &load, ret_detail);
     if (error != 0)
         return not_found(error, LEDGER_UNKNOWN_KEY, ret);
-    struct licence *deleted = loaded_key(&load), before = *deleted;
+    struct key *deleted = loaded_key(&load), before = *deleted;
     const uint32_t nothing = 0;
     enum ledger_verdict verdict = key_delete(&load.of, author->now_ms);
     if (verdict == LEDGER_GRANTED)

@@ -69,34 +69,34 @@ int bookkeeping_sweep(struct rows *rows, int64_t now_ms, unsigned limit, unsigne
 int bookkeeping_close_farm(struct rows *rows, const struct audit_author *author, struct farm *farm,
                            enum audit_change change, enum farm_reason reason, struct error_detail *ret_detail)
 {
-    struct licence licence, before_licence;
+    struct key key, before_key;
     struct farm before = *farm;
-    bool trial = farm->licence_id == 0;
-    int error = trial ? 0 : rows_licence(rows, farm->licence_id, &licence, ret_detail);
+    bool trial = farm->key_id == 0;
+    int error = trial ? 0 : rows_key(rows, farm->key_id, &key, ret_detail);
     if (error != 0)
         return error;
     if (!trial)
-        before_licence = licence;
-    if (!activation_end(farm, trial ? NULL : &licence, reason, author->now_ms))
+        before_key = key;
+    if (!activation_end(farm, trial ? NULL : &key, reason, author->now_ms))
         return 0;
     if (!trial)
-        error = rows_licence_put(rows, &licence, ret_detail);
+        error = rows_key_put(rows, &key, ret_detail);
     if (error == 0)
         error = rows_farm_put(rows, farm, ret_detail);
     return error != 0 ? error
                       : audit_farm(rows, author, change,
-                                   &(struct audit_farm_state){&before, trial ? NULL : &before_licence},
-                                   &(struct audit_farm_state){farm, trial ? NULL : &licence}, ret_detail);
+                                   &(struct audit_farm_state){&before, trial ? NULL : &before_key},
+                                   &(struct audit_farm_state){farm, trial ? NULL : &key}, ret_detail);
 }
 
 /* One by one, for a list must not change while it is read. */
 int bookkeeping_close_farms_of(struct rows *rows, const struct audit_author *author, int64_t subscription_id,
                                unsigned *ret_closed, struct error_detail *ret_detail)
 {
-    struct licence held = {.id = 0};
+    struct key held = {.id = 0};
     for (unsigned closed = 0; closed < BOOKKEEPING_CLOSED_MAX; closed++) {
         struct farm farm;
-        int error = rows_licence_held(rows, subscription_id, held.id, &held, ret_detail);
+        int error = rows_key_held(rows, subscription_id, held.id, &held, ret_detail);
         if (error == ERROR_NOT_FOUND) {
             *ret_closed = closed;
             return rows_closing_done(rows, subscription_id, ret_detail);

@@ -24,7 +24,7 @@ static void write_fields(struct json_writer *writer, const struct rows_farm_line
     json_text(writer, "name", farm->name);
     json_text(writer, "status", farm_status_name(farm->status));
     json_text(writer, "reason", farm->reason != FARM_REASON_NONE ? farm_reason_code(farm->reason) : NULL);
-    json_boolean(writer, "trial", farm->licence_id == 0);
+    json_boolean(writer, "trial", farm->key_id == 0);
     json_text(writer, "installation_id", farm->installation_id);
     json_text(writer, "app_version", farm->app_version);
     json_time_or_null(writer, "activated_at", farm->activated_ms);

@@ -9,10 +9,10 @@
 
 /* --- as JSON -------------------------------------------------------------------------------------------- */
 
-static void write_fields(struct json_writer *writer, const struct licence *key,
+static void write_fields(struct json_writer *writer, const struct key *key,
                          const struct subscription *subscription, int64_t now_ms)
 {
-    json_text(writer, "key", key->key);
+    json_text(writer, "key", key->text);
     json_integer(writer, "subscription_id", key->subscription_id);
     json_text(writer, "name", key->name);
     json_boolean(writer, "primary", key->primary);
@@ -49,7 +49,7 @@ static void note_key(struct admin_call *call, const struct admin_key *outcome, c
     char masked[LICENCE_KEY_TEXT_BYTES];
     if (outcome->verdict != LEDGER_GRANTED)
         return;
-    licence_key_masked(outcome->key.key, masked);
+    licence_key_masked(outcome->key.text, masked);
     admin_note(call, "key %s of subscription %lld %s: quota %u", masked,
                (long long)outcome->key.subscription_id, what, outcome->key.quota);
 }
@@ -178,12 +178,12 @@ struct key_page {
     struct admin_page *page;
 };
 
-static void add_key(void *data, const struct rows_licence_line *line)
+static void add_key(void *data, const struct rows_key_line *line)
 {
     const struct key_page *keys = data;
     struct json_writer *writer = keys->call->answer;
     json_open_object(writer, NULL);
-    write_fields(writer, &line->licence, &line->subscription, keys->call->author.now_ms);
+    write_fields(writer, &line->key, &line->subscription, keys->call->author.now_ms);
     json_close_object(writer);
     admin_page_count(keys->page, line->cursor);
 }

@@ -35,7 +35,7 @@ static void write_whole(struct json_writer *writer, const char *name, const stru
 {
     json_open_object(writer, name);
     write_fields(writer, &of->subscription, now_ms);
-    json_text(writer, "primary_key", of->primary.key);
+    json_text(writer, "primary_key", of->primary.text);
     json_close_object(writer);
 }
 
@@ -240,7 +240,7 @@ static int run_show(struct admin_call *of, struct rows *rows, struct error_detai
         return error;
     json_open_object(of->answer, NULL);
     write_fields(of->answer, &outcome.subscription, of->author.now_ms);
-    json_text(of->answer, "primary_key", outcome.primary.key);
+    json_text(of->answer, "primary_key", outcome.primary.text);
     error = admin_keys_write(of, rows, call->id, &keys, "keys_next", ret_detail);
     if (error == 0)
         error = write_orders(of->answer, rows, call->id, &orders, "orders_next", ret_detail);

@@ -30,33 +30,32 @@ const char *activation_field(enum activation_verdict verdict)
     return verdict == ACTIVATION_TRIAL_USED || verdict == ACTIVATION_TRIAL_CAP ? "trial" : "license_key";
 }
 
-unsigned activation_moves_left(const struct licence *licence)
+unsigned activation_moves_left(const struct key *key)
 {
-    return licence->moves < ACTIVATION_MOVES_MAX ? ACTIVATION_MOVES_MAX - licence->moves : 0;
+    return key->moves < ACTIVATION_MOVES_MAX ? ACTIVATION_MOVES_MAX - key->moves : 0;
 }
 
-int64_t activation_expires_ms(const struct subscription *subscription, const struct licence *licence)
+int64_t activation_expires_ms(const struct subscription *subscription, const struct key *key)
 {
-    if (licence->expires_ms == 0)
+    if (key->expires_ms == 0)
         return subscription->expires_ms;
     if (subscription->expires_ms == 0)
-        return licence->expires_ms;
-    return licence->expires_ms < subscription->expires_ms ? licence->expires_ms : subscription->expires_ms;
+        return key->expires_ms;
+    return key->expires_ms < subscription->expires_ms ? key->expires_ms : subscription->expires_ms;
 }
 
 /* A move is counted against the installation that had the key last, however it was freed (A→B→A is two). */
-static bool is_move(const struct licence *licence, const struct farm *farm)
+static bool is_move(const struct key *key, const struct farm *farm)
 {
-    return licence->last_installation[0] != '\0' &&
-           strcmp(licence->last_installation, farm->installation_id) != 0;
+    return key->last_installation[0] != '\0' && strcmp(key->last_installation, farm->installation_id) != 0;
 }
 
 static enum activation_verdict judge(const struct activation_case *activation, bool move, int64_t now_ms)
 {
-    const struct licence *licence = &activation->licence;
-    int64_t expires_ms = activation_expires_ms(&activation->subscription, licence);
+    const struct key *key = &activation->key;
+    int64_t expires_ms = activation_expires_ms(&activation->subscription, key);
 
-    if (licence->deleted_ms != 0)
+    if (key->deleted_ms != 0)
         return ACTIVATION_KEY_DELETED;
     if (activation->subscription.cancelled_ms != 0)
         return ACTIVATION_CANCELLED;
@@ -64,7 +63,7 @@ static enum activation_verdict judge(const struct activation_case *activation, b
         return ACTIVATION_EXPIRED;
     if (activation->held_elsewhere && !move)
         return ACTIVATION_KEY_IN_USE;
-    if (is_move(licence, &activation->farm) && activation_moves_left(licence) == 0)
+    if (is_move(key, &activation->farm) && activation_moves_left(key) == 0)
         return ACTIVATION_MOVES_EXHAUSTED;
     return ACTIVATION_GRANTED;
 }
@@ -89,7 +88,7 @@ static void close_farm(struct farm *farm, enum farm_reason reason, int64_t now_m
 enum activation_verdict activation_by_key(struct activation_case *activation, bool move, int64_t now_ms)
 {
     struct subscription *subscription = &activation->subscription;
-    struct licence *licence = &activation->licence;
+    struct key *key = &activation->key;
     struct farm *farm = &activation->farm;
 
     enum activation_verdict verdict = judge(activation, move, now_ms);
@@ -98,12 +97,12 @@ enum activation_verdict activation_by_key(struct activation_case *activation, bo
 
     if (subscription->activated_ms == 0)
         subscription_begin(subscription, now_ms);
-    if (is_move(licence, farm))
-        licence->moves++;
+    if (is_move(key, farm))
+        key->moves++;
     if (activation->held_elsewhere)
         close_farm(&activation->holder, FARM_REASON_MOVED, now_ms);
-    memcpy(licence->last_installation, farm->installation_id, sizeof licence->last_installation);
-    memcpy(licence->holder, farm->id, sizeof licence->holder);
+    memcpy(key->last_installation, farm->installation_id, sizeof key->last_installation);
+    memcpy(key->holder, farm->id, sizeof key->holder);
     open_farm(farm, now_ms);
     return ACTIVATION_GRANTED;
 }
@@ -122,12 +121,12 @@ enum activation_verdict activation_by_trial(struct farm *farm, uint32_t limit, b
     return ACTIVATION_GRANTED;
 }
 
-bool activation_end(struct farm *farm, struct licence *licence, enum farm_reason reason, int64_t now_ms)
+bool activation_end(struct farm *farm, struct key *key, enum farm_reason reason, int64_t now_ms)
 {
     if (farm->status != FARM_ACTIVE)
         return false;
     close_farm(farm, reason, now_ms);
-    if (licence != NULL && strcmp(licence->holder, farm->id) == 0)
-        licence->holder[0] = '\0';
+    if (key != NULL && strcmp(key->holder, farm->id) == 0)
+        key->holder[0] = '\0';
     return true;
 }

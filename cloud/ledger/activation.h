@@ -35,7 +35,7 @@ const char *activation_field(enum activation_verdict verdict); /* of the request
  * is another. */
 struct activation_case {
     struct subscription subscription;
-    struct licence licence;
+    struct key key;
     struct farm farm, holder;
     bool held_elsewhere;
 };
@@ -49,13 +49,13 @@ enum activation_verdict activation_by_key(struct activation_case *activation, bo
 enum activation_verdict activation_by_trial(struct farm *farm, uint32_t limit, bool may_begin,
                                             int64_t now_ms);
 
-unsigned activation_moves_left(const struct licence *licence);
+unsigned activation_moves_left(const struct key *key);
 
-/* Ends a farm's activation and frees its key (`licence` NULL: a trial). False: it was not active, and nothing
+/* Ends a farm's activation and frees its key (`key` NULL: a trial). False: it was not active, and nothing
  * changed. */
-bool activation_end(struct farm *farm, struct licence *licence, enum farm_reason reason, int64_t now_ms);
+bool activation_end(struct farm *farm, struct key *key, enum farm_reason reason, int64_t now_ms);
 
 /* When a key stops: the earlier of its own end and its subscription's; 0: not set. */
-int64_t activation_expires_ms(const struct subscription *subscription, const struct licence *licence);
+int64_t activation_expires_ms(const struct subscription *subscription, const struct key *key);
 
 #endif

@@ -51,7 +51,7 @@ static enum ledger_verdict judge(const struct key_case *of, const struct key_cha
     return verdict;
 }
 
-static void apply(const struct key_case *of, struct licence *key, const struct key_change *change)
+static void apply(const struct key_case *of, struct key *key, const struct key_change *change)
 {
     if (change->name != NULL)
         (void)snprintf(key->name, sizeof key->name, "%s", change->name);
@@ -66,15 +66,15 @@ static void apply(const struct key_case *of, struct licence *key, const struct k
 }
 
 enum ledger_verdict key_create(const struct key_case *of, const char *text, const struct key_change *wanted,
-                               int64_t now_ms, struct licence *ret_key)
+                               int64_t now_ms, struct key *ret_key)
 {
     enum ledger_verdict verdict = judge(of, wanted);
     if (verdict == LEDGER_GRANTED && of->key_count >= LEDGER_KEYS_MAX)
         verdict = LEDGER_TOO_MANY_KEYS;
     if (verdict != LEDGER_GRANTED)
         return verdict;
-    struct licence key = {.subscription_id = of->subscription->id, .created_ms = now_ms};
-    (void)snprintf(key.key, sizeof key.key, "%s", text);
+    struct key key = {.subscription_id = of->subscription->id, .created_ms = now_ms};
+    (void)snprintf(key.text, sizeof key.text, "%s", text);
     apply(of, &key, wanted);
     *ret_key = key;
     return LEDGER_GRANTED;
@@ -115,7 +115,7 @@ enum ledger_verdict key_delete(const struct key_case *of, int64_t now_ms)
     return LEDGER_GRANTED;
 }
 
-enum key_state key_state(const struct subscription *subscription, const struct licence *key, int64_t now_ms)
+enum key_state key_state(const struct subscription *subscription, const struct key *key, int64_t now_ms)
 {
     int64_t expires_ms = activation_expires_ms(subscription, key);
     if (key->deleted_ms != 0)
@@ -139,7 +139,7 @@ const char *key_state_name(enum key_state state)
 
 /* --- the sum of all keys -------------------------------------------------------------------------------- */
 
-void key_sum_add(struct key_sum *sum, const struct licence *key)
+void key_sum_add(struct key_sum *sum, const struct key *key)
 {
     sum->quotas += key->quota;
     sum->keys += key->deleted_ms == 0;
@@ -152,7 +152,7 @@ bool key_sum_fits(const struct key_sum *sum, const struct subscription *subscrip
     return sum->primaries == 1 && sum->bad == 0 && sum->quotas == subscription->licences;
 }
 
-bool key_quotas_fit(const struct subscription *subscription, const struct licence *keys, size_t count)
+bool key_quotas_fit(const struct subscription *subscription, const struct key *keys, size_t count)
 {
     struct key_sum sum = {.quotas = 0};
     for (size_t i = 0; i < count; i++)

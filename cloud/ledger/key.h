@@ -12,7 +12,7 @@
  * `key` is NULL), and the last reported peaks of the farms that run on them (0: none runs). */
 struct key_case {
     struct subscription *subscription;
-    struct licence *primary, *key;
+    struct key *primary, *key;
     int64_t primary_peak, key_peak;
     uint64_t key_count; /* of the subscription, deleted ones left out */
     bool confirmed;     /* also if a running farm gets less than its last reported peak */
@@ -40,7 +40,7 @@ bool key_loss_of(const struct key_case *of, uint32_t quota, struct key_loss *ret
 
 /* A further key with the text `text`, into *ret_key. `of->key` is NULL. */
 enum ledger_verdict key_create(const struct key_case *of, const char *text, const struct key_change *wanted,
-                               int64_t now_ms, struct licence *ret_key);
+                               int64_t now_ms, struct key *ret_key);
 
 enum ledger_verdict key_edit(const struct key_case *of, const struct key_change *change);
 
@@ -48,7 +48,7 @@ enum ledger_verdict key_edit(const struct key_case *of, const struct key_change 
 enum ledger_verdict key_delete(const struct key_case *of, int64_t now_ms);
 
 enum key_state { KEY_FREE, KEY_IN_USE, KEY_EXPIRED, KEY_DELETED, KEY_CANCELLED, KEY_STATE_MAX };
-enum key_state key_state(const struct subscription *subscription, const struct licence *key, int64_t now_ms);
+enum key_state key_state(const struct subscription *subscription, const struct key *key, int64_t now_ms);
 const char *key_state_name(enum key_state state); /* "free", "in_use", … */
 
 /* The keys of a subscription, added one by one to a struct that begins zeroed: whether their quotas add up to
@@ -57,10 +57,10 @@ struct key_sum {
     uint64_t quotas;
     uint64_t keys, primaries, bad; /* deleted keys are no keys; bad are those that are, but hold something */
 };
-void key_sum_add(struct key_sum *sum, const struct licence *key);
+void key_sum_add(struct key_sum *sum, const struct key *key);
 bool key_sum_fits(const struct key_sum *sum, const struct subscription *subscription);
 
 /* The same for all of them at once. */
-bool key_quotas_fit(const struct subscription *subscription, const struct licence *keys, size_t count);
+bool key_quotas_fit(const struct subscription *subscription, const struct key *keys, size_t count);
 
 #endif

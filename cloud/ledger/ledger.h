@@ -41,10 +41,10 @@ struct subscription {
 /* A key: the right of one installation at a time to use `quota` of its subscription's licences. It is kept as
  * it is, not hashed: whoever issued it must be able to tell a customer who lost it. The ledger is 0600;
  * farms' tokens, which nobody needs to read again, are hashes. */
-struct licence {
+struct key {
     int64_t id; /* 0: not stored yet */
     int64_t subscription_id;
-    char key[LEDGER_KEY_BYTES_MAX + 1]; /* canonical spelling */
+    char text[LEDGER_KEY_BYTES_MAX + 1]; /* canonical spelling */
     char name[LEDGER_NAME_BYTES_MAX + 1];
     bool primary;   /* its quota is what the others leave; it cannot be deleted (RULES §5.3) */
     uint32_t quota; /* of a further key: reserved, used or not, until it is deleted; then 0 */
@@ -90,7 +90,7 @@ enum farm_reason { FARM_REASONS(FARM_REASON_ENUM) FARM_REASON_MAX };
  * key activated over a trial makes another farm (with its grace available) and closes the trial's. */
 struct farm {
     char id[LEDGER_ID_BYTES_MAX + 1];
-    int64_t licence_id; /* 0: a trial */
+    int64_t key_id; /* 0: a trial */
     char installation_id[LEDGER_ID_BYTES_MAX + 1];
     char name[LEDGER_NAME_BYTES_MAX + 1];
     char app_version[LEDGER_VERSION_BYTES_MAX + 1];

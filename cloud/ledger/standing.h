@@ -15,8 +15,8 @@ struct standing {
 };
 
 /* Takes the next serial and date for the farm, which remembers them: neither goes back, even if the wall
- * clock does. `subscription` and `licence` are NULL for a trial. */
-void standing_issue(struct farm *farm, const struct subscription *subscription, const struct licence *licence,
+ * clock does. `subscription` and `key` are NULL for a trial. */
+void standing_issue(struct farm *farm, const struct subscription *subscription, const struct key *key,
                     int64_t refresh_ms, int64_t now_ms, struct standing *ret);
 
 #endif

@@ -41,7 +41,7 @@ static bool is_sold(const struct term *term, enum channel channel)
 }
 
 enum ledger_verdict subscription_buy(const struct subscription_order *wanted, const char *key, int64_t now_ms,
-                                     struct subscription *ret_subscription, struct licence *ret_primary,
+                                     struct subscription *ret_subscription, struct key *ret_primary,
                                      struct order *ret_order)
 {
     if (wanted->licences > LEDGER_LICENCES_MAX)
@@ -60,11 +60,11 @@ enum ledger_verdict subscription_buy(const struct subscription_order *wanted, co
         .renews = renews,
         .created_ms = now_ms,
     };
-    struct licence primary = {.primary = true, .quota = wanted->licences, .created_ms = now_ms};
+    struct key primary = {.primary = true, .quota = wanted->licences, .created_ms = now_ms};
     (void)snprintf(subscription.name, sizeof subscription.name, "%s", wanted->name);
     (void)snprintf(subscription.contract, sizeof subscription.contract, "%s", wanted->contract);
     (void)snprintf(primary.name, sizeof primary.name, "%s", wanted->name);
-    (void)snprintf(primary.key, sizeof primary.key, "%s", key);
+    (void)snprintf(primary.text, sizeof primary.text, "%s", key);
     *ret_order = order_of(&subscription, ORDER_PURCHASE, now_ms);
     ret_order->licences = wanted->licences;
     ret_order->term = wanted->term;
@@ -73,7 +73,7 @@ enum ledger_verdict subscription_buy(const struct subscription_order *wanted, co
     return LEDGER_GRANTED;
 }
 
-enum ledger_verdict subscription_add(struct subscription *subscription, struct licence *primary,
+enum ledger_verdict subscription_add(struct subscription *subscription, struct key *primary,
                                      uint32_t licences, int64_t now_ms, struct order *ret_order)
 {
     if (subscription->cancelled_ms != 0)

@@ -33,14 +33,14 @@ struct subscription_order {
 
 /* A subscription and its primary key, which is given the text `key`. */
 enum ledger_verdict subscription_buy(const struct subscription_order *wanted, const char *key, int64_t now_ms,
-                                     struct subscription *ret_subscription, struct licence *ret_primary,
+                                     struct subscription *ret_subscription, struct key *ret_primary,
                                      struct order *ret_order);
 
 /* Its term begins, with the first activation of one of its keys. */
 void subscription_begin(struct subscription *subscription, int64_t now_ms);
 
 /* More licences: they go to the primary key, and `purchases` grows by as many. */
-enum ledger_verdict subscription_add(struct subscription *subscription, struct licence *primary,
+enum ledger_verdict subscription_add(struct subscription *subscription, struct key *primary,
                                      uint32_t licences, int64_t now_ms, struct order *ret_order);
 
 /* Another term (0 months and 0 days: as the one before), from the old expiration if it is ordered before it

@@ -42,14 +42,14 @@ int rows_subscription_due(struct rows *rows, int64_t now_ms, struct subscription
 /* These give a record with id 0 its id. Whether a key is a primary one is for ever; orders never change. */
 int rows_subscription_put(struct rows *rows, struct subscription *subscription,
                           struct error_detail *ret_detail);
-int rows_licence_put(struct rows *rows, struct licence *licence, struct error_detail *ret_detail);
+int rows_key_put(struct rows *rows, struct key *key, struct error_detail *ret_detail);
 int rows_order_put(struct rows *rows, struct order *order, struct error_detail *ret_detail);
 
-int rows_licence_primary(struct rows *rows, int64_t subscription_id, struct licence *ret,
-                         struct error_detail *ret_detail);
+int rows_key_primary(struct rows *rows, int64_t subscription_id, struct key *ret,
+                     struct error_detail *ret_detail);
 /* The first after `after_id` (0: of all) that a farm runs on. */
-int rows_licence_held(struct rows *rows, int64_t subscription_id, int64_t after_id, struct licence *ret,
-                      struct error_detail *ret_detail);
+int rows_key_held(struct rows *rows, int64_t subscription_id, int64_t after_id, struct key *ret,
+                  struct error_detail *ret_detail);
 /* All keys of a subscription, summed up. */
 int rows_key_sum(struct rows *rows, int64_t subscription_id, struct key_sum *ret,
                  struct error_detail *ret_detail);
@@ -59,14 +59,13 @@ int rows_closing_put(struct rows *rows, int64_t subscription_id, struct error_de
 int rows_closing_done(struct rows *rows, int64_t subscription_id, struct error_detail *ret_detail);
 int rows_closing(struct rows *rows, int64_t *ret_subscription_id, struct error_detail *ret_detail);
 
-int rows_licence(struct rows *rows, int64_t id, struct licence *ret, struct error_detail *ret_detail);
-int rows_licence_by_key(struct rows *rows, const char *key, struct licence *ret,
-                        struct error_detail *ret_detail);
+int rows_key(struct rows *rows, int64_t id, struct key *ret, struct error_detail *ret_detail);
+int rows_key_by_text(struct rows *rows, const char *text, struct key *ret, struct error_detail *ret_detail);
 
 /* Without the note, which is apart (rows_farm_line, rows_farm_note_put): a farm is rewritten at every report.
  */
 int rows_farm(struct rows *rows, const char *id, struct farm *ret, struct error_detail *ret_detail);
-int rows_farm_of(struct rows *rows, int64_t licence_id, const char *installation_id, struct farm *ret,
+int rows_farm_of(struct rows *rows, int64_t key_id, const char *installation_id, struct farm *ret,
                  struct error_detail *ret_detail);
 int rows_farm_put(struct rows *rows, const struct farm *farm, struct error_detail *ret_detail);
 
@@ -105,15 +104,15 @@ typedef void rows_order_fn(void *data, const struct order *order);
 int rows_each_order(struct rows *rows, int64_t subscription_id, int64_t after, int64_t limit,
                     rows_order_fn *each, void *data, struct error_detail *ret_detail);
 
-struct rows_licence_line {
+struct rows_key_line {
     int64_t cursor;
-    struct licence licence;
+    struct key key;
     struct subscription subscription;
 };
-typedef void rows_licence_fn(void *data, const struct rows_licence_line *line);
+typedef void rows_key_fn(void *data, const struct rows_key_line *line);
 /* `subscription_id` 0: of all. */
-int rows_each_licence(struct rows *rows, int64_t subscription_id, int64_t after, int64_t limit,
-                      rows_licence_fn *each, void *data, struct error_detail *ret_detail);
+int rows_each_key(struct rows *rows, int64_t subscription_id, int64_t after, int64_t limit, rows_key_fn *each,
+                  void *data, struct error_detail *ret_detail);
 
 struct rows_farm_line {
     int64_t cursor;

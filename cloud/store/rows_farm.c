@@ -9,7 +9,7 @@ static void read_farm(sqlite3_stmt *statement, struct farm *ret)
     int at = 0;
     struct farm row = {.id = ""};
     rows_column_text(statement, &at, row.id, sizeof row.id);
-    row.licence_id = rows_column(statement, &at);
+    row.key_id = rows_column(statement, &at);
     rows_column_text(statement, &at, row.installation_id, sizeof row.installation_id);
     rows_column_text(statement, &at, row.name, sizeof row.name);
     rows_column_text(statement, &at, row.app_version, sizeof row.app_version);
@@ -40,16 +40,16 @@ int rows_farm(struct rows *rows, const char *id, struct farm *ret, struct error_
     return find_farm(rows, rows_bind(rows, SQL_FARM, "t", id), ret, ret_detail);
 }
 
-int rows_farm_of(struct rows *rows, int64_t licence_id, const char *installation_id, struct farm *ret,
+int rows_farm_of(struct rows *rows, int64_t key_id, const char *installation_id, struct farm *ret,
                  struct error_detail *ret_detail)
 {
-    return find_farm(rows, rows_bind(rows, SQL_FARM_OF, "it", licence_id, installation_id), ret, ret_detail);
+    return find_farm(rows, rows_bind(rows, SQL_FARM_OF, "it", key_id, installation_id), ret, ret_detail);
 }
 
 int rows_farm_put(struct rows *rows, const struct farm *row, struct error_detail *ret_detail)
 {
     return rows_run(rows,
-                    rows_bind(rows, SQL_FARM_PUT, "titttiiiiiiiii", row->id, row->licence_id,
+                    rows_bind(rows, SQL_FARM_PUT, "titttiiiiiiiii", row->id, row->key_id,
                               row->installation_id, row->name, row->app_version, (int64_t)row->status,
                               (int64_t)row->reason, row->activated_ms, row->deactivated_ms, row->reported_ms,
                               (int64_t)row->trial_limit, row->trial_ends_ms, (int64_t)row->serial,

@@ -13,11 +13,11 @@ extern const struct db_migration rows_migrations[ROWS_SCHEMA_VERSION];
     "subscription.id, subscription.name, licences, purchases, term_months, term_days," \
     " subscription.created_ms, activated_ms, subscription.expires_ms,"                 \
     " plan, channel, renews, cancelled_ms, contract, anchor_day"
-#define SUBSCRIPTION_COUNT 15
-#define LICENCE_COLUMNS                                                                              \
+/* Keys stand in the table `licence`: it was called so before there were several to a subscription. */
+#define KEY_COLUMNS                                                                                  \
     "licence.id, subscription_id, key, licence.name, quota, licence.created_ms, licence.expires_ms," \
     " deleted_ms, moves, last_installation, holder, is_primary"
-#define LICENCE_COUNT 12
+#define KEY_COUNT 12
 #define ORDER_COLUMNS                                                                                   \
     "id, subscription_id, kind, automatic, licences, term_months, term_days, at_ms, expires_before_ms," \
     " expires_after_ms"
@@ -56,10 +56,9 @@ extern const struct db_migration rows_migrations[ROWS_SCHEMA_VERSION];
     X(ORDER_PUT, "INSERT INTO subscription_order VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")                     \
     X(ORDERS, "SELECT " ORDER_COLUMNS " FROM subscription_order WHERE subscription_id = ? AND id > ?"        \
               " ORDER BY id LIMIT ?")                                                                        \
-    X(LICENCE, "SELECT " LICENCE_COLUMNS " FROM licence WHERE id = ?")                                       \
-    X(LICENCE_BY_KEY, "SELECT " LICENCE_COLUMNS " FROM licence WHERE key = ?")                               \
-    X(LICENCE_PRIMARY,                                                                                       \
-      "SELECT " LICENCE_COLUMNS " FROM licence WHERE subscription_id = ? AND is_primary = 1")                \
+    X(KEY, "SELECT " KEY_COLUMNS " FROM licence WHERE id = ?")                                               \
+    X(KEY_BY_TEXT, "SELECT " KEY_COLUMNS " FROM licence WHERE key = ?")                                      \
+    X(KEY_PRIMARY, "SELECT " KEY_COLUMNS " FROM licence WHERE subscription_id = ? AND is_primary = 1")       \
     X(KEY_SUM, "SELECT ifnull(sum(quota), 0), ifnull(sum(deleted_ms = 0), 0), ifnull(sum(is_primary), 0),"   \
                " ifnull(sum(deleted_ms <> 0), 0) FROM licence"                                               \
                " WHERE subscription_id = ? AND (deleted_ms = 0 OR quota <> 0)")                              \
@@ -67,19 +66,19 @@ extern const struct db_migration rows_migrations[ROWS_SCHEMA_VERSION];
                " LIMIT 1")                                                                                   \
     X(CLOSING_PUT, "INSERT INTO closing VALUES (?) ON CONFLICT DO NOTHING")                                  \
     X(CLOSING_DONE, "DELETE FROM closing WHERE subscription_id = ?")                                         \
-    X(LICENCE_HELD, "SELECT " LICENCE_COLUMNS " FROM licence WHERE subscription_id = ? AND licence.id > ?"   \
-                    " AND holder <> '' ORDER BY licence.id LIMIT 1")                                         \
-    X(LICENCE_PUT,                                                                                           \
+    X(KEY_HELD, "SELECT " KEY_COLUMNS " FROM licence WHERE subscription_id = ? AND licence.id > ?"           \
+                " AND holder <> '' ORDER BY licence.id LIMIT 1")                                             \
+    X(KEY_PUT,                                                                                               \
       "INSERT INTO licence VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id)"                     \
       " DO UPDATE SET name = excluded.name, quota = excluded.quota, expires_ms = excluded.expires_ms,"       \
       " deleted_ms = excluded.deleted_ms, moves = excluded.moves,"                                           \
       " last_installation = excluded.last_installation, holder = excluded.holder")                           \
-    X(LICENCES, "SELECT " LICENCE_COLUMNS ", " SUBSCRIPTION_COLUMNS                                          \
-                " FROM licence JOIN subscription ON subscription.id = subscription_id"                       \
-                " WHERE licence.id > ? ORDER BY licence.id LIMIT ?")                                         \
-    X(LICENCES_OF_SUBSCRIPTION, "SELECT " LICENCE_COLUMNS ", " SUBSCRIPTION_COLUMNS                          \
-                                " FROM licence JOIN subscription ON subscription.id = subscription_id"       \
-                                " WHERE subscription_id = ? AND licence.id > ? ORDER BY licence.id LIMIT ?") \
+    X(KEYS, "SELECT " KEY_COLUMNS ", " SUBSCRIPTION_COLUMNS                                                  \
+            " FROM licence JOIN subscription ON subscription.id = subscription_id"                           \
+            " WHERE licence.id > ? ORDER BY licence.id LIMIT ?")                                             \
+    X(KEYS_OF_SUBSCRIPTION, "SELECT " KEY_COLUMNS ", " SUBSCRIPTION_COLUMNS                                  \
+                            " FROM licence JOIN subscription ON subscription.id = subscription_id"           \
+                            " WHERE subscription_id = ? AND licence.id > ? ORDER BY licence.id LIMIT ?")     \
     X(FARM, "SELECT " FARM_COLUMNS " FROM farm WHERE id = ?")                                                \
     X(FARM_OF, "SELECT " FARM_COLUMNS " FROM farm WHERE licence_id = ? AND installation_id = ?")             \
     X(FARM_PUT,                                                                                              \

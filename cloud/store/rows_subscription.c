@@ -109,11 +109,11 @@ int rows_each_order(struct rows *rows, int64_t subscription_id, int64_t after, i
 
 /* --- keys ----------------------------------------------------------------------------------------------- */
 
-static void read_licence(sqlite3_stmt *statement, int at, struct licence *ret)
+static void read_key(sqlite3_stmt *statement, int at, struct key *ret)
 {
-    struct licence row = {.id = rows_column(statement, &at)};
+    struct key row = {.id = rows_column(statement, &at)};
     row.subscription_id = rows_column(statement, &at);
-    rows_column_text(statement, &at, row.key, sizeof row.key);
+    rows_column_text(statement, &at, row.text, sizeof row.text);
     rows_column_text(statement, &at, row.name, sizeof row.name);
     row.quota = (uint32_t)rows_column(statement, &at);
     row.created_ms = rows_column(statement, &at);
@@ -126,61 +126,59 @@ static void read_licence(sqlite3_stmt *statement, int at, struct licence *ret)
     *ret = row;
 }
 
-static int find_licence(struct rows *rows, sqlite3_stmt *statement, struct licence *ret,
-                        struct error_detail *ret_detail)
+static int find_key(struct rows *rows, sqlite3_stmt *statement, struct key *ret,
+                    struct error_detail *ret_detail)
 {
     int error = rows_find(rows, statement, ret_detail);
     if (error != 0)
         return error;
-    read_licence(statement, 0, ret);
+    read_key(statement, 0, ret);
     return rows_done(rows, statement, SQLITE_ROW, ret_detail);
 }
 
-int rows_licence(struct rows *rows, int64_t id, struct licence *ret, struct error_detail *ret_detail)
+int rows_key(struct rows *rows, int64_t id, struct key *ret, struct error_detail *ret_detail)
 {
-    return find_licence(rows, rows_bind(rows, SQL_LICENCE, "i", id), ret, ret_detail);
+    return find_key(rows, rows_bind(rows, SQL_KEY, "i", id), ret, ret_detail);
 }
 
-int rows_licence_by_key(struct rows *rows, const char *key, struct licence *ret,
-                        struct error_detail *ret_detail)
+int rows_key_by_text(struct rows *rows, const char *text, struct key *ret, struct error_detail *ret_detail)
 {
-    return find_licence(rows, rows_bind(rows, SQL_LICENCE_BY_KEY, "t", key), ret, ret_detail);
+    return find_key(rows, rows_bind(rows, SQL_KEY_BY_TEXT, "t", text), ret, ret_detail);
 }
 
-int rows_licence_primary(struct rows *rows, int64_t subscription_id, struct licence *ret,
-                         struct error_detail *ret_detail)
+int rows_key_primary(struct rows *rows, int64_t subscription_id, struct key *ret,
+                     struct error_detail *ret_detail)
 {
-    return find_licence(rows, rows_bind(rows, SQL_LICENCE_PRIMARY, "i", subscription_id), ret, ret_detail);
+    return find_key(rows, rows_bind(rows, SQL_KEY_PRIMARY, "i", subscription_id), ret, ret_detail);
 }
 
-int rows_licence_held(struct rows *rows, int64_t subscription_id, int64_t after_id, struct licence *ret,
-                      struct error_detail *ret_detail)
+int rows_key_held(struct rows *rows, int64_t subscription_id, int64_t after_id, struct key *ret,
+                  struct error_detail *ret_detail)
 {
-    return find_licence(rows, rows_bind(rows, SQL_LICENCE_HELD, "ii", subscription_id, after_id), ret,
-                        ret_detail);
+    return find_key(rows, rows_bind(rows, SQL_KEY_HELD, "ii", subscription_id, after_id), ret, ret_detail);
 }
 
-int rows_licence_put(struct rows *rows, struct licence *row, struct error_detail *ret_detail)
+int rows_key_put(struct rows *rows, struct key *row, struct error_detail *ret_detail)
 {
     sqlite3_stmt *statement =
-        rows_bind(rows, SQL_LICENCE_PUT, "iittiiiiitti", row->id, row->subscription_id, row->key, row->name,
+        rows_bind(rows, SQL_KEY_PUT, "iittiiiiitti", row->id, row->subscription_id, row->text, row->name,
                   (int64_t)row->quota, row->created_ms, row->expires_ms, row->deleted_ms, (int64_t)row->moves,
                   row->last_installation, row->holder, (int64_t)row->primary);
     return rows_put(rows, statement, &row->id, ret_detail);
 }
 
-int rows_each_licence(struct rows *rows, int64_t subscription_id, int64_t after, int64_t limit,
-                      rows_licence_fn *each, void *data, struct error_detail *ret_detail)
+int rows_each_key(struct rows *rows, int64_t subscription_id, int64_t after, int64_t limit, rows_key_fn *each,
+                  void *data, struct error_detail *ret_detail)
 {
-    sqlite3_stmt *statement = subscription_id == 0 ? rows_bind(rows, SQL_LICENCES, "ii", after, limit)
-                                                   : rows_bind(rows, SQL_LICENCES_OF_SUBSCRIPTION, "iii",
+    sqlite3_stmt *statement = subscription_id == 0 ? rows_bind(rows, SQL_KEYS, "ii", after, limit)
+                                                   : rows_bind(rows, SQL_KEYS_OF_SUBSCRIPTION, "iii",
                                                                subscription_id, after, limit);
     int rc;
     while ((rc = sqlite3_step(statement)) == SQLITE_ROW) {
-        struct rows_licence_line line;
-        read_licence(statement, 0, &line.licence);
-        read_subscription(statement, LICENCE_COUNT, &line.subscription);
-        line.cursor = line.licence.id;
+        struct rows_key_line line;
+        read_key(statement, 0, &line.key);
+        read_subscription(statement, KEY_COUNT, &line.subscription);
+        line.cursor = line.key.id;
         each(data, &line);
     }
     return rows_done(rows, statement, rc, ret_detail);

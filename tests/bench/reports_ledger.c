@@ -107,18 +107,18 @@ static struct subscription subscription_of(const struct reports_ledger *ledger)
                                  .expires_ms = ledger->now_ms + 365 * INT64_C(86400000)};
 }
 
-static struct licence licence_of(const struct reports_ledger *ledger, int64_t subscription_id,
-                                 const struct farm *farm)
+static struct key licence_of(const struct reports_ledger *ledger, int64_t subscription_id,
+                             const struct farm *farm)
 {
-    struct licence licence = {.subscription_id = subscription_id,
-                              .primary = true,
-                              .name = "bench",
-                              .quota = 100,
-                              .created_ms = ledger->now_ms};
-    licence_key_generate(licence.key);
-    memcpy(licence.holder, farm->id, sizeof licence.holder);
-    memcpy(licence.last_installation, farm->installation_id, sizeof licence.last_installation);
-    return licence;
+    struct key key = {.subscription_id = subscription_id,
+                      .primary = true,
+                      .name = "bench",
+                      .quota = 100,
+                      .created_ms = ledger->now_ms};
+    licence_key_generate(key.text);
+    memcpy(key.holder, farm->id, sizeof key.holder);
+    memcpy(key.last_installation, farm->installation_id, sizeof key.last_installation);
+    return key;
 }
 
 static struct farm farm_of(const struct reports_ledger *ledger, uint32_t at)
@@ -148,9 +148,9 @@ static int put_farm(const struct reports_ledger *ledger, struct rows *rows, uint
     int error = rows_subscription_put(rows, &subscription, ret_detail);
     if (error != 0)
         return error;
-    struct licence licence = licence_of(ledger, subscription.id, &farm);
-    error = rows_licence_put(rows, &licence, ret_detail);
-    farm.licence_id = licence.id;
+    struct key key = licence_of(ledger, subscription.id, &farm);
+    error = rows_key_put(rows, &key, ret_detail);
+    farm.key_id = key.id;
     if (error == 0)
         error = rows_farm_put(rows, &farm, ret_detail);
     if (error == 0)

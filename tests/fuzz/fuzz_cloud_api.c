@@ -121,8 +121,8 @@ static void begin_farm(void)
     struct error_detail detail;
     struct authority_activation *activation = calloc(1, sizeof *activation);
     require(activation != NULL && authority_admin_buy(world.store.rows, &author, &wanted, &of, &detail) == 0);
-    (void)snprintf(world.key, sizeof world.key, "%s", of.primary.key);
-    (void)snprintf(request.license_key, sizeof request.license_key, "%s", of.primary.key);
+    (void)snprintf(world.key, sizeof world.key, "%s", of.primary.text);
+    (void)snprintf(request.license_key, sizeof request.license_key, "%s", of.primary.text);
     require(authority_activate(&world.context.authority, world.store.rows, &request, "", author.now_ms,
                                activation, &detail) == 0);
     require(activation->verdict == ACTIVATION_GRANTED);

@@ -176,15 +176,15 @@ static bool same_subscription(struct world *world, const struct subscription *go
            SAME("days", got->term.days, wanted->term.days);
 }
 
-static bool same_key(struct world *world, const struct licence *got, int key)
+static bool same_key(struct world *world, const struct key *got, int key)
 {
     const struct model_key *wanted = &world->model.keys[key];
     char installation[16] = "";
     if (wanted->last_installation != MODEL_NONE)
         (void)snprintf(installation, sizeof installation, "i%d", wanted->last_installation);
-    if (strcmp(got->key, world->keys[key]) != 0 || strcmp(got->last_installation, installation) != 0 ||
+    if (strcmp(got->text, world->keys[key]) != 0 || strcmp(got->last_installation, installation) != 0 ||
         strcmp(got->holder, farm_name(world, wanted->farm)) != 0)
-        return differs(world, "key %d: %s of %s on %s, wanted %s of %s", key, got->key, got->holder,
+        return differs(world, "key %d: %s of %s on %s, wanted %s of %s", key, got->text, got->holder,
                        got->last_installation, farm_name(world, wanted->farm), installation);
     return SAME("primary", got->primary, wanted->primary) &&
            SAME("quota", got->quota, model_quota(&world->model, key)) &&
@@ -263,13 +263,13 @@ struct sums {
     int keys, farms, active_on[MODEL_KEYS_MAX];
 };
 
-static void add_key(void *data, const struct rows_licence_line *line)
+static void add_key(void *data, const struct rows_key_line *line)
 {
     struct sums *sums = data;
-    int subscription = (int)line->licence.subscription_id - 1;
-    key_sum_add(&sums->of_subscription[subscription], &line->licence);
+    int subscription = (int)line->key.subscription_id - 1;
+    key_sum_add(&sums->of_subscription[subscription], &line->key);
     sums->subscriptions[subscription] = line->subscription;
-    (void)same_key(sums->world, &line->licence, sums->keys++);
+    (void)same_key(sums->world, &line->key, sums->keys++);
 }
 
 /* Allocated quotas are exactly the licences, with one primary key; purchases grew only by purchases. */
@@ -297,8 +297,8 @@ static void add_farm(void *data, const struct rows_farm_line *line)
     if (strcmp(line->farm.id, world->farms[farm].id) != 0)
         (void)differs(world, "farm %d is %s, wanted %s", farm, line->farm.id, world->farms[farm].id);
     (void)same_farm(world, line, farm);
-    if (line->farm.licence_id != 0)
-        sums->active_on[line->farm.licence_id - 1] += line->farm.status == FARM_ACTIVE;
+    if (line->farm.key_id != 0)
+        sums->active_on[line->farm.key_id - 1] += line->farm.status == FARM_ACTIVE;
 }
 
 /* A key runs at most one farm, and that is its holder (same_key). */
@@ -406,7 +406,7 @@ static bool buy(struct world *world)
     if (!worked(world, authority_admin_buy(world->rows, &author, &wanted, &of, &world->detail)))
         return false;
     if (of.verdict == LEDGER_GRANTED)
-        (void)strcpy(world->keys[world->model.key_count - 1], of.primary.key);
+        (void)strcpy(world->keys[world->model.key_count - 1], of.primary.text);
     return same_verdict(world, ledger_code(of.verdict), &refusals);
 }
 
@@ -484,7 +484,7 @@ static bool create_key(struct world *world)
                                                   &got, &world->detail)))
         return false;
     if (got.verdict == LEDGER_GRANTED)
-        (void)strcpy(world->keys[world->model.key_count - 1], got.key.key);
+        (void)strcpy(world->keys[world->model.key_count - 1], got.key.text);
     return same_verdict(world, ledger_code(got.verdict), &refusals) &&
            (!known || got.verdict == LEDGER_GRANTED ||
             SAME("quota left", got.quota_left, model_quota_left(&world->model, at, MODEL_NONE)));

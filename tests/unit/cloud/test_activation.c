@@ -12,7 +12,7 @@
 /* One key and the farms of the installations A to E on it. */
 struct world {
     struct subscription subscription;
-    struct licence licence;
+    struct key key;
     struct farm farms[5];
 };
 
@@ -20,20 +20,20 @@ static void begin(struct world *world)
 {
     *world = (struct world){
         .subscription = {.id = 1, .licences = 10, .purchases = 10, .term = {.months = 1}},
-        .licence = {.id = 1, .subscription_id = 1, .quota = 10},
+        .key = {.id = 1, .subscription_id = 1, .quota = 10},
     };
     for (int i = 0; i < 5; i++) {
         (void)snprintf(world->farms[i].id, sizeof world->farms[i].id, "farm-%c", 'A' + i);
         (void)snprintf(world->farms[i].installation_id, sizeof world->farms[i].installation_id, "%c",
                        'A' + i);
-        world->farms[i].licence_id = 1;
+        world->farms[i].key_id = 1;
     }
 }
 
 static struct farm *holder_of(struct world *world)
 {
     for (int i = 0; i < 5; i++) {
-        if (strcmp(world->farms[i].id, world->licence.holder) == 0)
+        if (strcmp(world->farms[i].id, world->key.holder) == 0)
             return &world->farms[i];
     }
     return NULL;
@@ -44,7 +44,7 @@ static enum activation_verdict activate(struct world *world, char installation, 
     struct farm *farm = &world->farms[installation - 'A'], *holder = holder_of(world);
     struct activation_case activation = {
         .subscription = world->subscription,
-        .licence = world->licence,
+        .key = world->key,
         .farm = *farm,
         .held_elsewhere = holder != NULL && holder != farm,
     };
@@ -57,7 +57,7 @@ static enum activation_verdict activate(struct world *world, char installation, 
         return verdict;
     }
     world->subscription = activation.subscription;
-    world->licence = activation.licence;
+    world->key = activation.key;
     *farm = activation.farm;
     if (activation.held_elsewhere)
         *holder = activation.holder;
@@ -134,16 +134,16 @@ static void test_stories(void **state)
             if (what == ACTIVATE || what == MOVE)
                 assert_int_equal(activate(&world, who, what == MOVE, now_ms), table[i].steps[j].verdict);
             else
-                assert_true(activation_end(farm, &world.licence,
+                assert_true(activation_end(farm, &world.key,
                                            what == RELEASE ? FARM_REASON_RELEASED : FARM_REASON_ADMINISTRATOR,
                                            now_ms));
-            if (world.licence.moves != table[i].steps[j].moves)
-                fail_msg("%s: step %zu: %u moves", table[i].story, j + 1, world.licence.moves);
+            if (world.key.moves != table[i].steps[j].moves)
+                fail_msg("%s: step %zu: %u moves", table[i].story, j + 1, world.key.moves);
             int active = 0;
             for (int k = 0; k < 5; k++)
                 active += world.farms[k].status == FARM_ACTIVE;
             assert_true(active <= 1);
-            assert_int_equal(active == 1, world.licence.holder[0] != '\0');
+            assert_int_equal(active == 1, world.key.holder[0] != '\0');
         }
     }
 }
@@ -154,16 +154,16 @@ static void test_the_former_holder_is_told_why(void **state)
     (void)state;
     begin(&world);
     assert_int_equal(activate(&world, 'A', false, START_MS), ACTIVATION_GRANTED);
-    assert_int_equal(activation_moves_left(&world.licence), 3);
+    assert_int_equal(activation_moves_left(&world.key), 3);
     assert_int_equal(activate(&world, 'B', true, START_MS + 5), ACTIVATION_GRANTED);
-    assert_int_equal(activation_moves_left(&world.licence), 2);
+    assert_int_equal(activation_moves_left(&world.key), 2);
     assert_int_equal(world.farms[0].status, FARM_DEACTIVATED);
     assert_int_equal(world.farms[0].deactivated_ms, START_MS + 5);
     assert_string_equal(farm_reason_text(world.farms[0].reason), "key moved");
     assert_string_equal(farm_reason_code(world.farms[0].reason), "moved");
     /* a farm that no longer holds the key cannot free it */
-    assert_false(activation_end(&world.farms[0], &world.licence, FARM_REASON_RELEASED, START_MS + 6));
-    assert_string_equal(world.licence.holder, "farm-B");
+    assert_false(activation_end(&world.farms[0], &world.key, FARM_REASON_RELEASED, START_MS + 6));
+    assert_string_equal(world.key.holder, "farm-B");
     assert_string_equal(farm_reason_text(world.farms[0].reason), "key moved");
 }
 
@@ -192,8 +192,8 @@ static void test_the_earlier_end_holds(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
         struct subscription subscription = {.expires_ms = table[i].subscription_ms};
-        struct licence licence = {.expires_ms = table[i].licence_ms};
-        assert_int_equal(activation_expires_ms(&subscription, &licence), table[i].expires_ms);
+        struct key key = {.expires_ms = table[i].licence_ms};
+        assert_int_equal(activation_expires_ms(&subscription, &key), table[i].expires_ms);
     }
 }
 
@@ -202,7 +202,7 @@ static void test_a_deleted_key_activates_nothing(void **state)
     struct world world;
     (void)state;
     begin(&world);
-    world.licence.deleted_ms = START_MS;
+    world.key.deleted_ms = START_MS;
     assert_int_equal(activate(&world, 'A', true, START_MS + 1), ACTIVATION_KEY_DELETED);
 }
 
@@ -254,7 +254,7 @@ static void test_standing(void **state)
         {START_MS + 9, START_MS + 9, START_MS + 9},
     };
     for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
-        standing_issue(farm, &world.subscription, &world.licence, 30 * DAY_MS, table[i].now_ms, &standing);
+        standing_issue(farm, &world.subscription, &world.key, 30 * DAY_MS, table[i].now_ms, &standing);
         assert_int_equal(standing.serial, table[i].serial);
         assert_int_equal(standing.issued_ms, table[i].issued_ms);
         assert_int_equal(standing.refresh_by_ms, table[i].issued_ms + 30 * DAY_MS);
@@ -266,8 +266,8 @@ static void test_standing(void **state)
     assert_false(standing.trial);
     assert_int_equal(standing.expires_ms, START_MS + 28 * DAY_MS);
 
-    assert_true(activation_end(farm, &world.licence, FARM_REASON_ADMINISTRATOR, START_MS));
-    standing_issue(farm, &world.subscription, &world.licence, DAY_MS, START_MS, &standing);
+    assert_true(activation_end(farm, &world.key, FARM_REASON_ADMINISTRATOR, START_MS));
+    standing_issue(farm, &world.subscription, &world.key, DAY_MS, START_MS, &standing);
     assert_false(standing.active);
     assert_string_equal(standing.reason, "deactivated by administrator");
 

@@ -74,7 +74,7 @@ static void new_key(struct world *world, uint32_t limit, const char *term_text, 
     assert_true(term_parse(term_text, &wanted.term));
     assert_int_equal(authority_admin_buy(world->rows, &author, &wanted, &of, &world->detail), 0);
     assert_int_equal(of.verdict, LEDGER_GRANTED);
-    (void)snprintf(ret, 32, "%s", of.primary.key);
+    (void)snprintf(ret, 32, "%s", of.primary.text);
 }
 
 static enum activation_verdict activate(struct world *world, const char *key, const char *installation,
@@ -362,7 +362,7 @@ static void test_renewals_come_before_every_decision(void **state)
     struct world *world = *state;
     struct admin_subscription of = monthly(world);
     char farm_id[64], token[64];
-    assert_int_equal(activate(world, of.primary.key, "A", false, START_MS), ACTIVATION_GRANTED);
+    assert_int_equal(activate(world, of.primary.text, "A", false, START_MS), ACTIVATION_GRANTED);
     (void)strcpy(token, world->activation.answer.farm_token);
     (void)strcpy(farm_id, world->activation.answer.farm_id);
     assert_int_equal(verified(world, world->activation.answer.entitlement).expires_at_ms,
@@ -373,7 +373,8 @@ static void test_renewals_come_before_every_decision(void **state)
     assert_true(report(world, farm_id, token, START_MS + 28 * DAY_MS));
     assert_int_equal(verified(world, world->answer.entitlement).expires_at_ms, START_MS + (28 + 31) * DAY_MS);
     /* two more months in which nobody asked; then another installation does */
-    assert_int_equal(activate(world, of.primary.key, "B", true, START_MS + 100 * DAY_MS), ACTIVATION_GRANTED);
+    assert_int_equal(activate(world, of.primary.text, "B", true, START_MS + 100 * DAY_MS),
+                     ACTIVATION_GRANTED);
     assert_int_equal(verified(world, world->activation.answer.entitlement).expires_at_ms,
                      START_MS + (28 + 31 + 30 + 31) * DAY_MS);
     assert_int_equal(verified(world, world->activation.answer.entitlement).purchases, 10);
@@ -396,13 +397,13 @@ static void test_a_term_is_the_earlier_of_keys_and_subscriptions(void **state)
     assert_int_equal(authority_admin_create_key(world->rows, &author, of.subscription.id, &wanted, false,
                                                 &key, &world->detail),
                      0);
-    assert_int_equal(activate(world, key.key.key, "A", false, START_MS), ACTIVATION_GRANTED);
+    assert_int_equal(activate(world, key.key.text, "A", false, START_MS), ACTIVATION_GRANTED);
     struct entitlement entitlement = verified(world, world->activation.answer.entitlement);
     assert_int_equal(entitlement.expires_at_ms, expires_ms);
     assert_int_equal(entitlement.limit, 4);
     assert_int_equal(entitlement.purchases, 10); /* the subscription's, on all its keys */
-    assert_int_equal(activate(world, key.key.key, "A", false, expires_ms), ACTIVATION_EXPIRED);
-    assert_int_equal(activate(world, of.primary.key, "B", false, expires_ms), ACTIVATION_GRANTED);
+    assert_int_equal(activate(world, key.key.text, "A", false, expires_ms), ACTIVATION_EXPIRED);
+    assert_int_equal(activate(world, of.primary.text, "B", false, expires_ms), ACTIVATION_GRANTED);
     assert_int_equal(verified(world, world->activation.answer.entitlement).limit, 6);
 }
 
@@ -420,8 +421,8 @@ static void test_administrators_reasons_reach_the_farm(void **state)
     assert_int_equal(authority_admin_create_key(world->rows, &author, of.subscription.id, &wanted, false,
                                                 &key, &world->detail),
                      0);
-    keys[0] = of.primary.key;
-    keys[1] = key.key.key;
+    keys[0] = of.primary.text;
+    keys[1] = key.key.text;
     for (int i = 0; i < 2; i++) {
         assert_int_equal(activate(world, keys[i], i == 0 ? "A" : "B", false, START_MS), ACTIVATION_GRANTED);
         (void)strcpy(ids[i], world->activation.answer.farm_id);
@@ -546,7 +547,7 @@ static void count_farm(void *data, const struct rows_farm_line *line)
 {
     int64_t *cursors = data; /* count, last */
     assert_true(line->cursor > cursors[1]);
-    assert_int_equal(line->key[0] == '\0', line->farm.licence_id == 0);
+    assert_int_equal(line->key[0] == '\0', line->farm.key_id == 0);
     cursors[0]++;
     cursors[1] = line->cursor;
 }

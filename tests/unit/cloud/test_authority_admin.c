@@ -118,7 +118,7 @@ static void test_a_purchase(void **state)
     assert_string_equal(line.before, "null");
     assert_has(line.after, "\"name\":\"office\",\"contract\":\"C-1\",\"licences\":10,\"purchases\":10,"
                            "\"term\":\"1y\",\"plan\":\"premium\",\"channel\":\"online\",\"renews\":true");
-    assert_has(line.after, world->of.primary.key);
+    assert_has(line.after, world->of.primary.text);
 
     struct admin_subscription stored;
     assert_int_equal(authority_admin_subscription(world->rows, 1, START_MS, &stored, &world->detail), 0);
@@ -126,7 +126,7 @@ static void test_a_purchase(void **state)
     assert_string_equal(stored.subscription.name, "office");
     assert_string_equal(stored.subscription.contract, "C-1");
     assert_int_equal(stored.subscription.plan, PLAN_PREMIUM);
-    assert_string_equal(stored.primary.key, world->of.primary.key);
+    assert_string_equal(stored.primary.text, world->of.primary.text);
 
     assert_int_equal(buy(world, LEDGER_LICENCES_MAX + 1, "1y", CHANNEL_ONLINE), LEDGER_TOO_MANY);
     assert_int_equal(buy(world, 10, "1m", CHANNEL_RESELLER), LEDGER_MONTHLY_ONLINE);
@@ -279,11 +279,11 @@ static enum ledger_verdict create(struct world *world, const char *name, uint32_
     return world->key.verdict;
 }
 
-static void count_key(void *data, const struct rows_licence_line *line)
+static void count_key(void *data, const struct rows_key_line *line)
 {
     int64_t *seen = data; /* how many, quotas */
     seen[0]++;
-    seen[1] += line->licence.quota;
+    seen[1] += line->key.quota;
 }
 
 static void test_a_further_key(void **state)
@@ -294,7 +294,7 @@ static void test_a_further_key(void **state)
     assert_int_equal(create(world, "division", 4, 0), LEDGER_GRANTED);
     assert_int_equal(world->key.key.quota, 4);
     assert_string_equal(world->key.key.name, "division");
-    struct last_line line = last_line_of(world, world->key.key.key);
+    struct last_line line = last_line_of(world, world->key.key.text);
     assert_int_equal(line.count, 1);
     assert_string_equal(line.what, "key.create");
     assert_has(line.after, "\"subscription_id\":1,\"name\":\"division\",\"primary\":false,\"quota\":4");
@@ -312,14 +312,14 @@ static void test_a_further_key(void **state)
 }
 
 /* A farm that runs on the key and reported the peak (-1: nothing yet). */
-static void run_farm(struct world *world, const char *key, const char *farm_id, int64_t peak)
+static void run_farm(struct world *world, const char *text, const char *farm_id, int64_t peak)
 {
-    struct licence licence;
+    struct key key;
     struct farm farm = {.status = FARM_ACTIVE, .activated_ms = START_MS};
-    assert_int_equal(rows_licence_by_key(world->rows, key, &licence, &world->detail), 0);
-    (void)snprintf(licence.holder, sizeof licence.holder, "%s", farm_id);
-    assert_int_equal(rows_licence_put(world->rows, &licence, &world->detail), 0);
-    farm.licence_id = licence.id;
+    assert_int_equal(rows_key_by_text(world->rows, text, &key, &world->detail), 0);
+    (void)snprintf(key.holder, sizeof key.holder, "%s", farm_id);
+    assert_int_equal(rows_key_put(world->rows, &key, &world->detail), 0);
+    farm.key_id = key.id;
     (void)snprintf(farm.id, sizeof farm.id, "%s", farm_id);
     (void)snprintf(farm.installation_id, sizeof farm.installation_id, "%s", farm_id);
     assert_int_equal(rows_farm_put(world->rows, &farm, &world->detail), 0);
@@ -345,7 +345,7 @@ static void divide(struct world *world, char ret_division[32])
     assert_int_equal(buy(world, 10, "1y", CHANNEL_ONLINE), LEDGER_GRANTED);
     begin_term(world, START_MS);
     assert_int_equal(create(world, "division", 4, 0), LEDGER_GRANTED);
-    (void)snprintf(ret_division, 32, "%s", world->key.key.key);
+    (void)snprintf(ret_division, 32, "%s", world->key.key.text);
 }
 
 static enum ledger_verdict edit(struct world *world, const char *key, const struct key_change *change,
@@ -374,16 +374,16 @@ static void test_a_key_edited(void **state)
 {
     struct world *world = *state;
     char division[32], primary[32];
-    struct licence licence;
+    struct key key;
     int64_t end_ms = START_MS + 365 * DAY_MS, late_ms = end_ms + 1, never_ms = 0;
     divide(world, division);
-    (void)snprintf(primary, sizeof primary, "%s", world->of.primary.key);
+    (void)snprintf(primary, sizeof primary, "%s", world->of.primary.text);
     assert_int_equal(give(world, "nobody's", 1, false), LEDGER_UNKNOWN_KEY);
     assert_int_equal(give(world, division, 11, false), LEDGER_QUOTA_TOO_LARGE);
     assert_int_equal(world->key.quota_left, 10);
     assert_int_equal(give(world, division, 10, false), LEDGER_GRANTED);
-    assert_int_equal(rows_licence_by_key(world->rows, primary, &licence, &world->detail), 0);
-    assert_int_equal(licence.quota, 0);
+    assert_int_equal(rows_key_by_text(world->rows, primary, &key, &world->detail), 0);
+    assert_int_equal(key.quota, 0);
     struct last_line line = last_line_of(world, division);
     assert_string_equal(line.what, "key.edit");
     assert_has(line.before, "\"quota\":4");
@@ -410,12 +410,12 @@ static void test_a_key_edited(void **state)
 static void test_moves_are_reset(void **state)
 {
     struct world *world = *state;
-    struct licence licence;
+    struct key key;
     char division[32];
     divide(world, division);
-    assert_int_equal(rows_licence_by_key(world->rows, division, &licence, &world->detail), 0);
-    licence.moves = 3;
-    assert_int_equal(rows_licence_put(world->rows, &licence, &world->detail), 0);
+    assert_int_equal(rows_key_by_text(world->rows, division, &key, &world->detail), 0);
+    key.moves = 3;
+    assert_int_equal(rows_key_put(world->rows, &key, &world->detail), 0);
     assert_int_equal(edit(world, division, &(struct key_change){.resets_moves = true}, false),
                      LEDGER_GRANTED);
     assert_int_equal(world->key.key.moves, 0);
@@ -429,7 +429,7 @@ static void test_running_farms_keep_what_they_use(void **state)
     struct world *world = *state;
     char division[32], primary[32];
     divide(world, division);
-    (void)snprintf(primary, sizeof primary, "%s", world->of.primary.key);
+    (void)snprintf(primary, sizeof primary, "%s", world->of.primary.text);
     run_farm(world, division, "f-division", 3);
     run_farm(world, primary, "f-primary", 5);
     static const struct {
@@ -449,19 +449,19 @@ static void test_running_farms_keep_what_they_use(void **state)
 static void test_a_key_deleted(void **state)
 {
     struct world *world = *state;
-    struct licence licence;
+    struct key key;
     struct farm farm;
     char division[32], primary[32];
     divide(world, division);
-    (void)snprintf(primary, sizeof primary, "%s", world->of.primary.key);
+    (void)snprintf(primary, sizeof primary, "%s", world->of.primary.text);
     run_farm(world, division, "f-1", -1);
     assert_int_equal(delete_key(world, primary, true), LEDGER_PRIMARY);
     assert_int_equal(delete_key(world, "nobody's", true), LEDGER_UNKNOWN_KEY);
     assert_int_equal(delete_key(world, division, false), LEDGER_GRANTED); /* it has reported nothing yet */
     assert_int_equal(world->key.key.deleted_ms, START_MS);
     assert_string_equal(world->key.key.holder, "");
-    assert_int_equal(rows_licence_by_key(world->rows, primary, &licence, &world->detail), 0);
-    assert_int_equal(licence.quota, 10);
+    assert_int_equal(rows_key_by_text(world->rows, primary, &key, &world->detail), 0);
+    assert_int_equal(key.quota, 10);
     assert_int_equal(rows_farm(world->rows, "f-1", &farm, &world->detail), 0);
     assert_int_equal(farm.status, FARM_DEACTIVATED);
     assert_int_equal(farm.reason, FARM_REASON_KEY_DELETED);
@@ -490,11 +490,11 @@ static void test_a_cancellation_closes_all_its_farms(void **state)
     char division[32], primary[32];
     struct admin_farm farm;
     divide(world, division);
-    (void)snprintf(primary, sizeof primary, "%s", world->of.primary.key);
+    (void)snprintf(primary, sizeof primary, "%s", world->of.primary.text);
     run_farm(world, division, "f-1", 3);
     run_farm(world, primary, "f-2", 3);
     assert_int_equal(buy(world, 1, "1y", CHANNEL_ONLINE), LEDGER_GRANTED);
-    run_farm(world, world->of.primary.key, "f-3", 1);
+    run_farm(world, world->of.primary.text, "f-3", 1);
 
     assert_int_equal(authority_admin_cancel(world->rows, &world->author, 9, &world->of, &world->detail), 0);
     assert_int_equal(world->of.verdict, LEDGER_UNKNOWN_SUBSCRIPTION);
@@ -541,7 +541,7 @@ static void test_a_cancellation_of_many_farms(void **state)
         char id[16];
         (void)snprintf(id, sizeof id, "f-%d", i);
         assert_int_equal(create(world, id, 1, 0), LEDGER_GRANTED);
-        run_farm(world, world->key.key.key, id, -1);
+        run_farm(world, world->key.key.text, id, -1);
     }
     assert_int_equal(bookkeeping_close_rest(world->rows, START_MS, &closed, &world->detail), 0);
     assert_int_equal(closed, 0); /* nobody has cancelled */
@@ -646,7 +646,7 @@ static void keep_end(void *data, const struct subscription *subscription)
     *(int64_t *)data = subscription->expires_ms;
 }
 
-static void keep_keys_end(void *data, const struct rows_licence_line *line)
+static void keep_keys_end(void *data, const struct rows_key_line *line)
 {
     *(int64_t *)data = line->subscription.expires_ms;
 }

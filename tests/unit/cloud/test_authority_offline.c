@@ -37,7 +37,7 @@ static void buy(struct world *world)
     struct subscription_order wanted = {.name = "office", .contract = "", .licences = 10, .renews = &renews};
     assert_true(term_parse("1m", &wanted.term));
     assert_int_equal(authority_admin_buy(world->rows, &author, &wanted, &of, &world->detail), 0);
-    (void)snprintf(world->key, sizeof world->key, "%s", of.primary.key);
+    (void)snprintf(world->key, sizeof world->key, "%s", of.primary.text);
 }
 
 static int begin(void **state)

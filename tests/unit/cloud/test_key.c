@@ -9,7 +9,7 @@
 /* Ten licences; the primary key has six, "division" reserves four. */
 struct world {
     struct subscription subscription;
-    struct licence keys[2];
+    struct key keys[2];
     struct key_case of_primary, of_division;
 };
 
@@ -24,7 +24,7 @@ static void begin(struct world *world)
     world->of_division.key = &world->keys[1];
 }
 
-static enum ledger_verdict create(struct world *world, uint32_t quota, struct licence *ret_key)
+static enum ledger_verdict create(struct world *world, uint32_t quota, struct key *ret_key)
 {
     struct key_change wanted = {.name = "new", .quota = &quota};
     return key_create(&world->of_primary, "TEXT", &wanted, 5, ret_key);
@@ -40,15 +40,15 @@ static void a_further_key_carves_its_quota_out_of_the_primary(void **state)
 {
     (void)state;
     struct world world;
-    struct licence made;
+    struct key made;
     begin(&world);
     assert_int_equal(create(&world, 6, &made), LEDGER_GRANTED);
-    assert_string_equal(made.key, "TEXT");
+    assert_string_equal(made.text, "TEXT");
     assert_string_equal(made.name, "new");
     assert_int_equal(made.quota, 6);
     assert_false(made.primary);
     assert_int_equal(world.keys[0].quota, 0); /* possibly 0 */
-    struct licence all[] = {world.keys[0], world.keys[1], made};
+    struct key all[] = {world.keys[0], world.keys[1], made};
     assert_true(key_quotas_fit(&world.subscription, all, 3));
 }
 
@@ -56,7 +56,7 @@ static void no_more_keys_than_can_be_added_up(void **state)
 {
     (void)state;
     struct world world;
-    struct licence made;
+    struct key made;
     begin(&world);
     world.of_primary.key_count = LEDGER_KEYS_MAX;
     assert_int_equal(create(&world, 1, &made), LEDGER_TOO_MANY_KEYS);
@@ -71,7 +71,7 @@ static void no_more_than_is_left(void **state)
 {
     (void)state;
     struct world world;
-    struct licence made;
+    struct key made;
     begin(&world);
     assert_int_equal(create(&world, 7, &made), LEDGER_QUOTA_TOO_LARGE);
     assert_int_equal(key_quota_left(&world.of_primary), 6);
@@ -98,7 +98,7 @@ static void a_running_farm_is_not_put_below_its_peak_unasked(void **state)
     assert_int_equal(give(&world, 3), LEDGER_GRANTED);
     assert_int_equal(give(&world, 10), LEDGER_GRANTED);
     struct world other;
-    struct licence made;
+    struct key made;
     begin(&other);
     other.of_primary.primary_peak = 3;
     assert_int_equal(create(&other, 4, &made), LEDGER_BELOW_PEAK);
@@ -186,7 +186,7 @@ static void nothing_changes_in_a_cancelled_subscription(void **state)
 {
     (void)state;
     struct world world;
-    struct licence made;
+    struct key made;
     begin(&world);
     world.subscription.cancelled_ms = 1;
     struct key_change by_name = {.name = "x"};
@@ -225,7 +225,7 @@ static void a_keys_state_follows_from_its_dates(void **state)
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         struct subscription subscription = {.expires_ms = END_MS, .cancelled_ms = rows[i].cancelled_ms};
-        struct licence key = {.deleted_ms = rows[i].deleted_ms, .expires_ms = rows[i].expires_ms};
+        struct key key = {.deleted_ms = rows[i].deleted_ms, .expires_ms = rows[i].expires_ms};
         (void)strcpy(key.holder, rows[i].holder);
         assert_string_equal(key_state_name(key_state(&subscription, &key, rows[i].now_ms)), rows[i].name);
     }

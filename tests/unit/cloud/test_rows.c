@@ -105,7 +105,7 @@ static void a_ledger_of_version_1_becomes_one_of_today(void **state)
 {
     struct world *world = *state;
     struct subscription subscription;
-    struct licence licence;
+    struct key key;
     struct rows_farm_line farm;
     struct order order = {.id = 0};
     char note[32];
@@ -122,9 +122,9 @@ static void a_ledger_of_version_1_becomes_one_of_today(void **state)
             assert_int_equal(subscription.channel, CHANNEL_ONLINE);
             assert_int_equal(subscription.cancelled_ms, 0);
             assert_string_equal(subscription.contract, "");
-            assert_int_equal(rows_licence_primary(world->rows, id, &licence, &world->detail), 0);
-            assert_int_equal(licence.id, id);
-            assert_true(key_quotas_fit(&subscription, &licence, 1));
+            assert_int_equal(rows_key_primary(world->rows, id, &key, &world->detail), 0);
+            assert_int_equal(key.id, id);
+            assert_true(key_quotas_fit(&subscription, &key, 1));
             assert_int_equal(rows_each_order(world->rows, id, 0, 1, keep_order, &order, &world->detail), 0);
             assert_int_equal(order.id, id);
             assert_int_equal(order.kind, ORDER_PURCHASE);
@@ -252,12 +252,12 @@ static void fill(struct world *world)
         assert_int_equal(subscription.id, i);
     }
     for (int i = 1; i <= 3; i++) {
-        struct licence licence = {.subscription_id = i == 3 ? 2 : 1, .primary = i != 2};
-        (void)snprintf(licence.key, sizeof licence.key, "K%d", i);
-        assert_int_equal(rows_licence_put(world->rows, &licence, &world->detail), 0);
+        struct key key = {.subscription_id = i == 3 ? 2 : 1, .primary = i != 2};
+        (void)snprintf(key.text, sizeof key.text, "K%d", i);
+        assert_int_equal(rows_key_put(world->rows, &key, &world->detail), 0);
     }
     for (int i = 0; i < FARMS; i++) {
-        struct farm farm = {.licence_id = i % 4, .status = i % 3 == 0 ? FARM_DEACTIVATED : FARM_ACTIVE};
+        struct farm farm = {.key_id = i % 4, .status = i % 3 == 0 ? FARM_DEACTIVATED : FARM_ACTIVE};
         (void)snprintf(farm.id, sizeof farm.id, "f-%d", i);
         (void)snprintf(farm.installation_id, sizeof farm.installation_id, "i-%d", i);
         assert_int_equal(rows_farm_put(world->rows, &farm, &world->detail), 0);
@@ -356,27 +356,27 @@ static void a_note_stands_apart_from_the_farm(void **state)
 static void held_keys_come_one_by_one(void **state)
 {
     struct world *world = *state;
-    struct licence licence;
+    struct key key;
     fill(world);
-    assert_int_equal(rows_licence_held(world->rows, 1, 0, &licence, &world->detail), ERROR_NOT_FOUND);
+    assert_int_equal(rows_key_held(world->rows, 1, 0, &key, &world->detail), ERROR_NOT_FOUND);
     for (int64_t id = 1; id <= 3; id++) {
-        assert_int_equal(rows_licence(world->rows, id, &licence, &world->detail), 0);
-        (void)strcpy(licence.holder, "f-1");
-        assert_int_equal(rows_licence_put(world->rows, &licence, &world->detail), 0);
+        assert_int_equal(rows_key(world->rows, id, &key, &world->detail), 0);
+        (void)strcpy(key.holder, "f-1");
+        assert_int_equal(rows_key_put(world->rows, &key, &world->detail), 0);
     }
-    assert_int_equal(rows_licence_held(world->rows, 1, 0, &licence, &world->detail), 0);
-    assert_int_equal(licence.id, 1);
-    assert_int_equal(rows_licence_held(world->rows, 1, 1, &licence, &world->detail), 0);
-    assert_int_equal(licence.id, 2);
-    assert_int_equal(rows_licence_held(world->rows, 1, 2, &licence, &world->detail), ERROR_NOT_FOUND);
+    assert_int_equal(rows_key_held(world->rows, 1, 0, &key, &world->detail), 0);
+    assert_int_equal(key.id, 1);
+    assert_int_equal(rows_key_held(world->rows, 1, 1, &key, &world->detail), 0);
+    assert_int_equal(key.id, 2);
+    assert_int_equal(rows_key_held(world->rows, 1, 2, &key, &world->detail), ERROR_NOT_FOUND);
 }
 
 static void a_subscription_has_one_primary_key(void **state)
 {
     struct world *world = *state;
     fill(world);
-    struct licence second = {.subscription_id = 1, .primary = true, .key = "K9"};
-    assert_int_not_equal(rows_licence_put(world->rows, &second, &world->detail), 0);
+    struct key second = {.subscription_id = 1, .primary = true, .text = "K9"};
+    assert_int_not_equal(rows_key_put(world->rows, &second, &world->detail), 0);
 }
 
 static void trials_are_counted_by_day(void **state)

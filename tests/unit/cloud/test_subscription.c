@@ -16,7 +16,7 @@ static const struct term month = {.months = 1}, year = {.months = 12}, as_before
 
 struct bought {
     struct subscription subscription;
-    struct licence primary;
+    struct key primary;
     struct order order;
 };
 
@@ -47,7 +47,7 @@ static void a_purchase_makes_a_primary_key_with_all_licences(void **state)
     assert_int_equal(online.subscription.purchases, 10);
     assert_true(online.primary.primary);
     assert_int_equal(online.primary.quota, 10);
-    assert_string_equal(online.primary.key, "KEY");
+    assert_string_equal(online.primary.text, "KEY");
     assert_string_equal(online.subscription.contract, "PO 17");
     assert_int_equal(online.order.kind, ORDER_PURCHASE);
     assert_int_equal(online.order.licences, 10);

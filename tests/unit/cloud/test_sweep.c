@@ -121,13 +121,13 @@ static void run_farms(struct world *world, int64_t subscription_id, int count)
     struct rows *rows = store_rows(world->store);
     for (int i = 0; i < count; i++) {
         struct farm farm = {.status = FARM_ACTIVE};
-        struct licence licence = {.subscription_id = subscription_id};
+        struct key key = {.subscription_id = subscription_id};
         (void)snprintf(farm.id, sizeof farm.id, "f-%d", i);
         (void)snprintf(farm.installation_id, sizeof farm.installation_id, "i-%d", i);
-        (void)snprintf(licence.key, sizeof licence.key, "K-%d", i);
-        (void)snprintf(licence.holder, sizeof licence.holder, "f-%d", i);
-        assert_int_equal(rows_licence_put(rows, &licence, &world->detail), 0);
-        farm.licence_id = licence.id;
+        (void)snprintf(key.text, sizeof key.text, "K-%d", i);
+        (void)snprintf(key.holder, sizeof key.holder, "f-%d", i);
+        assert_int_equal(rows_key_put(rows, &key, &world->detail), 0);
+        farm.key_id = key.id;
         assert_int_equal(rows_farm_put(rows, &farm, &world->detail), 0);
     }
 }
