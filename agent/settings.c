@@ -5,6 +5,7 @@
 #include "agent/sessions/source_names.h"
 #include "common/entitlement.h"
 #include "common/http_client.h"
+#include "common/platform/client_certificate.h"
 #include "common/platform/paths.h"
 #include "folders.h"
 
@@ -45,6 +46,17 @@ static int check_path(const char *text, struct error_detail *ret_detail)
     if (paths_absolute(text))
         return 0;
     error_detail_set(ret_detail, "not an absolute path: a service has no directory of its own to begin at");
+    return ERROR_INVALID;
+}
+
+static int check_certificate(const char *text, struct error_detail *ret_detail)
+{
+    if (client_certificate_is_file())
+        return check_path(text, ret_detail);
+    if (client_certificate_in_store(text))
+        return 0;
+    error_detail_set(ret_detail, "not a certificate in Windows' store; allowed: like "
+                                 "\"LocalMachine\\\\MY\\\\THUMBPRINT\", see farmgate-windows(7)");
     return ERROR_INVALID;
 }
 
@@ -276,15 +288,15 @@ static const struct config_setting all_settings[] = {
     {.path = "farm.certificate",
      TEXT(farm_certificate),
      .default_text = "\"\"",
-     .check = check_path,
+     .check = check_certificate,
      .needs_restart = true,
-     .what = "the certificate that this host shows to etcd; \"\": none"},
+     .what = "the certificate that this host shows to etcd (on Windows one of its store); \"\": none"},
     {.path = "farm.key",
      TEXT(farm_key),
      .default_text = "\"\"",
      .check = check_path,
      .needs_restart = true,
-     .what = "the private key of the certificate"},
+     .what = "the private key of the certificate (on Windows it is in the store)"},
     {.path = "farm.user",
      TEXT(farm_user),
      .default_text = "\"\"",
@@ -762,7 +774,7 @@ static int check_farm(const struct settings *settings, char ret_path[CONFIG_PATH
     const struct {
         const char *has, *path, *lacks, *what;
     } pairs[] = {
-        {settings->farm_certificate, "farm.key", settings->farm_key,
+        {client_certificate_is_file() ? settings->farm_certificate : "", "farm.key", settings->farm_key,
          "missing: farm.certificate is of no use without its private key"},
         {settings->farm_key, "farm.certificate", settings->farm_certificate,
          "missing: farm.key belongs to a certificate"},
@@ -779,6 +791,9 @@ static int check_farm(const struct settings *settings, char ret_path[CONFIG_PATH
     for (size_t i = 0; i < COUNT(pairs) && error == 0; i++)
         if (pairs[i].has[0] && !pairs[i].lacks[0])
             error = blame(ret_path, pairs[i].path, ret_detail, pairs[i].what);
+    if (error == 0 && settings->farm_key[0] && !client_certificate_is_file())
+        error = blame(ret_path, "farm.key", ret_detail,
+                      "not for Windows, where the key is in the store with its certificate: leave it out");
     if (error == 0 && settings->farm_lease_ttl_ms % 1000 != 0)
         error = blame(ret_path, "farm.lease_ttl", ret_detail, "etcd knows only whole seconds");
     return error;

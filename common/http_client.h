@@ -28,7 +28,7 @@ struct http_client_settings { /* texts are copied; NULL: the system's or none */
     const char *ca_file;
     const char *proxy;
     const char *user_agent;
-    const char *certificate_file, *key_file; /* the client's own, PEM; both or none */
+    const char *certificate_file, *key_file; /* the client's own, see client_certificate.h */
     unsigned connect_ms, total_ms;           /* 0: the defaults above */
 };
 

@@ -7,6 +7,7 @@
 #include "agent/farm/farm_secret.h"
 #include "agent/resources.h"
 #include "agent/settings.h"
+#include "common/platform/client_certificate.h"
 #include "folders.h"
 
 #include <errno.h>
@@ -39,6 +40,15 @@ static int check_readable(const char *setting, const char *path, struct error_de
     return ERROR_CONFIGURATION;
 }
 
+static int check_certificate(const char *name, struct error_detail *ret_detail)
+{
+    struct error_detail why = {""};
+    if (!*name || client_certificate_find(name, &why) == 0)
+        return 0;
+    error_detail_set(ret_detail, "farm.certificate: %s", why.text);
+    return ERROR_CONFIGURATION;
+}
+
 /* What a farm of many hosts keeps in files; alone, nobody reads them. */
 static int check_farm_files(const struct settings *settings, struct error_detail *ret_detail)
 {
@@ -56,7 +66,7 @@ static int check_farm_files(const struct settings *settings, struct error_detail
     if (!error)
         error = check_readable("farm.ca", settings->farm_ca, ret_detail);
     if (!error)
-        error = check_readable("farm.certificate", settings->farm_certificate, ret_detail);
+        error = check_certificate(settings->farm_certificate, ret_detail);
     return error;
 }
 

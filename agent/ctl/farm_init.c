@@ -56,25 +56,20 @@ static int check_wish(struct wish *wish, const struct settings *settings)
         return usage("--name is missing");
     if (!settings_farm_name_valid(wish->name))
         return usage("--name: up to 63 of a to z, 0 to 9 and -");
-    if (!wish->certificate != !wish->key)
-        return usage("--certificate and --key belong together");
     if (!wish->user != !wish->password_file)
         return usage("--user and --password-file belong together");
     return take_endpoints(wish, settings);
 }
 
-/* A path that a service can use, from one that was typed here. */
 static int put_path(struct farm_setup *setup, const char *name, const char *path)
 {
-    char resolved[PATH_MAX];
-    if (!path)
-        return COMMAND_OK;
-    if (!realpath(path, resolved)) {
-        perror(path);
-        return COMMAND_FAILED;
-    }
-    farm_setup_text(setup, name, resolved);
-    return COMMAND_OK;
+    return path ? farm_setup_typed(setup, name, path) : COMMAND_OK;
+}
+
+static int put_certificate(struct farm_setup *setup, const struct wish *wish)
+{
+    bool given = wish->certificate || wish->key;
+    return given ? farm_setup_certificate(setup, wish->certificate, wish->key) : COMMAND_OK;
 }
 
 static int put_settings(struct farm_setup *setup, const struct wish *wish, const char *secret)
@@ -84,9 +79,7 @@ static int put_settings(struct farm_setup *setup, const struct wish *wish, const
     farm_setup_texts(setup, "endpoints", wish->list[0], sizeof wish->list[0], wish->count);
     int code = put_path(setup, "ca", wish->ca);
     if (code == COMMAND_OK)
-        code = put_path(setup, "certificate", wish->certificate);
-    if (code == COMMAND_OK)
-        code = put_path(setup, "key", wish->key);
+        code = put_certificate(setup, wish);
     if (wish->user)
         farm_setup_text(setup, "user", wish->user);
     if (code == COMMAND_OK)

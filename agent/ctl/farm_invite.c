@@ -7,6 +7,7 @@
 
 #include "agent/farm/farm_invitation.h"
 #include "common/file.h"
+#include "common/platform/client_certificate.h"
 
 #include <sodium.h>
 #include <stdio.h>
@@ -117,6 +118,11 @@ static int invite(const struct farm_setup *setup, const struct wish *wish)
     if (setup->settings->farm_mode != FARM_MODE_ETCD)
         return farm_setup_refuse(setup, ERROR_CONFIGURATION,
                                  "this host is alone; `farmgate farm init` makes it the first of a farm");
+    if (wish->with_client_key && !client_certificate_is_file())
+        return farm_setup_refuse(
+            setup, ERROR_CONFIGURATION,
+            "the private key stays in Windows' store: invite without --with-client-key, and "
+            "bring the certificate's files to a host by themselves");
     if (wish->with_client_key && !setup->settings->farm_certificate[0])
         return farm_setup_refuse(setup, ERROR_CONFIGURATION, "this host shows no certificate to etcd");
     struct invitation *made = calloc(1, sizeof *made);

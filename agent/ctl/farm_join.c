@@ -7,9 +7,9 @@
 
 #include "agent/farm/farm_invitation.h"
 #include "common/file.h"
+#include "common/platform/client_certificate.h"
 #include "common/platform/hints.h"
 
-#include <errno.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -102,17 +102,22 @@ static int check_free(const struct farm_setup *setup, const struct wish *wish,
     return COMMAND_OK;
 }
 
+/* The host's own, or the invitation's where that can be used. */
 static int check_certificate(const struct wish *wish, const struct invitation *invitation)
 {
-    if (!wish->certificate != !wish->key) {
-        (void)fprintf(stderr, "farmgate farm join: --certificate and --key belong together\n");
-        return COMMAND_USAGE;
-    }
-    if (!invitation->wants_certificate || invitation->private_key[0] || wish->key)
+    if (wish->certificate || wish->key || !invitation->wants_certificate)
         return COMMAND_OK;
-    (void)fprintf(
-        stderr, "farmgate farm join: the farm's etcd wants a certificate, and the invitation has none: give "
-                "--certificate and --key, or invite with --with-client-key\n");
+    if (!client_certificate_is_file())
+        (void)fprintf(stderr,
+                      "farmgate farm join: the farm's etcd wants a certificate, which Windows takes from its "
+                      "store: import it there, and give --certificate LocalMachine\\MY\\THUMBPRINT; see "
+                      "farmgate-windows(7)\n");
+    else if (invitation->private_key[0])
+        return COMMAND_OK;
+    else
+        (void)fprintf(stderr,
+                      "farmgate farm join: the farm's etcd wants a certificate, and the invitation has none: "
+                      "give --certificate and --key, or invite with --with-client-key\n");
     return COMMAND_USAGE;
 }
 
@@ -155,27 +160,13 @@ static int put_secret(struct farm_setup *setup, const char *directory, const str
     return code;
 }
 
-static int put_named(struct farm_setup *setup, const char *setting, const char *path)
-{
-    char resolved[PATH_MAX];
-    if (!realpath(path, resolved)) {
-        int number = errno;
-        (void)fprintf(stderr, "farmgate farm join: %s: %s\n", path, strerror(number));
-        return COMMAND_FAILED;
-    }
-    farm_setup_text(setup, setting, resolved);
-    return COMMAND_OK;
-}
-
 /* The host's own, else the invitation's, else none. */
 static int put_certificate(struct farm_setup *setup, const struct wish *wish,
                            const struct invitation *invitation)
 {
     int code;
-    if (wish->certificate) {
-        code = put_named(setup, "certificate", wish->certificate);
-        return code != COMMAND_OK ? code : put_named(setup, "key", wish->key);
-    }
+    if (wish->certificate || wish->key)
+        return farm_setup_certificate(setup, wish->certificate, wish->key);
     if (!invitation->certificate[0]) {
         farm_setup_text(setup, "certificate", "");
         farm_setup_text(setup, "key", "");

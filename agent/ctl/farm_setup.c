@@ -3,6 +3,7 @@
 #include "command.h"
 
 #include "common/file.h"
+#include "common/platform/client_certificate.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -190,6 +191,47 @@ int farm_setup_path(const struct farm_setup *setup, const char *directory, const
         return COMMAND_OK;
     (void)fprintf(stderr, "farmgate %s: the path is too long: %s/%s\n", setup->command, directory, name);
     return COMMAND_FAILED;
+}
+
+int farm_setup_typed(struct farm_setup *setup, const char *name, const char *path)
+{
+    char resolved[PATH_MAX];
+    if (!realpath(path, resolved)) {
+        int number = errno;
+        (void)fprintf(stderr, "farmgate %s: %s: %s\n", setup->command, path, strerror(number));
+        return COMMAND_FAILED;
+    }
+    farm_setup_text(setup, name, resolved);
+    return COMMAND_OK;
+}
+
+static int refuse_certificate(const struct farm_setup *setup, const char *why)
+{
+    (void)fprintf(stderr, "farmgate %s: %s\n", setup->command, why);
+    return COMMAND_USAGE;
+}
+
+static int put_stored(struct farm_setup *setup, const char *certificate, const char *key)
+{
+    struct error_detail why = {""};
+    if (key)
+        return refuse_certificate(setup,
+                                  "--key is not for Windows: the key is in the store with its certificate");
+    if (client_certificate_find(certificate, &why) != 0)
+        return refuse_certificate(setup, why.text);
+    farm_setup_text(setup, "certificate", certificate);
+    farm_setup_text(setup, "key", "");
+    return COMMAND_OK;
+}
+
+int farm_setup_certificate(struct farm_setup *setup, const char *certificate, const char *key)
+{
+    if (certificate && !client_certificate_is_file())
+        return put_stored(setup, certificate, key);
+    if (!certificate || !key)
+        return refuse_certificate(setup, "--certificate and --key belong together");
+    int code = farm_setup_typed(setup, "certificate", certificate);
+    return code != COMMAND_OK ? code : farm_setup_typed(setup, "key", key);
 }
 
 /* ---- the step ---- */

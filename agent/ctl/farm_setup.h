@@ -52,6 +52,14 @@ void farm_setup_texts(struct farm_setup *setup, const char *name, const char *te
                       size_t count);
 void farm_setup_duration(struct farm_setup *setup, const char *name, int64_t ms);
 
+/* The setting names a file that was typed here, by a path that a service can use. COMMAND_OK, or an exit
+ * code. */
+int farm_setup_typed(struct farm_setup *setup, const char *name, const char *path);
+
+/* The certificate that the host shows to etcd, and its private key (NULL where the certificate says it, see
+ * client_certificate.h). COMMAND_OK, or an exit code. */
+int farm_setup_certificate(struct farm_setup *setup, const char *certificate, const char *key);
+
 /* PATH of a file in the directory, absolute. COMMAND_OK, or an exit code. */
 int farm_setup_path(const struct farm_setup *setup, const char *directory, const char *name,
                     char ret[SETTINGS_PATH_BYTES_MAX + 1]);

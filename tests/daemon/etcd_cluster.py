@@ -37,11 +37,10 @@ class Certificates:
     def path(self, name):
         return os.path.join(self.place, name)
 
-    def make(self, name, subject, uses):
+    def make(self, name, subject, uses, key=("ec", "-pkeyopt", "ec_paramgen_curve:prime256v1")):
         with open(self.path("ext"), "w", encoding="ascii") as file:
-            file.write("subjectAltName=DNS:localhost,IP:127.0.0.1\nextendedKeyUsage=%s\n" % uses)
-        openssl("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-subj", subject,
-                "-keyout", self.path(name + ".key"), "-out", self.path("csr"))
+            file.write("subjectAltName=DNS:localhost,DNS:127.0.0.1,IP:127.0.0.1\nextendedKeyUsage=%s\n" % uses)
+        openssl("req", "-newkey", *key, "-nodes", "-subj", subject, "-keyout", self.path(name + ".key"), "-out", self.path("csr"))
         openssl("x509", "-req", "-in", self.path("csr"), "-CA", self.path("ca.pem"), "-CAkey", self.path("ca.key"),
                 "-CAcreateserial", "-days", "30", "-extfile", self.path("ext"), "-out", self.path(name + ".pem"))
 

@@ -276,6 +276,12 @@ def test_certificates(tap, cluster):
     shown = cluster.run("certificates show")
     tap.equal(len(shown.stdout.splitlines()), len([name for name in before if name.endswith(".crt")]), "all are shown")
     tap.ok(cluster.run("certificates check").returncode == 0, "none ends soon")
+    pfx = cluster.run("certificates pfx", replace={"office": "farm"})
+    both = openssl("pkcs12", "-in", cluster.made("hosts", "farm.pfx"), "-passin", "pass:", "-nodes")
+    tap.ok(pfx.returncode == 0 and both.count("BEGIN") == 2 and "PRIVATE KEY" in both, "a host with Windows gets both in one file", both)
+    tap.equal(os.stat(cluster.made("hosts", "farm.pfx")).st_mode & 0o777, 0o600, "of its owner's alone")
+    none = cluster.shell("$E/certificates pfx made nofarm")
+    tap.ok(none.returncode == 66 and "nofarm/host.crt" in none.said, "and none where there is no such farm", none.said)
     soon = cluster.run("certificates check", replace={"--left 30": "--left 800"})
     tap.ok(soon.returncode == 1 and "server.crt ends within 800 days" in soon.stdout and "ca.crt" not in soon.stdout,
            "one that does is named", soon.said)
@@ -285,7 +291,7 @@ def test_certificates(tap, cluster):
     cluster.place.write("wrong", "member a 127.0.0.1\nmember b 127.0.0.2\n")
     wrong = cluster.shell("$E/configuration wrong elsewhere")
     tap.ok(wrong.returncode == 65 and "2 members" in wrong.said, "two members are no cluster", wrong.said)
-    for command in ("certificates", "certificates mend cluster made", "configuration cluster", "configuration --port 1 cluster made",
+    for command in ("certificates", "certificates mend cluster made", "certificates pfx made", "configuration cluster", "configuration --port 1 cluster made",
                     "users farm", "backup", "backup --keep 3", "restore"):
         tap.equal(cluster.shell("$E/" + command).returncode, 64, "usage: " + command)
 

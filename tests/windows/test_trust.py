@@ -8,13 +8,14 @@ import os
 import shutil
 import socket
 import ssl
+import subprocess
 import sys
 import threading
 
 from under_wine import wine, windows_path
 from windows_agent import WindowsAgent
 
-from etcd_cluster import openssl
+from etcd_cluster import Certificates, openssl
 from farm_hosts import Farm, Line, users
 from harness import Authority, Place, Tap, wait_until
 
@@ -139,32 +140,78 @@ def private(tap, place, agent):
            (code, printed, said, made))
 
 
+def contents(path):
+    with open(path, encoding="utf-8") as file:
+        return file.read()
+
+
 def told(agent):
     return agent.call("GET", "/v1/farm").json()
 
 
+def stored(certificates):
+    """A host's certificate in Windows' store, by its name there; wine imports none of elliptic curves."""
+    certificates.make("windows", "/O=farm", "clientAuth", ("rsa:2048",))
+    pfx = certificates.path("windows.pfx")
+    openssl("pkcs12", "-export", "-in", certificates.path("windows.pem"), "-inkey", certificates.path("windows.key"), "-passout", "pass:",
+            "-keypbe", "PBE-SHA1-3DES", "-certpbe", "PBE-SHA1-3DES", "-macalg", "sha1", "-out", pfx)
+    code, printed, said = wine(os.path.join(BUILD_WINDOWS, "tests", "windows", "import_pfx.exe"), windows_path(pfx))
+    if code != 0:
+        raise RuntimeError(printed + said)
+    return "LocalMachine\\MY\\" + printed.strip()
+
+
+def invited(tap, place, authority, host, certificate):
+    """The configuration of an agent of Windows that joins the farm of a host of Linux."""
+    invitation = place.join("invitation")
+    done = subprocess.run([os.path.join(BUILD, "agent", "ctl", "farmgate"), "farm", "invite", "--with-client-key", "--output", invitation,
+                           "--config", host.conf], capture_output=True, text=True, check=False)
+    tap.equal(done.returncode, 0, "a host of Linux invites")
+    agent = WindowsAgent(place, BUILD_WINDOWS, "member", authority, farm="any_etcd_version = true; host_lost_after = \"3s\"")
+    os.makedirs(place.join("member-files"))
+    join = [FARMGATE, "farm", "join", windows_path(invitation), "--config", windows_path(agent.conf), "--directory",
+            windows_path(place.join("member-files"))]
+    before = contents(agent.conf)
+    for words, what, more in (("from its store", "a certificate in files", []),
+                              ("in Windows' store", "a file for a certificate", ["--certificate", windows_path(invitation)]),
+                              ("there is no certificate", "a certificate that is not there",
+                               ["--certificate", "LocalMachine\\MY\\" + 40 * "0"]),
+                              ("not for Windows", "a key in a file", ["--certificate", certificate, "--key", windows_path(invitation)])):
+        code, _, said = wine(*join, *more)
+        tap.ok(code == 64 and words in said, "%s is no use to Windows, and it says so" % what, (code, said))
+    tap.equal((contents(agent.conf), os.listdir(place.join("member-files"))), (before, []), "and changes nothing")
+    code, printed, said = wine(*join, "--certificate", certificate)
+    tap.ok(code == 0, "one of Windows joins with a certificate of its store", printed + said)
+    tap.ok(not others_look(place.join("member-files/farm.secret")), "the secret that it writes is nobody else's")
+    code, printed, said = wine(FARMGATE, "check-config", windows_path(agent.conf))
+    tap.ok(code == 0, "its configuration is right", printed + said)
+    code, _, said = wine(FARMGATE, "farm", "invite", "--with-client-key", "--config", windows_path(agent.conf))
+    tap.ok(code == 78 and "stays in Windows' store" in said, "the key leaves the store for no invitation", (code, said))
+    return agent
+
+
 def farm(tap, place, authority):
-    with Farm(place, BUILD, authority=authority) as cluster:
-        first = cluster.host("linux")
-        lines = cluster.group().replace(place.path, windows_path(place.path))
-        agent = WindowsAgent(place, BUILD_WINDOWS, "member", authority, farm=lines).start()
-        tap.ok(wait_until(lambda: len(told(agent)["hosts"]) == 2, 30), "a host of Windows and one of Linux are one farm",
-               told(agent))
-        first.put("linux", "1", "ann")
-        agent.put("1", "bob")
-        tap.ok(wait_until(lambda: users(first) == 2 == agent.status()["concurrent_users"], 20),
-               "both count the same users", (users(first), agent.status()["concurrent_users"], agent.log()[-500:]))
-        first.kill()
-        tap.ok(wait_until(lambda: told(agent)["part"] == "leads", 30), "the one of Windows leads when the other is gone", told(agent))
-        agent.interrupt()
-        secret = place.join("open.secret")
-        shutil.copy(next(place.join(name) for name in sorted(os.listdir(place.path)) if name.endswith(".secret")), secret)
-        os.chmod(secret, 0o644)
-        agent = WindowsAgent(place, BUILD_WINDOWS, "open", authority, farm=' mode = "etcd"; name = "farm"; endpoints = ("%s"); '
-                             'secret_file = "%s";' % (cluster.cluster.urls[0], windows_path(secret)))
-        code = agent.ends()
-        tap.ok(code == 78 and "may be read or changed by others" in agent.log() and "icacls" in agent.log(),
-               "a secret that others may read is refused, with what to do", (code, agent.log()))
+    certificates = Certificates()
+    try:
+        with Farm(place, BUILD, authority=authority, tls=(certificates, "member")) as cluster:
+            first = cluster.host("linux", lines=' ca = "%s"; certificate = "%s"; key = "%s";' % tuple(
+                certificates.path(name) for name in ("ca.pem", "agent.pem", "agent.key")))
+            agent = invited(tap, place, authority, first, stored(certificates)).start()
+            tap.ok(wait_until(lambda: len(told(agent)["hosts"] or []) == 2, 30), "a host of Windows and one of Linux are one farm",
+                   (told(agent), agent.log()[-500:]))
+            first.put("linux", "1", "ann")
+            agent.put("1", "bob")
+            tap.ok(wait_until(lambda: users(first) == 2 == agent.status()["concurrent_users"], 20),
+                   "both count the same users", (users(first), agent.status()["concurrent_users"], agent.log()[-500:]))
+            first.kill()
+            tap.ok(wait_until(lambda: told(agent)["part"] == "leads", 30), "the one of Windows leads when the other is gone", told(agent))
+            agent.interrupt()
+            os.chmod(place.join("member-files/farm.secret"), 0o644)
+            code = agent.ends()
+            tap.ok(code == 78 and "may be read or changed by others" in agent.log() and "icacls" in agent.log(),
+                   "a secret that others may read is refused, with what to do", (code, agent.log()[-500:]))
+    finally:
+        certificates.remove()
 
 
 def main():

@@ -116,8 +116,10 @@ static void wrong_settings_are_refused_with_their_line(void **state)
          ":2: farm.endpoints[0]: \"https://etcd1:2379/v3\" goes on behind the port; allowed: like "},
         {FARM("endpoints = (\"https://etcd1:2379?x\");"), ":2: farm.endpoints[0]: "},
         {FARM(WHERE "ca = \"ca.pem\";"), ":2: farm.ca: not an absolute path"},
-        {FARM(WHERE "certificate = \"" SYSTEM_ROOT "/c\";"),
-         ": farm.key: missing: farm.certificate is of no use without"},
+        {FARM(WHERE "certificate = \"c\";"), ":2: farm.certificate: not a"},
+        {FARM(WHERE "certificate = \"LocalMachine\\\\MY\\\\0123\";"), ":2: farm.certificate: not a"},
+        {FARM(WHERE "certificate = \"" SYSTEM_CERTIFICATE "\"; key = \"" SYSTEM_WRONG_KEY "\";"),
+         ": farm.key: " SYSTEM_WRONG_KEY_WORDS},
         {FARM(WHERE "key = \"" SYSTEM_ROOT "/k\";"),
          ": farm.certificate: missing: farm.key belongs to a certificate"},
         {FARM(WHERE "user = \"farm\";"), ": farm.password_file: missing: farm.user needs a password"},
@@ -306,7 +308,7 @@ static void a_farm_of_many_hosts_is_read_whole(void **state)
     struct settings_core *words;
     struct error_detail detail = {""};
     int error = load(FARM("name = \"" X63 "\"; host = \"ts1\"; ca = \"" SYSTEM_ROOT
-                          "/ca\"; certificate = \"" SYSTEM_ROOT "/c\"; key = \"" SYSTEM_ROOT "/k\";"
+                          "/ca\"; certificate = \"" SYSTEM_CERTIFICATE "\"; key = \"" SYSTEM_KEY "\";"
                           "endpoints = (\"https://etcd1:2379/\", \"http://127.0.0.1:2379\");"
                           "user = \"farm\"; password_file = \"" SYSTEM_ROOT
                           "/p\"; secret_file = \"" SYSTEM_ROOT "/s\"; lease_ttl = \"2s\";"
@@ -318,8 +320,8 @@ static void a_farm_of_many_hosts_is_read_whole(void **state)
     assert_int_equal(settings->farm_endpoint_count, 2);
     assert_string_equal(settings->farm_endpoints[1], "http://127.0.0.1:2379");
     assert_string_equal(settings->farm_ca, SYSTEM_ROOT "/ca");
-    assert_string_equal(settings->farm_certificate, SYSTEM_ROOT "/c");
-    assert_string_equal(settings->farm_key, SYSTEM_ROOT "/k");
+    assert_string_equal(settings->farm_certificate, SYSTEM_CERTIFICATE_READ);
+    assert_string_equal(settings->farm_key, SYSTEM_KEY);
     assert_string_equal(settings->farm_user, "farm");
     assert_string_equal(settings->farm_password_file, SYSTEM_ROOT "/p");
     assert_string_equal(settings->farm_secret_file, SYSTEM_ROOT "/s");

@@ -16,6 +16,14 @@
 #define SYSTEM_READER_SOCKET "/run/farmgate/agent.sock"
 #define SYSTEM_ADMIN_SOCKET  "/run/farmgate/admin.sock"
 
+/* A client's certificate, as a configuration has it and as it is read, and its private key; what of a key
+ * is wrong with it, and why. */
+#define SYSTEM_CERTIFICATE      "/c"
+#define SYSTEM_CERTIFICATE_READ "/c"
+#define SYSTEM_KEY              "/k"
+#define SYSTEM_WRONG_KEY        ""
+#define SYSTEM_WRONG_KEY_WORDS  "missing: farm.certificate is of no use without"
+
 /* Where a local socket can be. */
 static inline void system_local_path(const char *directory, char *ret, size_t room)
 {

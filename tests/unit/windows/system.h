@@ -17,6 +17,14 @@
 #define SYSTEM_READER_SOCKET "//./pipe/farmgate"
 #define SYSTEM_ADMIN_SOCKET  "//./pipe/farmgate-admin"
 
+/* A client's certificate, as a configuration has it and as it is read, in the store with its private key;
+ * what of a key is wrong with it, and why. */
+#define SYSTEM_CERTIFICATE      "LocalMachine\\\\MY\\\\0123456789abcdefABCDEF567890123456789012"
+#define SYSTEM_CERTIFICATE_READ "LocalMachine\\MY\\0123456789abcdefABCDEF567890123456789012"
+#define SYSTEM_KEY              ""
+#define SYSTEM_WRONG_KEY        "C:/k"
+#define SYSTEM_WRONG_KEY_WORDS  "not for Windows"
+
 /* Where a local socket can be: a named pipe. */
 static inline void system_local_path(const char *directory, char *ret, size_t room)
 {
