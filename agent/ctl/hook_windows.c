@@ -1,6 +1,7 @@
 /* hook_windows.c - the command runs by cmd.exe, in a job of its own: what it has begun ends with it. */
 #include "hook.h"
 
+#include "common/platform/windows/temporary.h"
 #include "common/platform/windows/wide.h"
 
 #include <errno.h>
@@ -11,6 +12,7 @@
 #include <string.h>
 #include <windows.h>
 
+#define SHELL        L"\\cmd.exe"
 #define COMMAND_FORM L"cmd.exe /d /s /c \"%ls\""
 
 /* Set by a handler that runs on a thread of its own, and has nothing else to know it by. */
@@ -26,13 +28,8 @@ static BOOL WINAPI on_control(DWORD control)
  */
 static HANDLE input_file(const char *input)
 {
-    wchar_t directory[MAX_PATH + 1], path[MAX_PATH + 1];
-    SECURITY_ATTRIBUTES inherited = {.nLength = sizeof(inherited), .bInheritHandle = TRUE};
     DWORD written, bytes = (DWORD)strlen(input);
-    if (GetTempPathW(MAX_PATH, directory) == 0 || GetTempFileNameW(directory, L"fg", 0, path) == 0)
-        return INVALID_HANDLE_VALUE;
-    HANDLE file = CreateFileW(path, GENERIC_READ | GENERIC_WRITE | DELETE, 0, &inherited, CREATE_ALWAYS,
-                              FILE_ATTRIBUTE_TEMPORARY | FILE_FLAG_DELETE_ON_CLOSE, NULL);
+    HANDLE file = temporary_open(true);
     if (file == INVALID_HANDLE_VALUE)
         return file;
     if (WriteFile(file, input, bytes, &written, NULL) && written == bytes &&
@@ -73,6 +70,18 @@ static HANDLE for_child(DWORD which)
     return its;
 }
 
+/* Windows' own: by its name alone the first is taken that lies in the program's directory or the current one.
+ */
+static bool find_shell(wchar_t ret[MAX_PATH])
+{
+    const size_t room = MAX_PATH - sizeof(SHELL) / sizeof(wchar_t);
+    UINT length = GetSystemDirectoryW(ret, (UINT)room);
+    if (length == 0 || length >= room)
+        return false;
+    wcscpy(ret + length, SHELL);
+    return true;
+}
+
 static wchar_t *command_line(const char *command)
 {
     wchar_t *wide = wide_text(command);
@@ -94,10 +103,10 @@ static HANDLE start(const char *command, HANDLE input, HANDLE job, DWORD *ret_id
                         .hStdOutput = output,
                         .hStdError = errors};
     PROCESS_INFORMATION child = {0};
-    wchar_t *line = command_line(command);
-    bool started =
-        line && CreateProcessW(NULL, line, NULL, NULL, TRUE, CREATE_SUSPENDED | CREATE_NEW_PROCESS_GROUP,
-                               NULL, NULL, &how, &child);
+    wchar_t shell[MAX_PATH], *line = command_line(command);
+    bool started = line && find_shell(shell) &&
+                   CreateProcessW(shell, line, NULL, NULL, TRUE, CREATE_SUSPENDED | CREATE_NEW_PROCESS_GROUP,
+                                  NULL, NULL, &how, &child);
     if (line && !started)
         wide_errno();
     free(line);

@@ -114,6 +114,7 @@ def hints(tap, ctl):
 
 def by_default(tap, ctl):
     folder = os.path.join(os.environ["WINEPREFIX"], "drive_c", "ProgramData", "Farmgate")
+    shutil.rmtree(folder, ignore_errors=True)  # of a service that was installed here
     tap.equal(wine(ctl, "check-config")[0], 78, "without a configuration there is none to check")
     os.makedirs(folder)
     try:
@@ -125,12 +126,31 @@ def by_default(tap, ctl):
         shutil.rmtree(folder)
 
 
+def planted(tap):
+    """A library beside the program under the name of one of Windows' own."""
+    programs = ("agent/ctl/farmgate.exe", "tests/windows/loader.exe", "tests/windows/any_loader.exe")
+    overrides = "powrprof=n,b;mscoree=;mshtml=;winemenubuilder.exe="
+    with tempfile.TemporaryDirectory() as folder:
+        for name in programs + ("tests/windows/powrprof.dll",):
+            shutil.copy(os.path.join(BUILD_WINDOWS, name), folder)
+
+        def loaded(program, *arguments):
+            code = wine(os.path.join(folder, program), *arguments, WINEDLLOVERRIDES=overrides)[0]
+            return code, os.path.exists(os.path.join(folder, "planted"))
+
+        tap.equal(loaded("farmgate.exe", "status", "--socket", "//./pipe/farmgate-nobody"), (3, False),
+                  "farmgate.exe loads no library that lies beside it")
+        tap.equal(loaded("loader.exe", "powrprof.dll"), (0, False), "asked for one, a program of ours takes Windows' own")
+        tap.equal(loaded("any_loader.exe", "powrprof.dll"), (0, True), "where another program takes what lies there")
+
+
 def main():
     tap = Tap()
     made_of(tap)
     answers(tap)
     configurations(tap)
     sizes(tap)
+    planted(tap)
     tap.done()
 
 

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <windows.h>
@@ -22,6 +23,8 @@
 #define UNIX_EPOCH_S      INT64_C(11644473600) /* in Windows' time */
 #define OPEN_MODE         0666u                /* as open as the folder */
 #define TEMPORARY_TRIES   100
+#define MOVE_TRIES        10 /* after the first */
+#define MOVE_WAIT_MS      10
 #define TEMPORARY_LETTERS "XXXXXX"
 
 /* --- opening ----------------------------------------------------------------------------------------------
@@ -283,11 +286,27 @@ static bool is_directory(const wchar_t *path)
     return attributes != INVALID_FILE_ATTRIBUTES && (attributes & FILE_ATTRIBUTE_DIRECTORY);
 }
 
+/* A file that somebody has open cannot be replaced, whatever he lets others do; who looks at every new file
+ * (against viruses, for a backup) is soon gone. */
+static BOOL move(const wchar_t *from, const wchar_t *to)
+{
+    for (int i = 0;; i++) {
+        if (MoveFileExW(from, to, MOVEFILE_REPLACE_EXISTING | MOVEFILE_WRITE_THROUGH))
+            return TRUE;
+        DWORD error = GetLastError();
+        bool held = error == ERROR_ACCESS_DENIED || error == ERROR_SHARING_VIOLATION;
+        if (!held || i == MOVE_TRIES || is_directory(to)) {
+            SetLastError(error);
+            return FALSE;
+        }
+        Sleep(MOVE_WAIT_MS);
+    }
+}
+
 int platform_rename(const char *from, const char *to)
 {
     wchar_t *wide_from = wide_path(from), *wide_to = wide_from ? wide_path(to) : NULL;
-    BOOL done =
-        wide_to && MoveFileExW(wide_from, wide_to, MOVEFILE_REPLACE_EXISTING | MOVEFILE_WRITE_THROUGH);
+    BOOL done = wide_to && move(wide_from, wide_to);
     if (wide_to && !done)
         wide_errno();
     if (wide_to && !done && errno == EACCES && is_directory(wide_to))
@@ -301,8 +320,10 @@ char *platform_mkdtemp(char *path)
 {
     char *letters = path + strlen(path) - strlen(TEMPORARY_LETTERS);
     for (int i = 0; i < TEMPORARY_TRIES; i++) {
-        uint32_t number = (uint32_t)GetTickCount64() + (uint32_t)GetCurrentProcessId() * 4001u + (uint32_t)i;
+        uint32_t number;
         char text[sizeof(TEMPORARY_LETTERS)];
+        if (getrandom(&number, sizeof(number), 0) != sizeof(number))
+            return NULL;
         (void)snprintf(text, sizeof(text), "%06x", number & 0xFFFFFF);
         memcpy(letters, text, strlen(TEMPORARY_LETTERS));
         if (platform_mkdir(path, S_IRWXU) == 0)

@@ -30,6 +30,9 @@ static void take_streams(void)
 
 int wmain(int argc, wchar_t **wide)
 {
+    /* What is loaded from now on is Windows' own, and nothing that lies beside the program or in the current
+     * directory. */
+    (void)SetDefaultDllDirectories(LOAD_LIBRARY_SEARCH_SYSTEM32);
     char **argv = calloc((size_t)argc + 1, sizeof(*argv));
     for (int i = 0; argv && i < argc; i++) {
         argv[i] = wide_to_utf8(wide[i]);

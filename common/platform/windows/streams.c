@@ -1,5 +1,7 @@
 /* streams.c - stdio.h's streams that Windows' C runtime lacks. A stream into memory is a temporary file whose
  * bytes are handed over when it is flushed or closed. */
+#include "temporary.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <io.h>
@@ -32,11 +34,7 @@ static struct {
 
 static FILE *temporary_file(void)
 {
-    wchar_t directory[MAX_PATH + 1], path[MAX_PATH + 1];
-    if (GetTempPathW(MAX_PATH, directory) == 0 || GetTempFileNameW(directory, L"fg", 0, path) == 0)
-        return NULL;
-    HANDLE handle = CreateFileW(path, GENERIC_READ | GENERIC_WRITE | DELETE, 0, NULL, CREATE_ALWAYS,
-                                FILE_ATTRIBUTE_TEMPORARY | FILE_FLAG_DELETE_ON_CLOSE, NULL);
+    HANDLE handle = temporary_open(false);
     if (handle == INVALID_HANDLE_VALUE)
         return NULL;
     int fd = _open_osfhandle((intptr_t)handle, _O_BINARY | _O_NOINHERIT);

@@ -9,8 +9,9 @@
 #include <string.h>
 #include <windows.h>
 
-#define OLD_PATH_MAX (MAX_PATH - 13) /* of a directory: a short name must find room behind it */
-#define LONG_PREFIX  L"\\\\?\\"
+#define OLD_PATH_MAX          (MAX_PATH - 13) /* of a directory: a short name must find room behind it */
+#define LONG_PREFIX           L"\\\\?\\"
+#define LONG_PREFIX_ELSEWHERE L"\\\\?\\UNC\\"
 
 wchar_t *wide_text(const char *text)
 {
@@ -24,16 +25,27 @@ wchar_t *wide_text(const char *text)
     return wide;
 }
 
+/* Of a path of another host: "\\\\host\\share". Pipes and what is free of the limit already are told apart
+ * before. */
+static bool is_elsewhere(const wchar_t *path)
+{
+    return path[0] == L'\\' && path[1] == L'\\';
+}
+
 static wchar_t *without_limit(wchar_t *path)
 {
-    const size_t prefix = sizeof(LONG_PREFIX) / sizeof(wchar_t) - 1;
+    const bool elsewhere = is_elsewhere(path);
+    const wchar_t *prefix = elsewhere ? LONG_PREFIX_ELSEWHERE : LONG_PREFIX;
+    const size_t length = wcslen(prefix);
     DWORD room = GetFullPathNameW(path, 0, NULL, NULL);
-    wchar_t *whole = room > 0 ? malloc((prefix + room) * sizeof(*whole)) : NULL;
+    wchar_t *whole = room > 0 ? malloc((length + room) * sizeof(*whole)) : NULL;
     if (!whole) {
         errno = room > 0 ? ENOMEM : EINVAL;
     } else {
-        memcpy(whole, LONG_PREFIX, prefix * sizeof(*whole));
-        (void)GetFullPathNameW(path, room, whole + prefix, NULL);
+        (void)GetFullPathNameW(path, room, whole + length, NULL);
+        if (elsewhere) /* its own two strokes stand in the prefix */
+            memmove(whole + length, whole + length + 2, (wcslen(whole + length) - 1) * sizeof(*whole));
+        memcpy(whole, prefix, length * sizeof(*whole));
     }
     free(path);
     return whole;
@@ -54,7 +66,8 @@ wchar_t *wide_path(const char *path)
         return NULL;
     for (wchar_t *at = wide; *at; at++)
         *at = *at == L'/' ? L'\\' : *at;
-    bool named = wcsncmp(wide, L"\\\\", 2) == 0; /* of another host, a pipe, or free of the limit already */
+    bool named =
+        is_elsewhere(wide) && (wide[2] == L'.' || wide[2] == L'?'); /* a pipe, or free of it already */
     return wcslen(wide) < OLD_PATH_MAX || named ? wide : without_limit(wide);
 }
 

@@ -40,8 +40,27 @@ static void commands(void **state)
     }
 }
 
+/* Whoever may write where the command line is used must not choose what runs. */
+static void another_cmd_in_the_current_directory_is_not_run(void **state)
+{
+    const struct hook_variable variables[] = {{"FARMGATE_CODE", "gate_closed"}};
+    int status = 0;
+    (void)state;
+    FILE *planted = fopen("cmd.exe", "w");
+    assert_non_null(planted);
+    assert_true(fputs("no program", planted) >= 0);
+    assert_int_equal(fclose(planted), 0);
+    enum hook_result result = hook_run("exit 3", variables, 1, "", 20000, &status);
+    assert_int_equal(unlink("cmd.exe"), 0);
+    assert_int_equal(result, HOOK_FAILED);
+    assert_int_equal(WEXITSTATUS(status), 3);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(commands)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(commands),
+        cmocka_unit_test(another_cmd_in_the_current_directory_is_not_run),
+    };
     return cmocka_run_group_tests_name("hooks", tests, NULL, NULL);
 }
