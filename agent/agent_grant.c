@@ -90,6 +90,8 @@ void agent_grant_windows_refused(struct agent *agent, const struct uplink_result
 {
     setbacks_clear(&agent->setbacks);
     for (size_t i = 0; i < result->refused_count; i++) {
+        if (strcmp(result->refused[i].reason, CORE_NUMBER_USED) == 0)
+            continue; /* it is reported again, and the event says why */
         const struct setback_cause cause = {.asked = SETBACK_WINDOW,
                                             .error = SETBACK_WINDOW_REFUSED,
                                             .problem = result->refused[i].reason,

@@ -46,9 +46,13 @@ static void note_sequences(struct store *store, const struct store_commit_job *c
     struct store_farm *farm = find_farm(store, commit->farm_id);
     for (size_t i = 0; farm && i < commit->record_count; i++) {
         const struct store_record *record = &commit->records[i];
-        if (!record->is_event && record->persist.type == PERSIST_WINDOW &&
-            record->persist.window.sequence >= farm->next_sequence)
-            farm->next_sequence = record->persist.window.sequence + 1;
+        uint64_t next = 0;
+        if (!record->is_event && record->persist.type == PERSIST_WINDOW)
+            next = record->persist.window.sequence + 1;
+        else if (!record->is_event && record->persist.type == PERSIST_NEXT_SEQUENCE)
+            next = record->persist.next_sequence;
+        if (next > farm->next_sequence)
+            farm->next_sequence = next;
     }
 }
 

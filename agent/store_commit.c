@@ -80,6 +80,9 @@ static int put_persist(struct store_database *database, const struct persist *pe
         return store_database_run(database, STATEMENT_WINDOW_REFUSE, ret_detail, "tti",
                                   persist->acknowledged.reason, farm_id,
                                   (int64_t)persist->acknowledged.sequence);
+    case PERSIST_NEXT_SEQUENCE:
+        return store_database_run(database, STATEMENT_FARM_PUT, ret_detail, "ti", farm_id,
+                                  (int64_t)persist->next_sequence);
     case PERSIST_DAY:
         return store_database_run(database, STATEMENT_DAY_PUT, ret_detail, "iii", persist->day.start_ms,
                                   persist->day.mark.at_ms, (int64_t)persist->day.mark.users);

@@ -439,9 +439,10 @@ static int take_windows(struct rows *rows, const struct farm *farm, const struct
                         int64_t now_ms, struct intake *intake, struct authority_report *ret,
                         struct error_detail *ret_detail)
 {
+    bool number_used = false;
     for (size_t i = 0; i < request->window_count; i++)
         intake->windows[i] = authority_window(&request->windows[i]);
-    usage_report(&intake->usage, intake->windows, request->window_count, now_ms);
+    usage_report(&intake->usage, intake->windows, request->window_count, now_ms, &number_used);
     note_refusals(intake, request->window_count, ret);
     return rows_report_put(rows, farm, &intake->usage, ret_detail);
 }

@@ -94,12 +94,13 @@ static void note_refused(struct offline_answer *answer, const struct usage_windo
 static void take_pieces(struct intake *intake, const struct offline_request *request, int64_t now_ms,
                         struct offline_answer *answer, size_t *ret_refused)
 {
+    bool number_used = false;
     *ret_refused = 0;
     for (size_t at = 0; at < request->window_count;) {
         size_t count = 0;
         for (; count < MESSAGE_WINDOWS_MAX && at < request->window_count; count++, at++)
             intake->windows[count] = authority_window(&request->windows[at]);
-        usage_report(&intake->usage, intake->windows, count, now_ms);
+        usage_report(&intake->usage, intake->windows, count, now_ms, &number_used);
         for (size_t i = 0; i < count; i++) {
             if (intake->windows[i].refusal == USAGE_COUNTED)
                 continue;

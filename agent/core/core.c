@@ -502,6 +502,10 @@ static void copy_windows(const struct core *core, struct copying *copying)
         struct persist window = {.type = PERSIST_WINDOW, .window = unsent[i]};
         copy(copying, &window);
     }
+    struct persist next = {.type = PERSIST_NEXT_SEQUENCE,
+                           .next_sequence = reporter_next_sequence(core->reporter)};
+    if (*core->farm_id != '\0')
+        copy(copying, &next);
 }
 
 /* Half a copy would be worse than none: it begins with forgetting. */

@@ -70,6 +70,9 @@ enum core_event_type {
     EVENT_TYPE_MAX
 };
 
+/* The reason for which a window is not set aside but reported again under a new number (core_licence.c). */
+#define CORE_NUMBER_USED "number_used"
+
 struct core_refused_window {
     uint64_t sequence;
     const char *reason;
@@ -138,6 +141,7 @@ enum persist_type {
     PERSIST_RUNNING,          /* the running window and the marks of today and ever */
     PERSIST_ACKNOWLEDGED,     /* windows `first` through `sequence` are accepted */
     PERSIST_SET_ASIDE,        /* window `sequence` was refused, with the reason */
+    PERSIST_NEXT_SEQUENCE,    /* the next window's number is at least this */
     PERSIST_DAY,              /* the peak of a finished UTC day */
     PERSIST_STANDING,         /* the licence file: standing and entitlement */
     PERSIST_TYPE_MAX
@@ -165,6 +169,7 @@ struct persist {
             const char *reason;
             uint64_t first; /* of ACKNOWLEDGED: older ones were not in the report */
         } acknowledged;     /* ACKNOWLEDGED, SET_ASIDE */
+        uint64_t next_sequence;
         struct {
             int64_t start_ms;
             struct peak_mark mark;

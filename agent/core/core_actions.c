@@ -124,6 +124,7 @@ static bool keep_persist(struct core_actions *actions, struct persist *persist)
     case PERSIST_CLEAR:
     case PERSIST_WINDOW:
     case PERSIST_RUNNING:
+    case PERSIST_NEXT_SEQUENCE:
     case PERSIST_DAY:
     case PERSIST_STANDING:
     case PERSIST_TYPE_MAX:

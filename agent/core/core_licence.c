@@ -252,6 +252,68 @@ static uint64_t acknowledge_carried(struct core *core, uint64_t through)
     return last;
 }
 
+/* ---- numbers that were used before --------------------------------------------------------------------- */
+
+/* A database that was set back (a snapshot, a backup) numbers windows again from where it was. The authority
+ * tells a used number from a window sent again by the period, and refuses the number; from that window on all
+ * are numbered anew, past what it has counted and what was given here, in one step: a crash before it is
+ * durable has the same answer come again. Of an authority that only says how far it has counted, later
+ * windows are numbered past that all the same. */
+static bool is_number_used(const struct core_refused_window *refused)
+{
+    return refused->reason != NULL && strcmp(refused->reason, CORE_NUMBER_USED) == 0;
+}
+
+static bool holds(const struct window *windows, size_t count, uint64_t sequence)
+{
+    for (size_t i = 0; i < count; i++)
+        if (windows[i].sequence == sequence)
+            return true;
+    return false;
+}
+
+/* The first of these windows whose number was used before; UINT64_MAX: none. */
+static uint64_t first_used(const struct core_event *event, const struct window *windows, size_t count)
+{
+    uint64_t first = UINT64_MAX;
+    for (size_t i = 0; i < event->accepted.refused_count; i++) {
+        const struct core_refused_window *refused = &event->accepted.refused[i];
+        if (is_number_used(refused) && refused->sequence < first && holds(windows, count, refused->sequence))
+            first = refused->sequence;
+    }
+    return first;
+}
+
+static void say_renumbered(struct core *core, uint64_t used, uint64_t sequence, size_t count)
+{
+    struct log_event event = {.code = LOG_windows_renumbered};
+    log_event_number(&event, "used", (int64_t)used);
+    log_event_number(&event, "sequence", (int64_t)sequence);
+    log_event_number(&event, "count", (int64_t)count);
+    core_log(core, &event);
+}
+
+static void number_on(struct core *core, uint64_t used, uint64_t counted)
+{
+    uint64_t next = reporter_next_sequence(core->reporter);
+    bool was_set_back = reporter_go_on_after(core->reporter, counted);
+    uint64_t sequence = reporter_next_sequence(core->reporter);
+    size_t unsent, count = reporter_renumber(core->reporter, used);
+    const struct window *windows = reporter_unsent(core->reporter, &unsent);
+    for (size_t i = unsent - count; i < unsent; i++) {
+        struct persist persist = {.type = PERSIST_WINDOW, .window = windows[i]};
+        core_persist(core, &persist);
+    }
+    struct persist numbered = {.type = PERSIST_NEXT_SEQUENCE,
+                               .next_sequence = reporter_next_sequence(core->reporter)};
+    if (was_set_back)
+        core_persist(core, &numbered);
+    if (was_set_back || count > 0)
+        say_renumbered(core, count > 0 ? used : next, sequence, count);
+}
+
+/* ---- reports and files --------------------------------------------------------------------------------- */
+
 static uint64_t lesser(uint64_t left, uint64_t right)
 {
     return left < right ? left : right;
@@ -261,11 +323,14 @@ static uint64_t lesser(uint64_t left, uint64_t right)
  * front, one after another: those before a refused one are acknowledged first. */
 static int file_accepted(struct core *core, const struct core_event *event)
 {
-    uint64_t carried = event->accepted.carried_through, through = lesser(event->accepted.through, carried);
-    uint64_t last = 0, acknowledged;
+    uint64_t carried = event->accepted.carried_through, last = 0, acknowledged;
+    size_t count;
+    const struct window *unsent = reporter_unsent(core->reporter, &count);
+    uint64_t used = first_used(event, unsent, count);
+    uint64_t through = lesser(lesser(event->accepted.through, carried), used - 1);
     for (size_t i = 0; i < event->accepted.refused_count; i++) {
         const struct core_refused_window *refused = &event->accepted.refused[i];
-        if (refused->sequence == 0 || refused->sequence > carried)
+        if (refused->sequence == 0 || refused->sequence > carried || is_number_used(refused))
             continue;
         acknowledged = acknowledge_carried(core, lesser(refused->sequence - 1, through));
         last = acknowledged != 0 ? acknowledged : last;
@@ -276,6 +341,7 @@ static int file_accepted(struct core *core, const struct core_event *event)
     last = acknowledged != 0 ? acknowledged : last;
     if (last != 0)
         say_acknowledged(core, last);
+    number_on(core, used, event->accepted.through);
     return 0;
 }
 
@@ -283,14 +349,18 @@ static int report_accepted(struct core *core, const struct core_event *event)
 {
     if (event->accepted.carried_through != 0)
         return file_accepted(core, event);
+    size_t count;
+    const struct window *batch = reporter_batch(core->reporter, &count);
+    uint64_t used = first_used(event, batch, count);
     for (size_t i = 0; i < event->accepted.refused_count; i++) {
         const struct core_refused_window *refused = &event->accepted.refused[i];
-        if (reporter_set_aside(core->reporter, refused->sequence))
+        if (!is_number_used(refused) && reporter_set_aside(core->reporter, refused->sequence))
             set_aside(core, refused->sequence, refused->reason != NULL ? refused->reason : "");
     }
-    acknowledge(core, event->accepted.through);
+    acknowledge(core, lesser(event->accepted.through, used - 1));
     if (!reporter_succeeded(core->reporter, core->clock_ms))
         return CORE_UNKNOWN;
+    number_on(core, used, event->accepted.through);
     if (core->outage != OUTAGE_NONE) {
         struct log_event said = {.code = LOG_authority_reached};
         core_log(core, &said);

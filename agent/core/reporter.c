@@ -246,6 +246,29 @@ bool reporter_set_aside_carried(struct reporter *reporter, uint64_t sequence)
     return set_aside(reporter, reporter->count, sequence);
 }
 
+bool reporter_go_on_after(struct reporter *reporter, uint64_t counted)
+{
+    if (counted < reporter->next_sequence || counted > REPORTER_SEQUENCE_MAX)
+        return false;
+    reporter->next_sequence = counted + 1;
+    return true;
+}
+
+size_t reporter_renumber(struct reporter *reporter, uint64_t sequence)
+{
+    struct window *windows = reporter->windows + reporter->first;
+    size_t at = 0;
+    while (at < reporter->count && windows[at].sequence < sequence)
+        at++;
+    if (at == reporter->count || windows[at].sequence != sequence)
+        return 0;
+    for (size_t i = at; i < reporter->count; i++)
+        windows[i].sequence = reporter->next_sequence++;
+    if (reporter->flight_count > at)
+        reporter->flight_count = at;
+    return reporter->count - at;
+}
+
 int64_t reporter_due_ms(const struct reporter *reporter)
 {
     return reporter->by_files ? INT64_MAX : reporter->due_ms;

@@ -12,6 +12,7 @@
 
 #define REPORTER_QUEUE_MAX        28800 /* 400 days of windows; the oldest is dropped, and said, past it */
 #define REPORTER_BATCH_MAX        216   /* windows in one report */
+#define REPORTER_SEQUENCE_MAX     (UINT64_C(1) << 62)
 #define REPORTER_BACKOFF_LEAST_MS 1000
 #define REPORTER_BACKOFF_FIRST_MS 5000
 #define REPORTER_BACKOFF_LAST_MS  1200000
@@ -60,6 +61,14 @@ bool reporter_set_aside(struct reporter *reporter, uint64_t sequence);
  * is on its way, and changes nothing about that but what of it is still to be acknowledged. */
 uint64_t reporter_acknowledge_carried(struct reporter *reporter, uint64_t through);
 bool reporter_set_aside_carried(struct reporter *reporter, uint64_t sequence);
+
+/* The authority has counted windows of this farm up to `counted`: the next one gets a number after that, and
+ * never a smaller one than before. True if that moved it: what is numbered here was set back. An authority
+ * that has counted past REPORTER_SEQUENCE_MAX is not believed. */
+bool reporter_go_on_after(struct reporter *reporter, uint64_t counted);
+/* Gives the window of this sequence and all behind it the next numbers, in their order: they are the last of
+ * reporter_unsent. None of them is on its way any more. Returns how many; 0: no window has that sequence. */
+size_t reporter_renumber(struct reporter *reporter, uint64_t sequence);
 
 /* When the next report is due, licence time; INT64_MAX: none. */
 int64_t reporter_due_ms(const struct reporter *reporter);

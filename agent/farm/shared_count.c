@@ -106,6 +106,7 @@ static bool is_kept(struct shared *shared, const struct action *action)
     case PERSIST_WINDOW:
     case PERSIST_ACKNOWLEDGED:
     case PERSIST_SET_ASIDE:
+    case PERSIST_NEXT_SEQUENCE:
     case PERSIST_DAY:
     case PERSIST_STANDING:
         return true;

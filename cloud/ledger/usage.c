@@ -24,6 +24,8 @@ static size_t place_of(const struct usage *usage, int64_t sequence)
 
 static bool overlaps_another(const struct usage *usage, const struct usage_window *window)
 {
+    if (window->start_ms < usage->totals.forgotten_through_ms)
+        return true; /* as far as can be told */
     for (size_t i = 0; i < usage->window_count; i++) {
         const struct usage_window *other = &usage->windows[i];
         if (other->refusal == USAGE_COUNTED && window->start_ms < other->end_ms &&
@@ -31,6 +33,15 @@ static bool overlaps_another(const struct usage *usage, const struct usage_windo
             return true;
     }
     return false;
+}
+
+static int64_t counted_through_ms(const struct usage *usage)
+{
+    int64_t through_ms = usage->totals.forgotten_through_ms;
+    for (size_t i = 0; i < usage->window_count; i++)
+        if (usage->windows[i].refusal == USAGE_COUNTED && usage->windows[i].end_ms > through_ms)
+            through_ms = usage->windows[i].end_ms;
+    return through_ms;
 }
 
 static enum usage_refusal judge(const struct usage *usage, const struct usage_window *window, int64_t now_ms)
@@ -55,9 +66,16 @@ static void note_gap(struct usage *usage, int64_t sequence)
         usage->totals.windows_missing--;
 }
 
+static void forget(struct usage_totals *totals, const struct usage_window *window)
+{
+    if (window->refusal == USAGE_COUNTED && window->end_ms > totals->forgotten_through_ms)
+        totals->forgotten_through_ms = window->end_ms;
+}
+
 static void keep_window(struct usage *usage, size_t at, const struct usage_window *window)
 {
     if (usage->window_count == USAGE_WINDOWS_KEPT) {
+        forget(&usage->totals, &usage->windows[0]);
         memmove(&usage->windows[0], &usage->windows[1], (at - 1) * sizeof usage->windows[0]);
         at--;
     } else {
@@ -125,10 +143,13 @@ static void count_window(struct usage *usage, const struct usage_window *window)
 enum usage_refusal usage_take(struct usage *usage, const struct usage_window *window, int64_t now_ms)
 {
     size_t at = place_of(usage, window->sequence);
-    if (at < usage->window_count && usage->windows[at].sequence == window->sequence)
-        return usage->windows[at].refusal;
-    if (at == 0 && usage->window_count == USAGE_WINDOWS_KEPT)
-        return USAGE_COUNTED;
+    bool is_kept = at < usage->window_count && usage->windows[at].sequence == window->sequence;
+    bool is_again = is_kept && usage->windows[at].start_ms == window->start_ms;
+    bool is_used = is_kept || (at == 0 && usage->window_count == USAGE_WINDOWS_KEPT);
+    if (is_used && !is_again && window->start_ms >= counted_through_ms(usage))
+        return USAGE_NUMBER_USED;
+    if (is_used)
+        return is_kept ? usage->windows[at].refusal : USAGE_COUNTED;
 
     struct usage_window judged = *window;
     judged.refusal = judge(usage, window, now_ms);
@@ -149,11 +170,13 @@ int64_t usage_last_peak(const struct usage *usage)
     return 0;
 }
 
-void usage_report(struct usage *usage, struct usage_window *windows, size_t count, int64_t now_ms)
+void usage_report(struct usage *usage, struct usage_window *windows, size_t count, int64_t now_ms,
+                  bool *number_used)
 {
     int64_t ahead_ms = 0;
     for (size_t i = 0; i < count; i++) {
-        windows[i].refusal = usage_take(usage, &windows[i], now_ms);
+        windows[i].refusal = *number_used ? USAGE_NUMBER_USED : usage_take(usage, &windows[i], now_ms);
+        *number_used = windows[i].refusal == USAGE_NUMBER_USED;
         if (windows[i].end_ms - now_ms > ahead_ms)
             ahead_ms = windows[i].end_ms - now_ms;
     }

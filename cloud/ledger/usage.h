@@ -1,8 +1,16 @@
 /* usage.h - the windows that a farm reports (RULES §5.5): counted once, refused with a reason, never in the
- * way of the next. Pure. */
+ * way of the next. Pure.
+ *
+ * A farm whose database was set back (a snapshot, a backup) numbers from an earlier number on. Windows that
+ * it closes again for the time that was counted are repetitions, and change nothing. One with a used number
+ * that begins only after everything counted ended is none: its number is refused (USAGE_NUMBER_USED), the
+ * books stay as they are, and the farm reports it under a number past `accepted_through`. So is all that
+ * stands behind it in the report, that the farm numbers on in the order of time, and a report sent again gets
+ * the same answer. A new number for a time that may have been counted, before the windows kept, overlaps. */
 #ifndef FARMGATE_CLOUD_LEDGER_USAGE_H
 #define FARMGATE_CLOUD_LEDGER_USAGE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -16,7 +24,8 @@
     X(USAGE_NO_PERIOD, "no_period") \
     X(USAGE_TOO_LONG, "too_long")   \
     X(USAGE_IN_FUTURE, "in_future") \
-    X(USAGE_OVERLAPS, "overlaps")
+    X(USAGE_OVERLAPS, "overlaps")   \
+    X(USAGE_NUMBER_USED, "number_used")
 
 #define USAGE_REFUSAL_ENUM(name, code) name,
 enum usage_refusal { USAGE_REFUSALS(USAGE_REFUSAL_ENUM) USAGE_REFUSAL_MAX };
@@ -42,6 +51,7 @@ struct usage_totals {
     int64_t windows_missing;        /* sequences skipped so far */
     int64_t clock_ahead_ms;         /* how far the last report's windows reached past our time; 0: not */
     int64_t peak_users, peak_at_ms; /* the highest ever reported */
+    int64_t forgotten_through_ms;   /* counted windows that are not kept any more ended by then; 0: none */
 };
 
 struct usage {
@@ -52,13 +62,16 @@ struct usage {
 };
 
 /* Takes one window in (sequence ≥ 1). The same sequence again gets the same answer and changes nothing; one
- * from before the windows kept has long been dealt with and counts as taken. */
+ * from before the windows kept has long been dealt with and counts as taken. Either is USAGE_NUMBER_USED, and
+ * nothing is kept of it, if it begins after all that was counted. */
 enum usage_refusal usage_take(struct usage *usage, const struct usage_window *window, int64_t now_ms);
 
 /* The peak of the last window that was counted; 0 before the first. */
 int64_t usage_last_peak(const struct usage *usage);
 
-/* Takes in a report: `windows` in any order, each one's refusal in its place. */
-void usage_report(struct usage *usage, struct usage_window *windows, size_t count, int64_t now_ms);
+/* Takes in a report, or a piece of one: `windows` in any order, each one's refusal in its place. *number_used
+ * is false before the first piece; from the first USAGE_NUMBER_USED on it is true, and nothing is taken. */
+void usage_report(struct usage *usage, struct usage_window *windows, size_t count, int64_t now_ms,
+                  bool *number_used);
 
 #endif

@@ -9,7 +9,7 @@
 #include "cloud/ledger/usage.h"
 #include "common/error.h"
 
-#define ROWS_SCHEMA_VERSION   4
+#define ROWS_SCHEMA_VERSION   5
 #define ROWS_TOKEN_HASH_BYTES 32
 #define ROWS_CACHE_KIB        32768 /* of the database, beside the system's own cache */
 

@@ -99,6 +99,7 @@ static void read_totals(sqlite3_stmt *statement, int at, struct usage_totals *re
     ret->clock_ahead_ms = rows_column(statement, &at);
     ret->peak_users = rows_column(statement, &at);
     ret->peak_at_ms = rows_column(statement, &at);
+    ret->forgotten_through_ms = rows_column(statement, &at);
 }
 
 /* Totals, windows and days, from the column `at` on. */
@@ -157,10 +158,11 @@ int rows_usage_put(struct rows *rows, const char *farm_id, const struct usage *u
 {
     const struct usage_totals *totals = &usage->totals;
     const struct usage_blobs *blobs = write_blobs(rows, usage);
-    sqlite3_stmt *statement = rows_bind(
-        rows, SQL_USAGE_PUT, "iiiiiiibbt", totals->accepted_through, totals->windows_counted,
-        totals->windows_refused, totals->windows_missing, totals->clock_ahead_ms, totals->peak_users,
-        totals->peak_at_ms, blobs->windows, blobs->window_bytes, blobs->days, blobs->day_bytes, farm_id);
+    sqlite3_stmt *statement =
+        rows_bind(rows, SQL_USAGE_PUT, "iiiiiiiibbt", totals->accepted_through, totals->windows_counted,
+                  totals->windows_refused, totals->windows_missing, totals->clock_ahead_ms,
+                  totals->peak_users, totals->peak_at_ms, totals->forgotten_through_ms, blobs->windows,
+                  blobs->window_bytes, blobs->days, blobs->day_bytes, farm_id);
     return rows_run(rows, statement, ret_detail);
 }
 
@@ -169,11 +171,12 @@ int rows_report_put(struct rows *rows, const struct farm *farm, const struct usa
 {
     const struct usage_totals *totals = &usage->totals;
     const struct usage_blobs *blobs = write_blobs(rows, usage);
-    sqlite3_stmt *statement = rows_bind(
-        rows, SQL_REPORT_PUT, "tiiiiiiiiiibbt", farm->app_version, farm->reported_ms, (int64_t)farm->serial,
-        farm->issued_ms, totals->accepted_through, totals->windows_counted, totals->windows_refused,
-        totals->windows_missing, totals->clock_ahead_ms, totals->peak_users, totals->peak_at_ms,
-        blobs->windows, blobs->window_bytes, blobs->days, blobs->day_bytes, farm->id);
+    sqlite3_stmt *statement =
+        rows_bind(rows, SQL_REPORT_PUT, "tiiiiiiiiiiibbt", farm->app_version, farm->reported_ms,
+                  (int64_t)farm->serial, farm->issued_ms, totals->accepted_through, totals->windows_counted,
+                  totals->windows_refused, totals->windows_missing, totals->clock_ahead_ms,
+                  totals->peak_users, totals->peak_at_ms, totals->forgotten_through_ms, blobs->windows,
+                  blobs->window_bytes, blobs->days, blobs->day_bytes, farm->id);
     return rows_run(rows, statement, ret_detail);
 }
 

@@ -27,8 +27,8 @@ extern const struct db_migration rows_migrations[ROWS_SCHEMA_VERSION];
 #define FARM_COUNT 14
 #define TOTALS_COLUMNS                                                                                 \
     "accepted_through, windows_counted, windows_refused, windows_missing, clock_ahead_ms, peak_users," \
-    " peak_at_ms"
-#define TOTALS_COUNT 7
+    " peak_at_ms, forgotten_through_ms"
+#define TOTALS_COUNT 8
 #define FARM_LINES                                                                      \
     "SELECT " FARM_COLUMNS ", " TOTALS_COLUMNS                                          \
     ", ifnull(key, ''), ifnull(subscription_id, 0), ifnull(farm_note.note, ''), number" \
@@ -100,10 +100,11 @@ extern const struct db_migration rows_migrations[ROWS_SCHEMA_VERSION];
     X(REPORT_PUT,                                                                                            \
       "UPDATE farm SET app_version = ?, reported_ms = ?, serial = ?, issued_ms = ?, accepted_through = ?,"   \
       " windows_counted = ?, windows_refused = ?, windows_missing = ?, clock_ahead_ms = ?, peak_users = ?,"  \
-      " peak_at_ms = ?, windows = ?, days = ? WHERE id = ?")                                                 \
+      " peak_at_ms = ?, forgotten_through_ms = ?, windows = ?, days = ? WHERE id = ?")                       \
     X(USAGE_PUT,                                                                                             \
       "UPDATE farm SET accepted_through = ?, windows_counted = ?, windows_refused = ?, windows_missing = ?," \
-      " clock_ahead_ms = ?, peak_users = ?, peak_at_ms = ?, windows = ?, days = ? WHERE id = ?")             \
+      " clock_ahead_ms = ?, peak_users = ?, peak_at_ms = ?, forgotten_through_ms = ?, windows = ?,"          \
+      " days = ? WHERE id = ?")                                                                              \
     X(FARM_LINE, FARM_LINES " WHERE farm.id = ?")                                                            \
     X(FARMS, FARM_LINES " WHERE true" FARM_PAGE)                                                             \
     X(FARMS_ACTIVE, FARM_LINES " WHERE status = 1" FARM_PAGE)                                                \

@@ -77,4 +77,5 @@ const struct db_migration rows_migrations[ROWS_SCHEMA_VERSION] = {
     {4, "CREATE INDEX licence_counted ON licence (subscription_id, quota, is_primary, deleted_ms)"
         " WHERE deleted_ms = 0 OR quota <> 0;"
         "CREATE TABLE closing (subscription_id INTEGER PRIMARY KEY REFERENCES subscription (id)) STRICT;"},
+    {5, "ALTER TABLE farm ADD COLUMN forgotten_through_ms INTEGER NOT NULL DEFAULT 0;"},
 };

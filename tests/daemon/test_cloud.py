@@ -187,6 +187,17 @@ def reports():
         cloud.report(farm, [window(21, ahead, 60)])
         tap.ok(3600000 < cloud.farms()[farm["farm_id"]]["clock_ahead_ms"] <= 3661000, "a clock that is ahead is noted")
 
+        used = [window(8, start + 6 * WINDOW, peak=98), window(20, start + 12 * WINDOW, peak=98)]
+        before = cloud.farms()[farm["farm_id"]]
+        told = cloud.report(farm, [window(21, ahead, 60), window(20, ahead + WINDOW, peak=99), window(22, ahead + 2 * WINDOW)]).json()
+        tap.equal(told["refused"], [{"sequence": n, "reason": "number_used"} for n in (20, 22)],
+                  "a number that was used before is told from a window sent again; what follows waits with it")
+        tap.equal(cloud.report(farm, used).json()["refused"], [],
+                  "in the time that was counted it is a repetition")
+        after = cloud.farms()[farm["farm_id"]]
+        tap.equal((after["peak_users"], after["windows_counted"]), (before["peak_users"], before["windows_counted"]),
+                  "and of either nothing is kept")
+
         many = cloud.activate("inst-b").json()
         windows = [window(i + 1, now() - (216 - i) * WINDOW) for i in range(216)]
         tap.equal(cloud.report(many, windows).json()["accepted_through"], 216, "three days in one report")

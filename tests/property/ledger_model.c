@@ -449,12 +449,25 @@ static const char *refusal_of(const struct ledger_model *model, const struct mod
     return "";
 }
 
+/* Whether all that was counted ended before. */
+static bool is_later(const struct model_farm *farm, const struct model_window *window)
+{
+    for (size_t i = 0; i < farm->window_count; i++)
+        if (farm->windows[i].refusal[0] == '\0' && farm->windows[i].end_ms > window->start_ms)
+            return false;
+    return true;
+}
+
 const char *model_window(struct ledger_model *model, int farm, const struct model_window *window)
 {
     struct model_farm *of = &model->farms[farm];
-    for (size_t i = 0; i < of->window_count; i++)
-        if (of->windows[i].sequence == window->sequence)
-            return of->windows[i].refusal; /* counted, or refused, once */
+    for (size_t i = 0; i < of->window_count; i++) {
+        if (of->windows[i].sequence != window->sequence)
+            continue;
+        if (of->windows[i].start_ms != window->start_ms && is_later(of, window))
+            return "number_used";      /* the farm was set back */
+        return of->windows[i].refusal; /* counted, or refused, once */
+    }
     struct model_window judged = *window;
     judged.refusal = refusal_of(model, of, window);
     of->windows[of->window_count++] = judged;

@@ -109,7 +109,8 @@ void model_trial(struct ledger_model *model, int installation, int source, int *
                  struct model_refusals *ret);
 /* Deactivated so long ago that it is unknown. */
 bool model_is_forgotten(const struct ledger_model *model, int farm);
-/* Takes one window of a report in; the code of its refusal, "" if it counts. */
+/* Takes one window of a report in; the code of its refusal, "" if it counts. Of what stands behind one with
+ * "number_used" nothing is taken. */
 const char *model_window(struct ledger_model *model, int farm, const struct model_window *window);
 
 uint32_t model_quota(const struct ledger_model *model, int key);

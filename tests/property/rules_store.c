@@ -117,6 +117,7 @@ void rules_store_apply(struct rules_store *store, const struct persist *persist,
         store->standing = persist->standing;
         store->clock_ms = clock_ms;
         break;
+    case PERSIST_NEXT_SEQUENCE: /* no state is set back here */
     case PERSIST_DAY:
     case PERSIST_TYPE_MAX:
         break;

@@ -177,6 +177,7 @@ static void store_apply(struct store_model *store, const struct persist *persist
     case PERSIST_STANDING:
         store->standing = persist->standing;
         break;
+    case PERSIST_NEXT_SEQUENCE: /* no state is set back here */
     case PERSIST_DAY:
     case PERSIST_TYPE_MAX:
         break;

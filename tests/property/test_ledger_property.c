@@ -63,6 +63,7 @@ static const char *const expected[] = {
     "too_long",
     "in_future",
     "overlaps",
+    "number_used",
     "administrator",
     "moved",
     "cancelled",
@@ -656,6 +657,18 @@ static bool activate(struct world *world)
     return says(world, world->activation.answer.entitlement, farm);
 }
 
+/* A window as it was sent before; or a farm that was set back uses its number for another one. */
+static void choose_again(struct world *world, const struct model_farm *of, struct report_window *ret)
+{
+    const struct model_window *before = &of->windows[below(world, (unsigned)of->window_count)];
+    ret->sequence = before->sequence;
+    if (percent(world, 50))
+        return;
+    ret->start_ms = ret->peak_at_ms = before->start_ms;
+    ret->end_ms = before->end_ms;
+    ret->peak_users = before->peak_users;
+}
+
 static void choose_window(struct world *world, int farm, struct report_window *ret)
 {
     const struct model_farm *of = &world->model.farms[farm];
@@ -672,7 +685,7 @@ static void choose_window(struct world *world, int farm, struct report_window *r
                                   .peak_users = below(world, 14),
                                   .hosts = 1};
     if (again)
-        ret->sequence = of->windows[below(world, (unsigned)of->window_count)].sequence;
+        choose_again(world, of, ret);
     else if (highest > 0 && percent(world, 10))
         ret->sequence = 1 + below(world, (unsigned)highest); /* one that was skipped, perhaps */
 }
@@ -699,16 +712,18 @@ static bool same_refusals(struct world *world, const char *const refusals[], siz
 static size_t fill_report(struct world *world, int farm, const char *refusals[REPORT_WINDOWS_MAX])
 {
     size_t count = below(world, REPORT_WINDOWS_MAX + 1);
-    bool forgotten = model_is_forgotten(&world->model, farm);
+    bool forgotten = model_is_forgotten(&world->model, farm), used = false;
     for (size_t i = 0; i < count; i++) {
         struct report_window *window = &world->request.windows[i];
         choose_window(world, farm, window);
-        if (!forgotten)
+        refusals[i] = "number_used";
+        if (!forgotten && !used)
             refusals[i] = model_window(&world->model, farm,
                                        &(struct model_window){.sequence = window->sequence,
                                                               .start_ms = window->start_ms,
                                                               .end_ms = window->end_ms,
                                                               .peak_users = window->peak_users});
+        used = strcmp(refusals[i], "number_used") == 0;
     }
     return count;
 }

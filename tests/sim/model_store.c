@@ -170,8 +170,9 @@ static void put(struct model_store *store, const struct persist *persist)
     case PERSIST_SET_ASIDE:
         deal_with(store, persist->acknowledged.sequence, persist->acknowledged.sequence);
         break;
-    case PERSIST_STANDING: /* the licence file */
-    case PERSIST_DAY:      /* history, which no start reads */
+    case PERSIST_STANDING:      /* the licence file */
+    case PERSIST_DAY:           /* history, which no start reads */
+    case PERSIST_NEXT_SEQUENCE: /* no state is set back here */
     case PERSIST_TYPE_MAX:
         break;
     }

@@ -398,6 +398,38 @@ static void test_later_actions_replace_earlier_ones(void **state)
     assert_string_equal(fixture->loaded->core.connections[0].connection.user, "eve");
 }
 
+/* The numbers of a farm whose state was set back. */
+static void test_windows_get_new_numbers(void **state)
+{
+    struct fixture *fixture = *state;
+    open_store(fixture);
+    activate(fixture);
+    for (uint64_t i = 1; i <= 3; i++)
+        add_window(fixture, i);
+    assert_int_equal(commit(fixture), 0);
+    for (uint64_t i = 2; i <= 3; i++) {
+        struct window window = window_of(i);
+        window.sequence = 100 + i;
+        add(fixture, &(struct persist){.type = PERSIST_WINDOW, .window = window});
+    }
+    assert_int_equal(commit(fixture), 0);
+    assert_int_equal(store_next_sequence(fixture->store, "farm-1"), 104);
+    add(fixture, &(struct persist){.type = PERSIST_NEXT_SEQUENCE, .next_sequence = 200});
+    assert_int_equal(commit(fixture), 0);
+    assert_int_equal(store_next_sequence(fixture->store, "farm-1"), 200);
+    add(fixture, &(struct persist){.type = PERSIST_NEXT_SEQUENCE, .next_sequence = 150});
+    add(fixture,
+        &(struct persist){.type = PERSIST_ACKNOWLEDGED, .acknowledged = {.first = 1, .sequence = 102}});
+    assert_int_equal(commit(fixture), 0);
+    assert_int_equal(store_next_sequence(fixture->store, "farm-1"), 200);
+    reopen(fixture);
+    const struct core_saved *core = &fixture->loaded->core;
+    assert_int_equal(core->next_sequence, 200);
+    assert_int_equal(core->unsent_count, 1);
+    assert_int_equal(core->unsent[0].sequence, 103);
+    assert_int_equal(core->unsent[0].start_ms, window_of(3).start_ms);
+}
+
 static void test_windows_belong_to_their_farm(void **state)
 {
     struct fixture *fixture = *state;
@@ -1263,6 +1295,7 @@ int main(int argc, char **argv)
         ON_DIRECTORY(test_a_first_start_makes_an_identity),
         ON_DIRECTORY(test_everything_comes_back),
         ON_DIRECTORY(test_later_actions_replace_earlier_ones),
+        ON_DIRECTORY(test_windows_get_new_numbers),
         ON_DIRECTORY(test_windows_belong_to_their_farm),
         ON_DIRECTORY(test_windows_older_than_the_report_stay_unsent),
         ON_DIRECTORY(test_waiting_commits_share_a_transaction_and_keep_their_order),

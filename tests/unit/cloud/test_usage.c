@@ -18,6 +18,14 @@ static struct usage_window window(int64_t sequence, int64_t start_ms, int64_t le
                                  .peak_users = peak};
 }
 
+/* Whether a number in it was used before. */
+static bool report(struct usage *usage, struct usage_window *windows, size_t count, int64_t now_ms)
+{
+    bool number_used = false;
+    usage_report(usage, windows, count, now_ms, &number_used);
+    return number_used;
+}
+
 static int begin(void **state)
 {
     *state = calloc(1, sizeof(struct usage));
@@ -38,11 +46,16 @@ static void test_verdicts(void **state)
         int64_t accepted_through;
     } table[] = {
         {1, NOW_MS - 10 * W, W, "", 1},
-        {1, NOW_MS - 10 * W, W, "", 1}, /* again */
-        {1, NOW_MS - 5 * W, W, "", 1},  /* a sequence counts once, whatever it says now */
-        {2, NOW_MS - 9 * W, W, "", 2},  /* touching is not overlapping */
+        {1, NOW_MS - 10 * W, W, "", 1},     /* again */
+        {1, NOW_MS - 10 * W, W / 2, "", 1}, /* a sequence counts once, whatever it says now */
+        {1, NOW_MS - 12 * W, W, "", 1},
+        {1, NOW_MS - 9 * W - 1, W, "", 1},
+        {1, NOW_MS - 9 * W, W, "number_used", 1}, /* but nothing of what was not counted is lost */
+        {1, NOW_MS - 5 * W, 0, "number_used", 1},
+        {2, NOW_MS - 9 * W, W, "", 2}, /* touching is not overlapping */
         {3, NOW_MS - 9 * W + 1, W, "overlaps", 2},
         {3, NOW_MS - 9 * W + 1, W, "overlaps", 2}, /* the same answer again */
+        {3, NOW_MS - 7 * W, W, "number_used", 2},  /* also of a refused one */
         {4, NOW_MS - 8 * W, W + 1, "too_long", 2},
         {5, NOW_MS - 8 * W, W, "", 5}, /* refused ones are not in the way */
         {6, NOW_MS - 7 * W, 0, "no_period", 5},
@@ -73,7 +86,7 @@ static void test_a_report_again_changes_nothing(void **state)
     struct usage_window windows[USAGE_WINDOWS_KEPT];
     for (int i = 0; i < USAGE_WINDOWS_KEPT; i++)
         windows[i] = window(i + 1, NOW_MS - (USAGE_WINDOWS_KEPT - i) * W, i % 7 == 3 ? 2 * W : W, i % 50);
-    usage_report(usage, windows, USAGE_WINDOWS_KEPT, NOW_MS);
+    report(usage, windows, USAGE_WINDOWS_KEPT, NOW_MS);
     assert_int_equal(usage->totals.accepted_through, USAGE_WINDOWS_KEPT);
 
     struct usage *before = malloc(sizeof *before);
@@ -81,7 +94,7 @@ static void test_a_report_again_changes_nothing(void **state)
     *before = *usage;
     struct usage_window again[USAGE_WINDOWS_KEPT];
     memcpy(again, windows, sizeof again);
-    usage_report(usage, again, USAGE_WINDOWS_KEPT, NOW_MS + 1000);
+    report(usage, again, USAGE_WINDOWS_KEPT, NOW_MS + 1000);
     assert_memory_equal(usage, before, sizeof *before);
     for (int i = 0; i < USAGE_WINDOWS_KEPT; i++) {
         assert_int_equal(again[i].refusal, windows[i].refusal);
@@ -142,11 +155,17 @@ static void test_days_are_kept_for_400_days(void **state)
     assert_int_equal(usage->day_count, USAGE_DAYS_KEPT);
     assert_int_equal(usage->days[0].day, calendar_day(NOW_MS) - USAGE_DAYS_KEPT);
 
-    /* a long silence ages them too, and a day older than that is not taken in */
+    /* a long silence ages them too */
     struct usage_window later = window(1001, NOW_MS + 100 * CALENDAR_DAY_MS, W, 1);
     assert_int_equal(usage_take(usage, &later, NOW_MS + 100 * CALENDAR_DAY_MS), USAGE_COUNTED);
     assert_int_equal(usage->day_count, USAGE_DAYS_KEPT - 100);
+
+    /* what began before the windows kept may have been counted; where that was not noted yet, the day is
+     * older than those that are kept */
     struct usage_window ancient = window(1002, NOW_MS - 2000 * CALENDAR_DAY_MS, W, 1);
+    assert_int_equal(usage_take(usage, &ancient, NOW_MS), USAGE_OVERLAPS);
+    usage->totals.forgotten_through_ms = 0;
+    ancient.sequence++;
     assert_int_equal(usage_take(usage, &ancient, NOW_MS), USAGE_COUNTED);
     assert_int_equal(usage->day_count, USAGE_DAYS_KEPT - 100);
 }
@@ -155,11 +174,11 @@ static void test_a_clock_that_is_ahead_is_noted(void **state)
 {
     struct usage *usage = *state;
     struct usage_window ahead = window(1, NOW_MS - W + 90000, W, 1), right = window(2, NOW_MS - 3 * W, W, 1);
-    usage_report(usage, &ahead, 1, NOW_MS);
+    report(usage, &ahead, 1, NOW_MS);
     assert_int_equal(usage->totals.clock_ahead_ms, 90000);
-    usage_report(usage, NULL, 0, NOW_MS);
+    report(usage, NULL, 0, NOW_MS);
     assert_int_equal(usage->totals.clock_ahead_ms, 90000);
-    usage_report(usage, &right, 1, NOW_MS);
+    report(usage, &right, 1, NOW_MS);
     assert_int_equal(usage->totals.clock_ahead_ms, 0);
 }
 
@@ -169,8 +188,117 @@ static void test_the_last_peak_is_of_the_last_counted_window(void **state)
     assert_int_equal(usage_last_peak(usage), 0);
     struct usage_window windows[] = {window(1, NOW_MS - 9 * W, W, 7), window(2, NOW_MS - 8 * W, W, 4),
                                      window(3, NOW_MS - 8 * W, W, 9) /* overlaps */};
-    usage_report(usage, windows, COUNT(windows), NOW_MS);
+    report(usage, windows, COUNT(windows), NOW_MS);
     assert_int_equal(usage_last_peak(usage), 4);
+}
+
+/* `count` windows from this sequence and start on, side by side. */
+static void fill(struct usage_window *ret, size_t count, int64_t sequence, int64_t start_ms)
+{
+    for (size_t i = 0; i < count; i++)
+        ret[i] = window(sequence + (int64_t)i, start_ms + (int64_t)i * W, W, 3);
+}
+
+static void take_all(struct usage *usage, int64_t first, int64_t last, int64_t start_ms)
+{
+    for (int64_t sequence = first; sequence <= last; sequence++) {
+        struct usage_window w = window(sequence, start_ms + (sequence - first) * W, W, 3);
+        assert_int_equal(usage_take(usage, &w, NOW_MS), USAGE_COUNTED);
+    }
+}
+
+/* Set back, a farm closes windows again for the time that was counted, and then new ones. */
+static void test_a_farm_that_was_set_back(void **state)
+{
+    static const struct {
+        int64_t counted; /* windows, the last of which ended just now */
+        int64_t sequence, start;
+        size_t sent, taken;
+    } table[] =
+        {
+            {50, 49, -1, 3, 1},   /* what is counted is a repetition; what is not, no number */
+            {50, 1, -50, 51, 51}, /* the same windows, and the next */
+            {50, 1, 0, 1, 0},     /* begun anew, as before the first activation */
+            {50, 20, -1, 3, 1},         {50, 51, 0, 3, 3},
+            {1000, 1, 0, 5, 0}, /* from before the windows kept */
+            {1000, 1, -1000, 216, 216}, {1000, 500, -300, 216, 216},
+            {1000, 900, -2, 9, 2},      {1000, 999, -1, 9, 1},
+        };
+    for (size_t i = 0; i < COUNT(table); i++) {
+        struct usage *usage = *state, *before = malloc(sizeof *before);
+        struct usage_window sent[USAGE_WINDOWS_KEPT], again[USAGE_WINDOWS_KEPT];
+        assert_non_null(before);
+        *usage = (struct usage){.window_count = 0};
+        take_all(usage, 1, table[i].counted, NOW_MS - table[i].counted * W);
+        fill(sent, table[i].sent, table[i].sequence, NOW_MS + table[i].start * W);
+        memcpy(again, sent, sizeof again);
+        assert_int_equal(report(usage, sent, table[i].sent, NOW_MS), table[i].taken < table[i].sent);
+        for (size_t at = 0; at < table[i].sent; at++)
+            assert_int_equal(sent[at].refusal, at < table[i].taken ? USAGE_COUNTED : USAGE_NUMBER_USED);
+        int64_t sent_end = table[i].start + (int64_t)table[i].taken, fresh = sent_end > 0 ? sent_end : 0;
+        assert_int_equal(usage->totals.windows_counted, table[i].counted + fresh);
+        assert_int_equal(usage->totals.windows_refused, 0);
+
+        *before = *usage; /* the answer was lost */
+        report(usage, again, table[i].sent, NOW_MS);
+        assert_memory_equal(usage, before, sizeof *before);
+        for (size_t at = 0; at < table[i].sent; at++)
+            assert_int_equal(again[at].refusal, sent[at].refusal);
+        free(before);
+    }
+}
+
+/* All that stands behind a used number waits with it, also in the pieces of a file. */
+static void test_nothing_overtakes_a_used_number(void **state)
+{
+    struct usage *usage = *state;
+    struct usage_window sent[60];
+    bool number_used = false;
+    take_all(usage, 1, 50, NOW_MS - 50 * W);
+    fill(sent, COUNT(sent), 41, NOW_MS); /* the last 50 have numbers of their own */
+    usage_report(usage, sent, 30, NOW_MS, &number_used);
+    usage_report(usage, sent + 30, 30, NOW_MS, &number_used);
+    for (size_t i = 0; i < COUNT(sent); i++)
+        assert_int_equal(sent[i].refusal, USAGE_NUMBER_USED);
+    assert_int_equal(usage->totals.windows_counted, 50);
+
+    fill(sent, COUNT(sent), 101, NOW_MS);
+    assert_false(report(usage, sent, COUNT(sent), NOW_MS));
+    assert_int_equal(usage->totals.windows_counted, 110);
+    assert_int_equal(usage->totals.accepted_through, 160);
+}
+
+/* Where every window that is kept was refused: a clock far ahead. */
+static void test_refused_windows_hide_no_counted_ones(void **state)
+{
+    struct usage *usage = *state;
+    int64_t day_ms = calendar_day(NOW_MS) * CALENDAR_DAY_MS;
+    take_all(usage, 1, 10, day_ms);
+    for (int i = 0; i < USAGE_WINDOWS_KEPT; i++) {
+        struct usage_window w = window(11 + i, NOW_MS + (100 + i) * W, W, 1);
+        assert_int_equal(usage_take(usage, &w, NOW_MS), USAGE_IN_FUTURE);
+    }
+    struct usage_window counted = window(5, day_ms + 2 * W, W, 1), later = window(5, day_ms + 10 * W, W, 1);
+    assert_int_equal(usage_take(usage, &counted, NOW_MS), USAGE_COUNTED);
+    assert_int_equal(usage_take(usage, &later, NOW_MS), USAGE_NUMBER_USED);
+    assert_int_equal(usage->totals.windows_counted, 10);
+}
+
+/* Numbers that ran ahead: nothing that was counted counts under another number. */
+static void test_a_new_number_counts_no_period_again(void **state)
+{
+    static const struct {
+        int64_t start;
+        const char *refusal;
+    } table[] = {{-1000, "overlaps"}, {-217, "overlaps"}, {-216, "overlaps"}, {-1, "overlaps"}, {0, ""}};
+    struct usage *usage = *state;
+    take_all(usage, 1, 1000, NOW_MS - 1000 * W);
+    assert_int_equal(usage->totals.forgotten_through_ms, NOW_MS - USAGE_WINDOWS_KEPT * W);
+    for (size_t i = 0; i < COUNT(table); i++) {
+        struct usage_window w = window(2000 + (int64_t)i, NOW_MS + table[i].start * W, W, 9);
+        assert_string_equal(usage_refusal_code(usage_take(usage, &w, NOW_MS)), table[i].refusal);
+    }
+    assert_int_equal(usage->totals.windows_counted, 1001);
 }
 
 int main(void)
@@ -183,6 +311,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_days_are_kept_for_400_days, begin, end),
         cmocka_unit_test_setup_teardown(test_the_last_peak_is_of_the_last_counted_window, begin, end),
         cmocka_unit_test_setup_teardown(test_a_clock_that_is_ahead_is_noted, begin, end),
+        cmocka_unit_test_setup_teardown(test_a_farm_that_was_set_back, begin, end),
+        cmocka_unit_test_setup_teardown(test_nothing_overtakes_a_used_number, begin, end),
+        cmocka_unit_test_setup_teardown(test_refused_windows_hide_no_counted_ones, begin, end),
+        cmocka_unit_test_setup_teardown(test_a_new_number_counts_no_period_again, begin, end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -94,6 +94,7 @@ static void store(const struct persist *persist)
     case PERSIST_CONNECTION_ENDED:
     case PERSIST_CLEAR:
     case PERSIST_SET_ASIDE:
+    case PERSIST_NEXT_SEQUENCE:
     case PERSIST_DAY:
     case PERSIST_TYPE_MAX:
         break;

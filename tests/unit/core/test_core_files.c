@@ -298,6 +298,122 @@ static void a_report_on_its_way_meets_a_file(void **state)
     close_fixture(&f);
 }
 
+/* How many windows the last step stored under new numbers, and which. */
+static void renumbered_are(const struct fixture *f, size_t stored, uint64_t first, uint64_t last)
+{
+    uint64_t sequences[2] = {0, 0};
+    size_t count, found = 0;
+    const struct action *all = core_actions_all(f->actions, &count);
+    for (size_t i = 0; i < count; i++)
+        if (all[i].type == ACTION_PERSIST && all[i].persist.type == PERSIST_WINDOW)
+            sequences[found++ > 0] = all[i].persist.window.sequence;
+    if (found == 1)
+        sequences[1] = sequences[0];
+    assert_int_equal(found, stored);
+    assert_int_equal(sequences[0], first);
+    assert_int_equal(sequences[1], last);
+    assert_int_equal(said(f, LOG_windows_renumbered), stored > 0);
+}
+
+static void a_files_answer_has_used_numbers(void **state)
+{
+    (void)state;
+    struct fixture f;
+    static const struct core_refused_window refused[] = {
+        {7, "overlaps"}, {1001, CORE_NUMBER_USED}, {1002, CORE_NUMBER_USED}, {1003, CORE_NUMBER_USED}};
+    a_month(&f, true);
+    assert_int_equal(accept(&f, 1003, 5000, refused, 4), 0);
+    kept_are(&f, "a1-6 r7:overlaps a8-1000");
+    renumbered_are(&f, 1160, 5001, 6160); /* those that the file did not carry as well */
+    unsent_are(&f, 5001, 1160);
+    assert_int_equal(accept(&f, 1003, 5000, NULL, 0), 0); /* imported again */
+    kept_are(&f, "");
+    renumbered_are(&f, 0, 0, 0);
+    unsent_are(&f, 5001, 1160);
+    close_fixture(&f);
+}
+
+static void used_numbers_of_a_file_leave_a_report_on_its_way(void **state)
+{
+    (void)state;
+    struct fixture f;
+    static const struct core_refused_window refused[] = {{101, CORE_NUMBER_USED}};
+    size_t batch;
+    a_month(&f, false); /* 1 to 216 are on their way */
+    assert_int_equal(accept(&f, 101, 50, refused, 1), 0);
+    kept_are(&f, "a1-50");
+    renumbered_are(&f, 2060, 2161, 4220);
+    assert_int_equal(core_report_batch(f.core, &batch)[0].sequence, 51);
+    assert_int_equal(batch, 50);
+    struct core_event answer = {.type = EVENT_REPORT_ACCEPTED, .accepted = {.through = 216}};
+    assert_int_equal(step(&f, &answer, T0 + 30 * DAY_MS), 0);
+    kept_are(&f, "a51-100");
+    unsent_are(&f, 2161, 2060);
+    close_fixture(&f);
+}
+
+/* The next number that the last step stored; 0: none. */
+static uint64_t next_stored(const struct fixture *f)
+{
+    size_t count;
+    const struct action *all = core_actions_all(f->actions, &count);
+    for (size_t i = 0; i < count; i++)
+        if (all[i].type == ACTION_PERSIST && all[i].persist.type == PERSIST_NEXT_SEQUENCE)
+            return all[i].persist.next_sequence;
+    return 0;
+}
+
+/* A report of the month's first 216 windows is answered; `used`: the first whose number was used, 0: none. */
+static void used_numbers_in_a_report(void **state)
+{
+    (void)state;
+    static const struct {
+        uint64_t through, used;
+        const char *kept;
+        size_t stored;
+        uint64_t first_unsent, next;
+        bool said;
+    } table[] = {
+        {216, 0, "a1-216", 0, 217, 2161, false},        {2160, 0, "a1-216", 0, 217, 2161, false},
+        {2161, 0, "a1-216", 0, 217, 2162, true}, /* an authority that cannot say more: what comes is not lost
+                                                  */
+        {UINT64_MAX, 0, "a1-216", 0, 217, 2161, false}, {216, 1, "", 2160, 2161, 4321, true},
+        {5000, 1, "", 2160, 5001, 7161, true},          {5000, 216, "a1-215", 1945, 5001, 6946, true},
+        {100, 150, "a1-100", 2011, 101, 4172, true}, /* 101 to 149 go with the next report */
+        {5000, 217, "a1-216", 0, 217, 5001, true},   /* not one that was sent */
+        {UINT64_MAX, 1, "", 2160, 2161, 4321, true},
+    };
+    for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+        struct fixture f;
+        struct core_refused_window refused[216];
+        struct core_event answer = {.type = EVENT_REPORT_ACCEPTED,
+                                    .accepted = {.through = table[i].through, .refused = refused}};
+        for (uint64_t at = table[i].used; at != 0 && answer.accepted.refused_count < 216; at++)
+            refused[answer.accepted.refused_count++] = (struct core_refused_window){at, CORE_NUMBER_USED};
+        a_month(&f, false);
+        assert_int_equal(step(&f, &answer, T0 + 30 * DAY_MS), 0);
+        kept_are(&f, table[i].kept);
+        size_t unsent;
+        uint64_t last = table[i].next - 1;
+        const struct window *windows = core_unsent(f.core, &unsent);
+        assert_int_equal(windows[0].sequence, table[i].first_unsent);
+        if (table[i].stored > 0)
+            assert_int_equal(windows[unsent - 1].sequence, last);
+        for (size_t at = 1; at < unsent; at++)
+            assert_true(windows[at].start_ms == windows[at - 1].start_ms + WINDOW_MS &&
+                        windows[at].sequence > windows[at - 1].sequence);
+        struct core_saved saved;
+        int64_t event_ms;
+        core_keep(f.core, &saved, &event_ms);
+        assert_int_equal(saved.next_sequence, table[i].next);
+        assert_int_equal(said(&f, LOG_windows_renumbered), table[i].said);
+        assert_int_equal(next_stored(&f),
+                         table[i].through == 5000 || table[i].through == 2161 ? table[i].next : 0);
+        assert_int_equal(said(&f, LOG_window_refused), 0);
+        close_fixture(&f);
+    }
+}
+
 /* Alternating ones were the slowest: each window leaves the queue once. */
 static void a_queue_of_a_year_is_dealt_with_at_once(void **state)
 {
@@ -331,6 +447,9 @@ int main(void)
         cmocka_unit_test(it_takes_nothing_that_it_did_not_carry),
         cmocka_unit_test(refused_windows_are_set_aside_among_the_others),
         cmocka_unit_test(a_report_on_its_way_meets_a_file),
+        cmocka_unit_test(a_files_answer_has_used_numbers),
+        cmocka_unit_test(used_numbers_of_a_file_leave_a_report_on_its_way),
+        cmocka_unit_test(used_numbers_in_a_report),
         cmocka_unit_test(a_queue_of_a_year_is_dealt_with_at_once),
     };
     return cmocka_run_group_tests_name("core: files", tests, NULL, NULL);

@@ -97,6 +97,7 @@ static const struct golden {
     {"report_accepted", 500, "5437d2b40f9e4f05942e001ad1479355"},
     {"window_refused", 501, "1e5a7a11dab1467ab7abecfc52076000"},
     {"windows_dropped", 502, "3ca4668a8f2546f6a1fca99fa8c4b0c2"},
+    {"windows_renumbered", 503, "67ffa2c59f811649a4d53680faa6e2c3"},
     {"authority_unreachable", 510, "af77c9c1f19b4f539884e3064de84118"},
     {"authority_refused", 511, "e6c51de3210749d18d264253541d850e"},
     {"authority_reached", 512, "e9ad48b317b74d51ba5818534e988838"},

@@ -372,6 +372,70 @@ static void restored_windows_come_first(void **state)
     reporter_destroy(reporter);
 }
 
+static void numbers_go_on_after_what_was_counted(void **state)
+{
+    (void)state;
+    static const struct {
+        uint64_t counted;
+        bool moves;
+        uint64_t next;
+    } table[] = {
+        {0, false, 4},
+        {3, false, 4},
+        {4, true, 5},
+        {100, true, 101},
+        {UINT64_MAX, false, 4},
+        {REPORTER_SEQUENCE_MAX, true, REPORTER_SEQUENCE_MAX + 1},
+        {REPORTER_SEQUENCE_MAX + 1, false, 4},
+    };
+    for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+        struct reporter *reporter = reporter_for("farm", T0);
+        queue(reporter, 3);
+        assert_int_equal(reporter_go_on_after(reporter, table[i].counted), table[i].moves);
+        assert_int_equal(reporter_next_sequence(reporter), table[i].next);
+        assert_int_equal(reporter_queued(reporter), 3);
+        reporter_destroy(reporter);
+    }
+}
+
+/* Windows 3 to 7 are queued, of which the first so many are on their way. */
+static void a_window_and_all_behind_it_get_new_numbers(void **state)
+{
+    (void)state;
+    static const struct {
+        size_t in_flight;
+        uint64_t from;
+        uint64_t sequences[5];
+        size_t count, flight_count;
+    } table[] = {
+        {0, 3, {8, 9, 10, 11, 12}, 5, 0}, {0, 6, {3, 4, 5, 8, 9}, 2, 0},
+        {0, 7, {3, 4, 5, 6, 8}, 1, 0},    {0, 2, {3, 4, 5, 6, 7}, 0, 0},
+        {0, 8, {3, 4, 5, 6, 7}, 0, 0},    {0, UINT64_MAX, {3, 4, 5, 6, 7}, 0, 0},
+        {3, 4, {3, 8, 9, 10, 11}, 4, 1},  {3, 3, {8, 9, 10, 11, 12}, 5, 0},
+        {3, 7, {3, 4, 5, 6, 8}, 1, 3},
+    };
+    for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+        struct reporter *reporter = reporter_for("farm", T0);
+        queue(reporter, 2 + table[i].in_flight);
+        (void)reporter_acknowledge_carried(reporter, 2);
+        if (table[i].in_flight > 0)
+            reporter_sent(reporter, T0);
+        queue(reporter, 5 - table[i].in_flight);
+        assert_int_equal(reporter_renumber(reporter, table[i].from), table[i].count);
+        size_t count;
+        const struct window *unsent = reporter_unsent(reporter, &count);
+        assert_int_equal(count, 5);
+        for (size_t at = 0; at < count; at++)
+            assert_int_equal(unsent[at].sequence, table[i].sequences[at]);
+        assert_int_equal(reporter_next_sequence(reporter), 8 + table[i].count);
+        if (table[i].in_flight > 0) {
+            (void)reporter_batch(reporter, &count);
+            assert_int_equal(count, table[i].flight_count);
+        }
+        reporter_destroy(reporter);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -393,6 +457,8 @@ int main(void)
         cmocka_unit_test(a_full_queue_drops_the_oldest),
         cmocka_unit_test(a_file_is_answered_while_a_report_is_on_its_way),
         cmocka_unit_test(restored_windows_come_first),
+        cmocka_unit_test(numbers_go_on_after_what_was_counted),
+        cmocka_unit_test(a_window_and_all_behind_it_get_new_numbers),
     };
     return cmocka_run_group_tests_name("reporter (RULES 3.3)", tests, NULL, NULL);
 }
