@@ -56,10 +56,9 @@ static int parse_options(int argc, char **argv, struct options *ret_options)
         {"config", required_argument, NULL, 'c'}, {"check-config", no_argument, NULL, 'k'},
         {"after-stop", no_argument, NULL, 'a'},   {"version", no_argument, NULL, 'v'},
         {"help", no_argument, NULL, 'h'},         {NULL, 0, NULL, 0}};
-    static char program[] = "farmgated"; /* how getopt's messages begin */
-    argv[0] = program;
     *ret_options = (struct options){.settings_path = DEFAULT_SETTINGS};
-    for (int option; (option = getopt_long(argc, argv, "c:h", table, NULL)) != -1;) {
+    opterr = 0; /* its messages begin with a path */
+    for (int option; (option = getopt_long(argc, argv, ":c:h", table, NULL)) != -1;) {
         switch (option) {
         case 'c':
             ret_options->settings_path = optarg;
@@ -78,7 +77,8 @@ static int parse_options(int argc, char **argv, struct options *ret_options)
             print_help(stdout);
             return AGENT_OK;
         default:
-            (void)fprintf(stderr, "try 'farmgated --help'\n");
+            (void)fprintf(stderr, "farmgated: %s%s; try 'farmgated --help'\n",
+                          option == ':' ? "a value is missing: " : "no option ", argv[optind - 1]);
             return AGENT_USAGE;
         }
     }

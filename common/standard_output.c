@@ -1,5 +1,7 @@
 #include "standard_output.h"
 
+#include "platform/standard_streams.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -20,6 +22,8 @@ bool standard_output_finish(const char *program)
     if (fflush(stdout) == 0 && !earlier)
         return true;
     int why = errno ? errno : ask_why();
+    if (standard_output_left(why))
+        return false;
     (void)fprintf(stderr, "%s: standard output: %s\n", program,
                   why ? strerror(why) : "not everything could be written");
     return false;

@@ -5,7 +5,7 @@
 #include <stdbool.h>
 
 /* The last thing a command does: false if what it printed could not be written (a full disk), which is said
- * on standard error in the program's name. */
+ * on standard error in the program's name - unless its reader has gone. */
 bool standard_output_finish(const char *program);
 
 #endif

@@ -9,6 +9,8 @@
 #include "sse.h"
 #include "term.h"
 
+#include "common/platform/standard_streams.h"
+
 #include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
@@ -90,7 +92,7 @@ static int print_event(struct events *events, const struct event_view *view, con
                      severity, term_plain(&events->term), term_clean(event_view_get(view, "text"), clean));
     if (fflush(stdout) == 0 && !ferror(stdout))
         return 0;
-    if (errno == EPIPE)
+    if (standard_output_left(errno))
         clearerr(stdout); /* its reader has seen enough (`| head`): no fault to be told */
     events->code = COMMAND_FAILED;
     return ERROR_CANCELLED;

@@ -225,9 +225,9 @@ const char *service_help(void)
 {
     return "\n"
            "  farmgated install [--replace] [--config FILE]\n"
-           "                        make it a service of this machine, that starts with it; --replace: or "
-           "make\n"
-           "                        the one that is there what it should be, but for its account\n"
+           "                        make it a service of this machine, that starts with it;\n"
+           "                        --replace: or make the one that is there what it should\n"
+           "                        be, but for its account\n"
            "  farmgated uninstall   stop the service, and take it away\n"
            "\n"
            "The service starts it with " WINDOWS_SERVICE_ARGUMENT " before other options.\n";

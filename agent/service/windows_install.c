@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <windows.h>
 
 #define FOLDER               "%ProgramData%/Farmgate"
@@ -192,20 +193,24 @@ static int install(const wchar_t *command, bool replaces)
 
 int windows_service_install(int argc, char **argv)
 {
-    static const struct option table[] = {
-        {"config", required_argument, NULL, 'c'}, {"replace", no_argument, NULL, 'r'}, {NULL, 0, NULL, 0}};
+    static const struct option table[] = {{"config", required_argument, NULL, 'c'},
+                                          {"replace", no_argument, NULL, 'r'},
+                                          {"help", no_argument, NULL, 'h'},
+                                          {NULL, 0, NULL, 0}};
     const char *settings_path = NULL;
     bool replaces = false;
     int option;
     optind = 1;
-    while ((option = getopt_long(argc, argv, "c:", table, NULL)) == 'c' || option == 'r')
+    opterr = 0;
+    while ((option = getopt_long(argc, argv, "c:h", table, NULL)) == 'c' || option == 'r')
         if (option == 'c')
             settings_path = optarg;
         else
             replaces = true;
     if (option != -1 || optind < argc) {
-        (void)fprintf(stderr, "usage: farmgated install [--replace] [--config FILE]\n");
-        return EXIT_USAGE;
+        (void)fprintf(option == 'h' ? stdout : stderr,
+                      "usage: farmgated install [--replace] [--config FILE]\n");
+        return option == 'h' ? EXIT_SUCCESS : EXIT_USAGE;
     }
     wchar_t *command = make_command(settings_path);
     if (!command)
@@ -258,10 +263,10 @@ static int uninstall(SC_HANDLE list)
 
 int windows_service_uninstall(int argc, char **argv)
 {
-    (void)argv;
     if (argc > 1) {
-        (void)fprintf(stderr, "usage: farmgated uninstall\n");
-        return EXIT_USAGE;
+        bool help = strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0;
+        (void)fprintf(help ? stdout : stderr, "usage: farmgated uninstall\n");
+        return help ? EXIT_SUCCESS : EXIT_USAGE;
     }
     SC_HANDLE list = OpenSCManagerW(NULL, NULL, SC_MANAGER_CONNECT);
     if (!list)

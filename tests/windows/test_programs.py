@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 
-from under_wine import TREE, run, windows_path, wine
+from under_wine import TREE, WINE, environment, run, windows_path, wine
 
 from harness import Tap
 
@@ -58,8 +58,18 @@ def answers(tap):
         name = os.path.basename(program)
         same(tap, name + " --version", program, "--version")
         same(tap, name + " with too much", program, *(["much"] if name == "farmgated" else ["--much"]), code=64)
+    same(tap, "farmgated --nosuch", "agent/farmgated", "--nosuch", code=64)
     same(tap, "farmgate --help", "agent/ctl/farmgate", "--help")
     same(tap, "farmgate size --help", "agent/ctl/farmgate", "size", "--help")
+
+
+def left_by_its_reader(tap):
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = subprocess.run([WINE, os.path.join(BUILD_WINDOWS, "agent/ctl/farmgate.exe"), "--describe"], stdout=writing,
+                          stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, timeout=60, check=False, env=environment())
+    os.close(writing)
+    tap.equal((done.returncode, done.stderr), (1, b""), "farmgate says nothing of a reader who has gone")
 
 
 def sizes(tap):
@@ -148,6 +158,7 @@ def main():
     tap = Tap()
     made_of(tap)
     answers(tap)
+    left_by_its_reader(tap)
     configurations(tap)
     sizes(tap)
     planted(tap)

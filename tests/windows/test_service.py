@@ -85,6 +85,9 @@ def by_hand(tap):
     tap.ok(code == OK and version.startswith("farmgated "), "without a manager the service's command runs in the console", version)
     tap.equal(wine(FARMGATED, "install", "too", "much")[0], USAGE, "install takes no arguments of any kind")
     tap.equal(wine(FARMGATED, "uninstall", "too")[0], USAGE, "nor does uninstall")
+    for word in ("install", "uninstall"):
+        code, said, _ = wine(FARMGATED, word, "--help")
+        tap.ok(code == OK and said.startswith("usage: farmgated " + word), "but for %s --help" % word, said)
     said = wine(FARMGATED, "--help")[1]
     tap.ok("farmgated install" in said and "--service" in said, "--help tells of them", said)
     code, _, said = wine(FARMGATED, "uninstall")

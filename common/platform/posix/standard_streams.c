@@ -1,5 +1,6 @@
 #include "../standard_streams.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <unistd.h>
 
@@ -11,4 +12,9 @@ void standard_streams_hold(void)
     while (fd >= 0 && fd <= STDERR_FILENO);
     if (fd > STDERR_FILENO)
         (void)close(fd);
+}
+
+bool standard_output_left(int error)
+{
+    return error == EPIPE;
 }
