@@ -110,9 +110,7 @@ static int request(int argc, char **argv)
                                         {"socket", OPTION_TEXT, &wish.socket}};
     const struct options_form form = {
         "activation request", help, specs, sizeof(specs) / sizeof(specs[0]), 0, 0};
-    char **operands;
-    int count;
-    int code = options_parse(&form, argc, argv, &operands, &count);
+    int code = options_only(&form, argc, argv);
     if (code != OPTIONS_GO_ON)
         return code;
     if ((wish.key && wish.trial) || (wish.move && !wish.key)) {

@@ -84,9 +84,7 @@ int configure_command(int argc, char **argv)
                                         {"config", OPTION_TEXT, &wish.config}};
     const struct options_form form = {"configure", help, specs, sizeof specs / sizeof *specs, 0, 0};
     struct farm_setup *setup = NULL;
-    char **operands;
-    int count;
-    int code = options_parse(&form, argc, argv, &operands, &count);
+    int code = options_only(&form, argc, argv);
     if (code != OPTIONS_GO_ON)
         return code;
     if (!wish.url && !wish.key && !wish.ca_file && !wish.proxy) {

@@ -320,9 +320,7 @@ int events_command(int argc, char **argv)
         {"code", OPTION_TEXT, &events->codes},    {"severity", OPTION_TEXT, &events->severity},
     };
     const struct options_form form = {"events", help, specs, sizeof(specs) / sizeof(specs[0]), 0, 0};
-    char **operands;
-    int count;
-    int code = options_parse(&form, argc, argv, &operands, &count);
+    int code = options_only(&form, argc, argv);
     if (code == OPTIONS_GO_ON) {
         term_init(&events->term, stdout);
         code = prepare(events, path);

@@ -40,9 +40,7 @@ static int show_command(int argc, char **argv, const char *name, const char *tar
     const struct option_spec specs[] = {{"json", OPTION_FLAG, &json},
                                         {"socket", OPTION_TEXT, &question.socket}};
     const struct options_form form = {name, farm_help, specs, sizeof(specs) / sizeof(specs[0]), 0, 0};
-    char **operands;
-    int count;
-    int code = options_parse(&form, argc, argv, &operands, &count);
+    int code = options_only(&form, argc, argv);
     return code != OPTIONS_GO_ON ? code : ask_and_show(&question, json, print);
 }
 

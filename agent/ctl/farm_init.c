@@ -165,9 +165,7 @@ int farm_init(int argc, char **argv)
     };
     const struct options_form form = {"farm init", farm_help, specs, sizeof specs / sizeof *specs, 0, 0};
     struct farm_setup *setup = NULL;
-    char **operands;
-    int count;
-    int code = options_parse(&form, argc, argv, &operands, &count);
+    int code = options_only(&form, argc, argv);
     if (code != OPTIONS_GO_ON)
         return code;
     code = farm_setup_create("farm init", wish.config, &setup);

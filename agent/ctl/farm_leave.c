@@ -84,9 +84,7 @@ int farm_leave_command(int argc, char **argv)
                                         {"config", OPTION_TEXT, &wish.config},
                                         {"socket", OPTION_TEXT, &question.socket}};
     const struct options_form form = {"farm leave", farm_help, specs, sizeof(specs) / sizeof(specs[0]), 0, 0};
-    char **operands;
-    int count;
-    int code = options_parse(&form, argc, argv, &operands, &count);
+    int code = options_only(&form, argc, argv);
     if (code != OPTIONS_GO_ON)
         return code;
     if (!wish.config && !question.socket) /* which configuration another agent has is not known */

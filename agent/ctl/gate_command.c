@@ -68,9 +68,7 @@ int gate_command(int argc, char **argv)
                                         {"socket", OPTION_TEXT, &question.socket}};
     const struct options_form form = {"gate", help, specs, sizeof(specs) / sizeof(specs[0]), 0, 0};
     struct local_client_answer answer;
-    char **operands;
-    int count;
-    int code = options_parse(&form, argc, argv, &operands, &count);
+    int code = options_only(&form, argc, argv);
     if (code != OPTIONS_GO_ON)
         return code;
     if (!user) {
@@ -183,9 +181,7 @@ int resources_command(int argc, char **argv)
                                         {"socket", OPTION_TEXT, &question.socket}};
     const struct options_form form = {"resources", help, specs, sizeof(specs) / sizeof(specs[0]), 0, 0};
     struct local_client_answer answer;
-    char **operands;
-    int count;
-    int code = options_parse(&form, argc, argv, &operands, &count);
+    int code = options_only(&form, argc, argv);
     if (code != OPTIONS_GO_ON)
         return code;
     if (!user) {

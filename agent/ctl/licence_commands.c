@@ -123,9 +123,7 @@ static int ask_plainly(int argc, char **argv, const char *name, const char *help
     const struct option_spec specs[] = {{"socket", OPTION_TEXT, &question.socket}};
     const struct options_form form = {name, help, specs, 1, 0, 0};
     struct local_client_answer answer;
-    char **operands;
-    int count;
-    int code = options_parse(&form, argc, argv, &operands, &count);
+    int code = options_only(&form, argc, argv);
     if (code != OPTIONS_GO_ON)
         return code;
     code = ask(&question, &answer);

@@ -154,9 +154,7 @@ int connections_command(int argc, char **argv)
         {"state", OPTION_TEXT, &state}, {"disconnected", OPTION_FLAG, &disconnected},
         {"json", OPTION_FLAG, &json},   {"socket", OPTION_TEXT, &question.socket}};
     const struct options_form form = {"connections", help, specs, sizeof(specs) / sizeof(specs[0]), 0, 0};
-    char **operands;
-    int count;
-    int code = options_parse(&form, argc, argv, &operands, &count);
+    int code = options_only(&form, argc, argv);
     if (code != OPTIONS_GO_ON)
         return code;
     if (state && disconnected) {
@@ -246,9 +244,7 @@ int users_command(int argc, char **argv)
     const struct option_spec specs[] = {{"json", OPTION_FLAG, &json},
                                         {"socket", OPTION_TEXT, &question.socket}};
     const struct options_form form = {"users", help, specs, sizeof(specs) / sizeof(specs[0]), 0, 0};
-    char **operands;
-    int count;
-    int code = options_parse(&form, argc, argv, &operands, &count);
+    int code = options_only(&form, argc, argv);
     if (code != OPTIONS_GO_ON)
         return code;
     return ask_and_print(&question, json, &users_shape, sizeof(struct users_view), print_users);

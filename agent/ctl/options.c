@@ -212,3 +212,11 @@ int options_parse(const struct options_form *form, int argc, char **argv, char *
     *ret_count = argc - optind;
     return code;
 }
+
+int options_only(const struct options_form *form, int argc, char **argv)
+{
+    char **operands;
+    int count;
+    assert(form->operands_max == 0);
+    return options_parse(form, argc, argv, &operands, &count);
+}

@@ -36,6 +36,8 @@ struct options_form {
  * is reordered). OPTIONS_GO_ON, or an exit code: --help was printed, or what is wrong. */
 int options_parse(const struct options_form *form, int argc, char **argv, char ***ret_operands,
                   int *ret_count);
+/* The same where there are no other words than options. */
+int options_only(const struct options_form *form, int argc, char **argv);
 
 /* A line "c" for a command of a group ("farm"), or of none (NULL). */
 void options_describe_command(const char *group, const char *name, const char *help);

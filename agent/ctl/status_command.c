@@ -49,9 +49,7 @@ int status_command(int argc, char **argv)
                                         {"socket", OPTION_TEXT, &question.socket}};
     const struct options_form form = {"status", help, specs, sizeof(specs) / sizeof(specs[0]), 0, 0};
     struct term term;
-    char **operands;
-    int count;
-    int code = options_parse(&form, argc, argv, &operands, &count);
+    int code = options_only(&form, argc, argv);
     if (code != OPTIONS_GO_ON)
         return code;
     term_init(&term, stdout);

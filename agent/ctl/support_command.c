@@ -250,9 +250,7 @@ int support_command(int argc, char **argv)
         {"names", OPTION_FLAG, &wishes.names},   {"config", OPTION_TEXT, &wishes.config},
         {"socket", OPTION_TEXT, &wishes.socket}};
     const struct options_form form = {"support", help, specs, sizeof(specs) / sizeof(specs[0]), 0, 0};
-    char **operands;
-    int count;
-    int code = options_parse(&form, argc, argv, &operands, &count);
+    int code = options_only(&form, argc, argv);
     if (code != OPTIONS_GO_ON)
         return code;
     if (sodium_init() < 0)

@@ -193,9 +193,7 @@ int top_command(int argc, char **argv)
     const struct option_spec specs[] = {{"interval", OPTION_TEXT, &interval},
                                         {"socket", OPTION_TEXT, &socket}};
     const struct options_form form = {"top", help, specs, sizeof(specs) / sizeof(specs[0]), 0, 0};
-    char **operands;
-    int count;
-    int code = options_parse(&form, argc, argv, &operands, &count);
+    int code = options_only(&form, argc, argv);
     if (code != OPTIONS_GO_ON)
         return code;
     if (interval && !parse_interval(interval, &interval_ms))

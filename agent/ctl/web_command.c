@@ -99,9 +99,7 @@ int web_command(int argc, char **argv)
                                         {"revoke", OPTION_FLAG, &revoke},
                                         {"socket", OPTION_TEXT, &question.socket}};
     const struct options_form form = {"web", help, specs, sizeof(specs) / sizeof(specs[0]), 0, 0};
-    char **operands;
-    int count;
-    int code = options_parse(&form, argc, argv, &operands, &count);
+    int code = options_only(&form, argc, argv);
     if (code != OPTIONS_GO_ON)
         return code;
     if (revoke && hours) {

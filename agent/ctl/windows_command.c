@@ -148,9 +148,7 @@ int windows_command(int argc, char **argv)
                                         {"socket", OPTION_TEXT, &question.socket}};
     const struct options_form form = {"windows", help, specs, sizeof(specs) / sizeof(specs[0]), 0, 0};
     struct local_client_answer answer;
-    char **operands;
-    int count;
-    int code = options_parse(&form, argc, argv, &operands, &count);
+    int code = options_only(&form, argc, argv);
     if (code != OPTIONS_GO_ON)
         return code;
     (void)strcpy(target, days ? "/v1/days" : "/v1/windows");
