@@ -5,28 +5,20 @@
  *       ▲                 │ back                     │ back
  *       └─────────────────┴──────────────────────────┘ */
 #include "core_private.h"
+#include "sorted.h"
 
 #include <stdlib.h>
 #include <string.h>
 
+static const char *host_at(const void *hosts, size_t place)
+{
+    return ((const struct known_host *)hosts)[place].host;
+}
+
 /* The place of a host in the array, or where it belongs. */
 static size_t place_of(const struct core *core, const char *host, bool *ret_found)
 {
-    size_t low = 0, high = core->host_count;
-    *ret_found = false;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        int order = strcmp(core->hosts[middle].host, host);
-        if (order == 0) {
-            *ret_found = true;
-            return middle;
-        }
-        if (order < 0)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low;
+    return sorted_place(core->hosts, core->host_count, host_at, host, ret_found);
 }
 
 static int insert_host(struct core *core, size_t place, const char *host, const char *boot_id)

@@ -2,6 +2,7 @@
 #include "roster_private.h"
 
 #include "core_error.h"
+#include "sorted.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -92,20 +93,16 @@ static void batch_finish(struct batch *batch)
     free(batch->leavers);
 }
 
+static const char *id_at(const void *items, size_t place)
+{
+    return ((const struct item *)items)[place].session->id;
+}
+
 static struct item *batch_find(const struct batch *batch, const char *id)
 {
-    size_t low = 0, high = batch->count;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        int order = strcmp(batch->items[middle].session->id, id);
-        if (order == 0)
-            return &batch->items[middle];
-        if (order < 0)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return NULL;
+    bool found;
+    size_t place = sorted_place(batch->items, batch->count, id_at, id, &found);
+    return found ? &batch->items[place] : NULL;
 }
 
 static bool note_leaver(struct batch *batch, const char *id)

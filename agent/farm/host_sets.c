@@ -1,27 +1,20 @@
 #include "host_sets.h"
 
+#include "agent/core/sorted.h"
+
 #include <stdlib.h>
 #include <string.h>
 
 /* ---- a list -------------------------------------------------------------------------------------------- */
 
+static const char *id_at(const void *sessions, size_t place)
+{
+    return ((struct host_session *const *)sessions)[place]->connection.id;
+}
+
 static size_t place_of(const struct host_list *list, const char *id, bool *ret_found)
 {
-    size_t low = 0, high = list->count;
-    *ret_found = false;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        int order = strcmp(list->sessions[middle]->connection.id, id);
-        if (order == 0) {
-            *ret_found = true;
-            return middle;
-        }
-        if (order < 0)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low;
+    return sorted_place(list->sessions, list->count, id_at, id, ret_found);
 }
 
 static char *append(char **at, const char *text)
@@ -126,23 +119,14 @@ void host_sets_finish(struct host_sets *sets)
     host_sets_init(sets);
 }
 
+static const char *name_at(const void *sets, size_t place)
+{
+    return ((struct host_set *const *)sets)[place]->name;
+}
+
 static size_t host_place(const struct host_sets *sets, const char *name, bool *ret_found)
 {
-    size_t low = 0, high = sets->count;
-    *ret_found = false;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        int order = strcmp(sets->sets[middle]->name, name);
-        if (order == 0) {
-            *ret_found = true;
-            return middle;
-        }
-        if (order < 0)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low;
+    return sorted_place(sets->sets, sets->count, name_at, name, ret_found);
 }
 
 struct host_set *host_sets_make_named(struct host_sets *sets, const char name[SEAL_NAME_BYTES])
