@@ -20,7 +20,7 @@ static int forget(struct ask *question, const char *user)
     struct local_client_answer answer;
     struct forgotten_view view = {0};
     if (!ask_segment(target, user))
-        return COMMAND_USAGE;
+        return COMMAND_DATA;
     question->target = target;
     int code = ask(question, &answer);
     if (code != COMMAND_OK)

@@ -325,7 +325,9 @@ static int tell_unknown(int argc, char **argv)
         names[i] = texts[i];
     }
     const char *nearest = given[0] != '\0' ? config_nearest(given, names, COUNT(commands)) : NULL;
-    if (given[0] == '\0')
+    if (argc > 0 && argv[0][0] == '-')
+        (void)fprintf(stderr, "farmgate-cloud: no option %s before a command; ", argv[0]);
+    else if (given[0] == '\0')
         (void)fprintf(stderr, "farmgate-cloud: a command is wanted; ");
     else if (nearest != NULL)
         (void)fprintf(stderr, "farmgate-cloud: no command '%s'; did you mean '%s'? ", given, nearest);

@@ -176,6 +176,7 @@ def licence(authority, agent):
     expect(agent, 0, "activate", "-", input=key + "\n", out=r"^activated: farm \S+, 3 concurrent users, until 20")
     expect(agent, 65, "activate", "-", input="", err="there is no licence key on standard input")
     expect(agent, 65, "activate", "", err="there is no licence key in what was given")
+    expect(agent, 65, "forget", "x" * 5000, err="too long")
     expect(agent, 64, "events", "--severity", "bad", err="--severity: not error, .*: bad\n")
     expect(agent, 64, "events", "--code", "agent_started,gate_open", err="--code: no event has the code gate_open;")
     expect(agent, 0, "report", out="^reported$")

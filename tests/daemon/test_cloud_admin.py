@@ -827,7 +827,7 @@ def wrong_commands(cloud, key):
     for words in (["farm", "list", "--json", "--status", "x"], ["farm", "list", "--csv", "--status", "x"]):
         tap.equal(cloud.run(*words).stdout, "", "what fails prints nothing that looks like a list")
     for words, said in (
-            ([], "a command is wanted; try 'farmgate-cloud --help'"), (["--jsn"], "a command is wanted; try 'farmgate-cloud --help'"),
+            ([], "a command is wanted; try 'farmgate-cloud --help'"), (["--jsn"], "no option --jsn before a command; try 'farmgate-cloud --help'"),
             (["key"], "no command 'key'; try 'farmgate-cloud key --help'"),
             (["key", "lst"], "no command 'key lst'; did you mean 'key list'? try 'farmgate-cloud key --help'"),
             (["frobnicate", "--json"], "no command 'frobnicate'; try 'farmgate-cloud --help'"),
