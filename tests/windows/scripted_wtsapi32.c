@@ -7,9 +7,12 @@
  *   error sessions 1702                                   (or processes, details, tokens; 0: without a
  * reason) empty                                                 (not even the services' session)
  *
+ * "\uD83D" anywhere is one unit of UTF-16.
+ *
  * It counts what it hands out and what comes back, by the right function, of the right type and length. */
 #include "agent/sessions/wts_api.h"
 
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <wchar.h>
@@ -74,6 +77,21 @@ static BOOL free_answer(void *what, DWORD type, DWORD count)
 
 /* --- the script ----------------------------------------------------------------------------------------- */
 
+/* "\\uD83D" is that unit, half a character though it may be. */
+static void put_units(wchar_t *script)
+{
+    wchar_t *to = script;
+    for (const wchar_t *from = script; *from; to++) {
+        bool unit = wcsncmp(from, L"\\u", 2) == 0 && wcsspn(from + 2, L"0123456789ABCDEF") >= 4;
+        wchar_t digits[5] = {0};
+        if (unit)
+            wmemcpy(digits, from + 2, 4);
+        *to = unit ? (wchar_t)wcstoul(digits, NULL, 16) : *from;
+        from += unit ? 6 : 1;
+    }
+    *to = L'\0';
+}
+
 static wchar_t *read_script(void)
 {
     static char bytes[SCRIPT_BYTES]; /* one question at a time: the callers hold the lock */
@@ -95,6 +113,8 @@ static wchar_t *read_script(void)
     wchar_t *script = read ? calloc(count + 2, sizeof(*script)) : NULL;
     if (script && count > 0)
         (void)MultiByteToWideChar(CP_UTF8, 0, bytes, (int)count, script, (int)count + 1);
+    if (script)
+        put_units(script);
     return script;
 }
 

@@ -5,6 +5,7 @@
 """
 import json
 import os
+import re
 import shutil
 import sys
 
@@ -81,18 +82,46 @@ def scripted(tap, place):
 def long_paths(tap, place):
     """Windows' old limit is 260 characters; names of the store's files come behind its directory's."""
     store = place.join("s" * (250 - len(windows_path(place.path))))
+    log, resources = [place.join(letter * 100, "%s.jsonl" % (letter * (248 - 101 - len(windows_path(place.path))))) for letter in "lr"]
+    for path in (log, resources):
+        os.makedirs(os.path.dirname(path))
     agent = WindowsAgent(place, BUILD_WINDOWS, "long", store=store)
+    with open(agent.conf, encoding="utf-8") as file:
+        text = file.read()
+    before = re.search('resources = "([^"]*)"', text).group(1)
+    place.write("long.conf", text.replace(before, windows_path(resources)) + 'log: { file = "%s"; };\n' % windows_path(log))
+    with open(resources, "w", encoding="utf-8") as file:
+        file.write('resources = ({ id = "calc"; name = "Calculator"; kind = "application"; command = "calc.exe"; });\n')
     deep = place.join("a" * 120, "ö" * 100, "b" * 60)
     os.makedirs(deep)
     agent.command[-1] = windows_path(shutil.copy(agent.conf, os.path.join(deep, "farmgate.conf")))
     agent.start()
     tap.equal(agent.put("1", "CORP\\ann"), 204, "a configuration and a store may have long paths")
+    with open(log, encoding="utf-8") as file:
+        codes = [json.loads(line)["code"] for line in file]
+    tap.ok(len(windows_path(log)) >= 253 and "agent_started" in codes, "so may the log file", (len(windows_path(log)), codes))
     agent.kill()
     agent.start()
     tap.equal(agent.status()["connections"], 1, "and what is told is kept")
     agent.interrupt()
+    with open(resources, "a", encoding="utf-8") as file:
+        file.write("nonsense = 1;\n")
+    tap.ok(agent.ends() == CONFIGURATION and os.path.basename(resources) + ":2: nonsense" in agent.log(),
+           "and the published resources, whose mistakes are found", agent.log())
     longer = WindowsAgent(place, BUILD_WINDOWS, "longer", store=place.join("a" * 120, "b" * 130))
     tap.ok(longer.ends() == CONFIGURATION and "store.directory: too long" in longer.log(), "one that is too long is said to be", longer.log())
+
+
+def read_only_store(tap, place):
+    """Where not even root makes a file."""
+    agent = WindowsAgent(place, BUILD_WINDOWS, "readonly", store="/sys/kernel")
+    agent.start()
+    tap.ok("state cannot be written" in agent.log() and "/sys/kernel/farmgate.db" in agent.log(),
+           "where its store cannot be written it says so, with the path", agent.log())
+    answer = agent.call("PUT", "/v1/connections/ts1/1", {"user": "CORP\\ann", "administrator": False, "kind": "desktop", "route": "broker"})
+    tap.equal([answer.status, answer.json()["code"], agent.status()["concurrent_users"]], [503, "store_unavailable", 0],
+              "takes nothing that it could not keep, and answers")
+    tap.equal(agent.interrupt(), STOPPED, "and stops as always")
 
 
 def wrong_configuration(tap, place):
@@ -117,6 +146,7 @@ def main():
         tap.equal(agent.interrupt(), STOPPED, "it stops")
         scripted(tap, place)
         long_paths(tap, place)
+        read_only_store(tap, place)
         wrong_configuration(tap, place)
     tap.done()
 

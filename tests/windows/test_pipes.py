@@ -63,6 +63,18 @@ def answers(tap, agent):
     tap.equal(agent.status()["concurrent_users"], 1, "and it is counted")
 
 
+def names(tap, agent):
+    """As they are written, outside the basic plane as well, there and back by a command line, a pipe and an output."""
+    user = "\u00c4RZTE\\\U00020bb7\U0001f33b"
+    code = farmgate("connection", "put", "ts1", "\U0001f600", "--user", user, "--kind", "desktop", "--socket", agent.admin)[0]
+    tap.equal(code, 0, "a name may have any characters")
+    said = [farmgate(*words, "--socket", agent.reader)[1] for words in (("connections",), ("users",), ("explain", user), ("events",))]
+    tap.equal([user in one for one in said], [True] * 4, "and is shown with them")
+    told = json.loads(farmgate("connections", "--json", "--socket", agent.reader)[1])["connections"]
+    tap.ok((user, "\U0001f600") in [(one["user"], one["id"]) for one in told], "as in JSON", told)
+    tap.equal(farmgate("connection", "end", "ts1", "\U0001f600", "--socket", agent.admin)[0], 0, "and found by them")
+
+
 def many(tap, agent):
     with ThreadPoolExecutor(CLIENTS) as pool:
         codes = list(pool.map(lambda number: put(agent, agent.admin, number)[0], range(CLIENTS)))
@@ -94,6 +106,7 @@ def main():
         try:
             agent.start()
             answers(tap, agent)
+            names(tap, agent)
             many(tap, agent)
             goes_away(tap, agent)
             taken(tap, place, agent)

@@ -161,6 +161,17 @@ def stopped(tap, folder):
     tap.ok(not folder.ready(), "and serves no more")
 
 
+def names(tap, folder):
+    """One outside the basic plane, and what Event Viewer would take for more than a name."""
+    log, user = EventLog(), "\U0001f600 %1"
+    request(("127.0.0.1", folder.port), "GET", "/v1/gate?user=%F0%9F%98%80%20%251")
+    tap.ok(wait_until(lambda: any(event.get("user") == user for event in folder.events()), SECONDS), "the log file has a name as it is",
+           folder.events()[-2:])
+    escaped = "\\d83d\\de00 % 1"
+    tap.ok(wait_until(lambda: (escaped in [text for _, text in log.strings()]), SECONDS),
+           "and so has the Event Log, where it says nothing else", log.strings())
+
+
 def refuses(tap, folder, settings, code, detail, what):
     """It ends with that code, and has said why."""
     log, before = EventLog(), len(folder.events())
@@ -225,6 +236,7 @@ def main():
             tap.equal(wine(FARMGATED, "install", "--config", "C:\\%s\\farmgate.conf" % folder.name)[0], OK, "and then it is installed")
             for _ in range(2):
                 started(tap, folder)
+                names(tap, folder)
                 stopped(tap, folder)
             refuses(tap, folder, "nonsense = 1;\n", CONFIGURATION, "farmgate.conf:", "a wrong configuration")
             address_taken(tap, folder)

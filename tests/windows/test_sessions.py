@@ -40,6 +40,7 @@ SERVICE = "session 5; user SVC-Backup; domain CORP; token user; protocol 2; remo
 RULES = """sessions = { rules = (
     { user = "corp\\\\svc-*"; kind = "ignore"; },
     { group = "nobody's"; kind = "ignore"; },
+    { user = "*\\\\\U0001f33b*"; kind = "ignore"; },
     { service = "console"; kind = "desktop"; route = "rdp"; }
 ); };"""
 
@@ -244,12 +245,13 @@ def with_rules(tap):
     """What the configuration says of some sessions goes before what Windows tells of them; of the others that stands."""
     with Place() as place:
         agent = Agent(place, RULES)
-        agent.play(ANN % CONNECTED + BOB + CEM + SERVICE + DESKTOPS + SHELL)
+        agent.play(ANN % CONNECTED + BOB + CEM + SERVICE + GUESSED + DESKTOPS + SHELL)
         agent.start()
         becomes(tap, agent, {"CORP\\ann application rdp active counted", "CORP\\bob desktop rdp active exempt 1 of 2",
                              "CORP\\cem desktop rdp active counted"}, 2, "rules apply, by names in any case, and to nobody else")
         ignored = [(one["user"], one["reason"]) for one in agent.ask("/v1/connections")["ignored"]]
-        tap.equal(ignored, [("CORP\\SVC-Backup", "ignored by rule 1")], "and who is ignored is shown with the rule")
+        tap.equal(ignored, [("CORP\\SVC-Backup", "ignored by rule 1"), ("\u00c4RZTE\\\U0001f33b", "ignored by rule 3")],
+                  "and who is ignored is shown with the rule")
         agent.play(ANN % CONNECTED + BOB + SERVICE + DESKTOPS + SHELL)
         becomes(tap, agent, {"CORP\\ann application rdp active counted", "CORP\\bob desktop rdp active exempt 1 of 2"}, 1,
                 "without anybody's note it looks by itself")

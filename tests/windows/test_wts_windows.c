@@ -171,12 +171,14 @@ static void names_are_kept_whole(void **state)
     char name[301], script[1024], set[1024];
     (void)state;
     script_is("session 2; user \xf0\xa0\xae\xb7\xe9\x87\x8e\xf0\x9f\x8c\xbb; domain \xc3\x84RZTE; state 4\n"
-              "session 3; user ann@corp.example; state 4\n");
+              "session 3; user ann@corp.example; state 4\n"
+              "session 4; user a\\uD83Db\\uDE00; domain \\uD83D\\uDE00; state 4\n"); /* halves, and a whole */
     wts_heard_start(&heard);
     wts_heard_until_set(
         &heard,
         "2 \xc3\x84RZTE\\\xf0\xa0\xae\xb7\xe9\x87\x8e\xf0\x9f\x8c\xbb desktop rdp disconnected unknown\n"
-        "3 ann@corp.example desktop rdp disconnected unknown\n");
+        "3 ann@corp.example desktop rdp disconnected unknown\n"
+        "4 \xf0\x9f\x98\x80\\a\xef\xbf\xbd\x62\xef\xbf\xbd desktop rdp disconnected unknown\n");
     memset(name, 'n', sizeof(name) - 1);
     name[sizeof(name) - 1] = '\0';
     (void)snprintf(script, sizeof(script), "session 2; user %s; domain CORP; state 4\n", name);
