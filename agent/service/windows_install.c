@@ -72,6 +72,22 @@ static wchar_t *program_path(void)
     return NULL;
 }
 
+/* Programs are started from longer paths, services are not. Said if it is too long. */
+static bool may_be_a_service(void)
+{
+    wchar_t *program = program_path();
+    size_t length = program ? wcslen(program) : 0;
+    free(program);
+    if (length > 0 && length < MAX_PATH)
+        return true;
+    (void)fprintf(
+        stderr,
+        "farmgated: Windows starts no service whose program's path is longer than %d characters; this one "
+        "has %zu: move it\n",
+        MAX_PATH - 1, length);
+    return false;
+}
+
 /* Quoted: of a path with a space Windows would try its beginning first, which somebody else may have put
  * there. */
 static wchar_t *make_command(const char *settings_path)
@@ -212,6 +228,8 @@ int windows_service_install(int argc, char **argv)
                       "usage: farmgated install [--replace] [--config FILE]\n");
         return option == 'h' ? EXIT_SUCCESS : EXIT_USAGE;
     }
+    if (!may_be_a_service())
+        return EXIT_FAILURE;
     wchar_t *command = make_command(settings_path);
     if (!command)
         return failed("the service's command cannot be made");

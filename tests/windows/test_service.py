@@ -92,7 +92,23 @@ def by_hand(tap):
     tap.ok("farmgated install" in said and "--service" in said, "--help tells of them", said)
     code, _, said = wine(FARMGATED, "uninstall")
     tap.ok(code == FAILED and "not installed" in said, "what is not there cannot be removed, and that is said", said)
+    too_deep(tap)
     return version.split()[-1]
+
+
+def too_deep(tap):
+    """A program that can be run, but not as a service."""
+    top = tempfile.mkdtemp(prefix="farmgate deep ", dir=os.path.join(os.environ["WINEPREFIX"], "drive_c"))
+    deep = os.path.join(top, "a" * 120, "b" * 120, "c" * 60)
+    os.makedirs(deep)
+    try:
+        program = shutil.copy(FARMGATED, deep)
+        tap.equal(wine(program, "--version")[0], OK, "a program runs from a path past 260 characters")
+        code, _, said = wine(program, "install")
+        tap.ok(code == FAILED and "path is longer than 259 characters" in said and service_state(NAME) is None,
+               "but is not made a service there, for Windows would not start it", (code, said))
+    finally:
+        shutil.rmtree(top)
 
 
 def protected(tap):
