@@ -31,8 +31,8 @@ struct host {
     struct leader *leader;
     struct core *core;
     unsigned lives, turns, saved;
-    bool asks; /* to report, at its next turn */
-    int code;  /* of that step */
+    const struct core_event *event; /* for its next turn */
+    int code;                       /* of that step */
     char heard[1024];
 };
 
@@ -65,6 +65,8 @@ static int on_begin(void *data, const struct farm_begin *begin)
     struct host *host = data;
     struct core_saved saved = *begin->saved;
     saved.installation_id = "inst";
+    if (begin->checkpoint != NULL && begin->checkpoint->identity.farm_id[0] != '\0')
+        saved.farm_id = begin->checkpoint->identity.farm_id;
     core_destroy(host->core);
     host->core = core_create(&core_settings);
     return core_restore(host->core, &saved, begin->at_ms);
@@ -85,8 +87,12 @@ static int on_step(void *data, const struct core_event *event, int64_t at_ms, st
 static void on_identity(void *data, struct store_identity *ret,
                         char ret_entitlement[STORE_ENTITLEMENT_MAX + 1])
 {
-    (void)data;
+    const struct host *host = data;
+    struct core_status status;
+    core_status(host->core, &status);
     *ret = (struct store_identity){.installation_id = "inst"};
+    if (status.farm_id != NULL)
+        strcpy(ret->farm_id, status.farm_id);
     strcpy(ret_entitlement, "fg1");
 }
 
@@ -100,9 +106,9 @@ static void on_turn(void *data)
 {
     struct host *host = data;
     host->turns++;
-    if (host->asks)
-        host->code = leader_step(host->leader, &(struct core_event){.type = EVENT_REPORT_NOW});
-    host->asks = false;
+    if (host->event != NULL)
+        host->code = leader_step(host->leader, host->event);
+    host->event = NULL;
 }
 
 static void on_saved(void *data, const struct core_actions *actions)
@@ -425,7 +431,7 @@ static void the_owner_steps_at_its_turn(void **state)
     struct host *host = start(house, 0, 0);
     pass(house, 2000);
     unsigned turns = host->turns;
-    host->asks = true;
+    host->event = &(const struct core_event){.type = EVENT_REPORT_NOW};
     leader_wants_turn(host->leader);
     pass(house, 100);
     assert_true(host->turns > turns);
@@ -461,6 +467,77 @@ static void more_windows_than_fit_go_ahead_of_the_checkpoint(void **state)
     assert_true(checkpoint->running.start_ms > T0 + 2 * LEADER_WINDOWS_MAX * WINDOW_MS);
     free(checkpoint);
     assert_int_equal(leader_state(host->leader), LEADER_LIVE);
+}
+
+struct sequences {
+    const struct house *house;
+    uint64_t least;
+    size_t count;
+};
+
+static void note_sequence(void *data, const struct wire_kv *kv)
+{
+    struct sequences *sequences = data;
+    char farm_id[GRANT_ID_BYTES_MAX + 1];
+    struct window window;
+    assert_int_equal(checkpoint_window_read(&sequences->house->farm, kv, farm_id, &window, NULL), 0);
+    if (window.sequence == 0)
+        return; /* it closed before the activation */
+    sequences->count++;
+    if (window.sequence < sequences->least)
+        sequences->least = window.sequence;
+}
+
+static void take_turn(struct house *house, struct host *host, const struct core_event *event)
+{
+    host->event = event;
+    leader_wants_turn(host->leader);
+    pass(house, 2000);
+    assert_null(host->event);
+    assert_int_equal(host->code, 0);
+}
+
+/* Of a store that was put back: the farm's numbers were used, and what leads next has the new ones. */
+static void windows_get_new_numbers_in_the_store(void **state)
+{
+    struct house *house = *state;
+    struct host *first = start(house, 0, 0);
+    size_t unsent, count = LEADER_WINDOWS_MAX + 6;
+    struct grant grant = {.farm_id = "f1", .installation_id = "inst", .serial = 1, .limit = 5};
+    const struct core_event activated = {
+        .type = EVENT_ACTIVATED, .activated = {.farm_id = "f1", .installation_id = "inst", .grant = &grant}};
+    const struct core_refused_window refused = {1, CORE_NUMBER_USED};
+    const struct core_event answered = {
+        .type = EVENT_REPORT_ACCEPTED,
+        .accepted = {.through = 5000, .refused = &refused, .refused_count = 1}};
+    pass(house, 2000);
+    grant.issued_at_ms = house->now_ms;
+    grant.refresh_by_ms = house->now_ms + 30 * DAY_MS;
+    take_turn(house, first, &activated);
+    house->licence_ahead_ms = (int64_t)count * WINDOW_MS; /* and a report is on its way */
+    pass(house, 2000);
+    take_turn(house, first, &answered);
+
+    struct sequences sequences = {.house = house, .least = UINT64_MAX};
+    struct record_key prefix = record_prefix(&house->farm, RECORD_WINDOW, NULL);
+    (void)model_etcd_each(house->etcd, prefix.text, 0, note_sequence, &sequences);
+    assert_int_equal(sequences.count, count);
+    assert_int_equal(sequences.least, 5001);
+    struct checkpoint *checkpoint = checkpoint_of(house);
+    assert_int_equal(checkpoint->next_sequence, 5001 + count);
+    assert_int_equal(checkpoint->unsent_count, 1);
+    assert_int_equal(checkpoint->unsent[0].first, 5001);
+    assert_int_equal(checkpoint->unsent[0].last, 5000 + count);
+    free(checkpoint);
+
+    struct host *second = start(house, 1, 0);
+    pass(house, 2000);
+    leader_stand(first->leader, false);
+    leader_resign(first->leader);
+    pass(house, 2000);
+    assert_int_equal(leader_state(second->leader), LEADER_LIVE);
+    assert_int_equal(core_unsent(second->core, &unsent)[0].sequence, 5001);
+    assert_int_equal(unsent, count);
 }
 
 static void history_is_written_when_nothing_else_is(void **state)
@@ -703,6 +780,7 @@ int main(void)
         HOUSED(it_rests_while_it_waits),
         HOUSED(the_owner_steps_at_its_turn),
         HOUSED(more_windows_than_fit_go_ahead_of_the_checkpoint),
+        HOUSED(windows_get_new_numbers_in_the_store),
         HOUSED(history_is_written_when_nothing_else_is),
         HOUSED(windows_are_kept_for_400_days),
         HOUSED(a_strangers_checkpoint_is_written_over),
