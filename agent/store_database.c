@@ -1,6 +1,8 @@
 /* store_database.c - farmgate.db: what is in it, its statements, and what is read at start. */
 #include "store_private.h"
 
+#include "common/room.h"
+
 #include <assert.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -171,20 +173,6 @@ static int read_rows(struct store_database *database, const char *sql, const cha
     return error;
 }
 
-/* Room for one more; the array may move. */
-static bool grow(void **array, size_t *room, size_t count, size_t element_bytes)
-{
-    if (count < *room)
-        return true;
-    size_t more = *room ? *room * 2 : 64;
-    void *larger = realloc(*array, more * element_bytes);
-    if (!larger)
-        return false;
-    *array = larger;
-    *room = more;
-    return true;
-}
-
 static const char *keep_text(struct reading *reading, sqlite3_stmt *row, int column)
 {
     return store_arena_text(&reading->loaded->memory->arena, store_row_text(row, column));
@@ -195,7 +183,7 @@ static int read_connection(struct reading *reading, sqlite3_stmt *row)
     struct core_saved *core = &reading->loaded->core;
     struct store_memory *memory = reading->loaded->memory;
     void *array = memory->connections;
-    if (!grow(&array, &reading->room, core->connection_count, sizeof(*memory->connections)))
+    if (!room_reserve(&array, &reading->room, core->connection_count + 1, sizeof(*memory->connections)))
         return ERROR_NO_MEMORY;
     memory->connections = array;
     struct roster_change read = {
@@ -226,7 +214,7 @@ static int read_host(struct reading *reading, sqlite3_stmt *row)
     struct core_saved *core = &reading->loaded->core;
     struct store_memory *memory = reading->loaded->memory;
     void *array = memory->hosts;
-    if (!grow(&array, &reading->room, core->host_count, sizeof(*memory->hosts)))
+    if (!room_reserve(&array, &reading->room, core->host_count + 1, sizeof(*memory->hosts)))
         return ERROR_NO_MEMORY;
     memory->hosts = array;
     struct core_host host = {.host = keep_text(reading, row, 0), .boot_id = keep_text(reading, row, 1)};
@@ -242,7 +230,7 @@ static int read_unsent(struct reading *reading, sqlite3_stmt *row)
     struct core_saved *core = &reading->loaded->core;
     struct store_memory *memory = reading->loaded->memory;
     void *array = memory->unsent;
-    if (!grow(&array, &reading->room, core->unsent_count, sizeof(*memory->unsent)))
+    if (!room_reserve(&array, &reading->room, core->unsent_count + 1, sizeof(*memory->unsent)))
         return ERROR_NO_MEMORY;
     memory->unsent = array;
     store_row_window(row, 0, &memory->unsent[core->unsent_count++]);
@@ -279,7 +267,7 @@ static int read_farm(struct reading *reading, sqlite3_stmt *row)
 {
     struct store_memory *memory = reading->loaded->memory;
     void *array = memory->farms;
-    if (!grow(&array, &reading->room, memory->farm_count, sizeof(*memory->farms)))
+    if (!room_reserve(&array, &reading->room, memory->farm_count + 1, sizeof(*memory->farms)))
         return ERROR_NO_MEMORY;
     memory->farms = array;
     struct store_farm *farm = &memory->farms[memory->farm_count++];
@@ -290,7 +278,7 @@ static int read_farm(struct reading *reading, sqlite3_stmt *row)
 static int read_text(struct reading *reading, sqlite3_stmt *row, const char ***texts, size_t *count)
 {
     void *array = *texts;
-    if (!grow(&array, &reading->room, *count, sizeof(const char *)))
+    if (!room_reserve(&array, &reading->room, *count + 1, sizeof(const char *)))
         return ERROR_NO_MEMORY;
     *texts = array;
     (*texts)[*count] = keep_text(reading, row, 0);

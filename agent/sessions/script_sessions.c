@@ -1,5 +1,7 @@
 #include "script_sessions.h"
 
+#include "common/room.h"
+
 #include "source.h"
 
 #include <stdlib.h>
@@ -30,26 +32,9 @@ static void free_session(struct script_session *session)
     free(session->user);
 }
 
-/* Makes room for one element more. */
-static int grow(void **array, size_t count, size_t *room, size_t element_bytes)
-{
-    size_t wanted = *room * 2 + 8;
-    void *grown;
-
-    if (count < *room)
-        return 0;
-    grown = realloc(*array, wanted * element_bytes);
-    if (grown == NULL)
-        return ERROR_NO_MEMORY;
-    *array = grown;
-    *room = wanted;
-    return 0;
-}
-
 static int find_host(struct script_sessions *sessions, const char *name, struct script_host **ret)
 {
     struct script_host host = {.changed = true};
-    int r;
 
     for (size_t i = 0; i < sessions->count; i++)
         if (strcmp(sessions->hosts[i].name, name) == 0) {
@@ -58,8 +43,9 @@ static int find_host(struct script_sessions *sessions, const char *name, struct 
         }
     if (sessions->count == SCRIPT_HOSTS_MAX)
         return ERROR_FULL;
-    r = grow((void **)&sessions->hosts, sessions->count, &sessions->room, sizeof(host));
-    host.name = r == 0 ? strdup(name) : NULL;
+    host.name = room_reserve((void **)&sessions->hosts, &sessions->room, sessions->count + 1, sizeof(host))
+                    ? strdup(name)
+                    : NULL;
     if (host.name == NULL)
         return ERROR_NO_MEMORY;
     sessions->hosts[sessions->count] = host;
@@ -118,13 +104,11 @@ static int open_session(struct script_host *host, const struct script_line *even
         .administrator = event->admin ? ADMINISTRATOR_YES : ADMINISTRATOR_NO,
         .state = CONNECTION_ACTIVE,
     };
-    int r;
 
     if (host->count == SOURCE_SESSIONS_MAX)
         return ERROR_FULL;
-    r = grow((void **)&host->sessions, host->count, &host->room, sizeof(session));
-    if (r < 0)
-        return r;
+    if (!room_reserve((void **)&host->sessions, &host->room, host->count + 1, sizeof(session)))
+        return ERROR_NO_MEMORY;
     session.id = strdup(event->session);
     session.user = strdup(event->user);
     if (session.id == NULL || session.user == NULL) {

@@ -1,8 +1,7 @@
 #include "calendar.h"
 
-#include "room.h"
-
 #include "agent/core/peak.h"
+#include "common/room.h"
 
 #include <stdlib.h>
 

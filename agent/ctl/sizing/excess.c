@@ -1,8 +1,7 @@
 #include "excess.h"
 
-#include "room.h"
-
 #include "agent/core/usage.h"
+#include "common/room.h"
 
 #include <stdlib.h>
 

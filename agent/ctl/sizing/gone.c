@@ -1,6 +1,6 @@
 #include "gone.h"
 
-#include "room.h"
+#include "common/room.h"
 
 #include <stdlib.h>
 

@@ -1,9 +1,8 @@
 #include "peak_names.h"
 
-#include "room.h"
-
 #include "agent/core/core_error.h"
 #include "common/error.h"
+#include "common/room.h"
 
 #include <stdlib.h>
 #include <string.h>

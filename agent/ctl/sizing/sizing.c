@@ -5,11 +5,11 @@
 #include "name_set.h"
 #include "peak_names.h"
 #include "replay.h"
-#include "room.h"
 
 #include "agent/core/peak.h"
 #include "agent/core/tally.h"
 #include "common/error.h"
+#include "common/room.h"
 
 #include <stdlib.h>
 

@@ -1,9 +1,8 @@
 #include "what_if.h"
 
-#include "room.h"
-
 #include "agent/core/core_error.h"
 #include "common/error.h"
+#include "common/room.h"
 
 #include <assert.h>
 #include <stdlib.h>

@@ -2,6 +2,7 @@
 
 #include "agent/core/hash_index.h"
 #include "agent/core/identity.h"
+#include "common/room.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -68,19 +69,6 @@ static int repaired(const struct taking *taking, enum repair repair)
 
 /* ---- hosts --------------------------------------------------------------------------------------------- */
 
-static bool grow(void **array, size_t count, size_t *room, size_t element_bytes)
-{
-    if (count < *room)
-        return true;
-    size_t more = *room == 0 ? 16 : *room * 2;
-    void *grown = realloc(*array, more * element_bytes);
-    if (grown == NULL)
-        return false;
-    *array = grown;
-    *room = more;
-    return true;
-}
-
 static uint32_t hash_name(const struct windows_sessions *all, const char *name)
 {
     struct keyed_hash state = keyed_hash_begin(&all->keys);
@@ -97,8 +85,8 @@ static bool find_host(struct windows_sessions *all, const char *name, uint32_t *
         *ret_host = number;
         return true;
     }
-    char *copy = hash_index_reserve(&all->by_name) &&
-                         grow((void **)&all->hosts, all->host_count, &all->host_room, sizeof *all->hosts)
+    char *copy = hash_index_reserve(&all->by_name) && room_reserve((void **)&all->hosts, &all->host_room,
+                                                                   all->host_count + 1, sizeof *all->hosts)
                      ? strdup(name)
                      : NULL;
     if (copy == NULL)
@@ -142,8 +130,8 @@ static uint32_t number_of(const struct windows_sessions *all, const struct sessi
 
 static bool reserve_session(struct windows_sessions *all)
 {
-    return all->free_session != NONE ||
-           grow((void **)&all->sessions, all->session_count, &all->session_room, sizeof *all->sessions);
+    return all->free_session != NONE || room_reserve((void **)&all->sessions, &all->session_room,
+                                                     all->session_count + 1, sizeof *all->sessions);
 }
 
 static struct session *allot_session(struct windows_sessions *all)

@@ -1,6 +1,6 @@
 /* room.h - arrays that grow. */
-#ifndef FARMGATE_CTL_SIZING_ROOM_H
-#define FARMGATE_CTL_SIZING_ROOM_H
+#ifndef FARMGATE_COMMON_ROOM_H
+#define FARMGATE_COMMON_ROOM_H
 
 #include <stdbool.h>
 #include <stddef.h>
