@@ -12,6 +12,8 @@ rem
 rem It asks whether somebody who has no session would be let in. Without an answer everything stays as it is, and it fails, which
 rem the follower says. FARMGATE_SOCKET may name the agent's pipe.
 setlocal
+rem Programs are found by PATH alone: others may write where this is started.
+set "NoDefaultCurrentDirectoryInExePath=1"
 set "farmgate=farmgate.exe"
 if exist "%~dp0farmgate.exe" set "farmgate=%~dp0farmgate.exe"
 set "options="
