@@ -292,7 +292,8 @@ def test_certificates(tap, cluster):
     wrong = cluster.shell("$E/configuration wrong elsewhere")
     tap.ok(wrong.returncode == 65 and "2 members" in wrong.said, "two members are no cluster", wrong.said)
     for command in ("certificates", "certificates mend cluster made", "certificates pfx made", "configuration cluster", "configuration --port 1 cluster made",
-                    "users farm", "backup", "backup --keep 3", "restore"):
+                    "users farm", "backup", "backup --keep 3", "backup --help",
+                    "backup --keep 0 made", "backup --keep x made", "restore"):
         tap.equal(cluster.shell("$E/" + command).returncode, 64, "usage: " + command)
 
 
