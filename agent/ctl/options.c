@@ -197,11 +197,11 @@ int options_parse(const struct options_form *form, int argc, char **argv, char *
             help_print(stdout, form->help);
             return COMMAND_OK;
         }
-        if (found == ':') {
+        if (found == ':' && !strchr(argv[optind - 1], '=')) {
             (void)fprintf(stderr, "farmgate %s: %s needs a value\n", form->command, argv[optind - 1]);
             return COMMAND_USAGE;
         }
-        if (found == '?')
+        if (found == '?' || found == ':') /* Windows' getopt takes --flag=value for the latter */
             code = refuse_unknown(form, argv[optind - 1]);
         else
             code = take(form, found == 'o' ? output : &form->specs[found - 1], optarg);
