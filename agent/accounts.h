@@ -1,4 +1,4 @@
-/* accounts.h - the groups of users, from the name service (DESIGN §2): look-ups run on at most
+/* accounts.h - the groups of users, from the name service: look-ups run on at most
  * ACCOUNTS_THREADS pool threads, are cached ACCOUNTS_FRESH_MS, and the last answer is kept on error. */
 #ifndef FARMGATE_AGENT_ACCOUNTS_H
 #define FARMGATE_AGENT_ACCOUNTS_H

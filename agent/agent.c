@@ -95,7 +95,7 @@ static int open_store(struct agent *agent, struct error_detail *ret_detail)
     return error;
 }
 
-/* The machine's id beside the installation's: another one means a copied image (DESIGN §6). */
+/* The machine's id beside the installation's: another one means a copied image. */
 static void check_machine(struct agent *agent)
 {
     char machine_id[GRANT_ID_BYTES_MAX + 1];

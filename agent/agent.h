@@ -1,4 +1,4 @@
-/* agent.h - the agent: owns the loop and wires the rooms together (DESIGN §2). It does not think: decisions
+/* agent.h - the agent: owns the loop and wires the rooms together. It does not think: decisions
  * are the core's.
  *
  *     sessions ──► farm ──► commit (core, store) ──► gate, uplink, log
@@ -29,7 +29,7 @@
 #include <uv.h>
 
 #define AGENT_STOP_GRACE_MS 300     /* answers in flight get this long at the end */
-#define AGENT_REFRESH_MS    1200000 /* every source enumerates anew: heals what was lost (DESIGN §4) */
+#define AGENT_REFRESH_MS    1200000 /* every source enumerates anew: heals what was lost */
 #define AGENT_PRESENT_LAZY_MS \
     1000 /* while the gate is open, `present` follows the sessions at most this late */
 #define AGENT_PRESENT_SPACING_MS 100  /* else at once, but for the changes of so long a time together */

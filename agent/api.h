@@ -1,4 +1,4 @@
-/* api.h - the local API (DESIGN §5): HTTP requests → questions to the core, changes to the agent. Knows
+/* api.h - the local API (farmgate-api(7)): HTTP requests → questions to the core, changes to the agent. Knows
  * nothing of counting.
  *
  * Doors: the reader's socket (GET only), the administrator's socket (everything), loopback TCP (a few calls

@@ -1,4 +1,4 @@
-/* commit.h - the one order of things (DESIGN §2): an event is decided by the core, what it changed is made
+/* commit.h - the one order of things: an event is decided by the core, what it changed is made
  * durable, and only then its actions are carried out and its sender is told. While a commit is under way the
  * steps that arrive gather for the next.
  *

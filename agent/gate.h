@@ -1,4 +1,4 @@
-/* gate.h - the gate's files (DESIGN §9): `nologin` exists while the farm is deactivated, and while its
+/* gate.h - the gate's files (farmgate-pam(8)): `nologin` exists while the farm is deactivated, and while its
  * licences have run out, with the text users see; `present` lists, one a line, who may come back. All are
  * 0600, written to a temporary name and renamed, never through a link. `present` is written before `nologin`
  * appears.

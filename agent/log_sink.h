@@ -1,5 +1,4 @@
-/* log_sink.h - where log events go: the journal if there is one, else lines on stderr, human or JSON (DESIGN
- * §10). */
+/* log_sink.h - where log events go: the journal if there is one, else lines on stderr, human or JSON. */
 #ifndef FARMGATE_AGENT_LOG_SINK_H
 #define FARMGATE_AGENT_LOG_SINK_H
 

@@ -1,5 +1,5 @@
-/* metrics.h - the agent's state as Prometheus text (DESIGN §5). What there is stands in metrics.def, one
- * table for the text and the manual. */
+/* metrics.h - the agent's state as Prometheus text (farmgate-metrics(7)). What there is stands in
+ * metrics.def, one table for the text and the manual. */
 #ifndef FARMGATE_AGENT_METRICS_H
 #define FARMGATE_AGENT_METRICS_H
 

@@ -1,4 +1,4 @@
-/* refusals.h - which refusals of the gate are said (DESIGN §10). Anybody on the machine may ask the gate for
+/* refusals.h - which refusals of the gate are said. Anybody on the machine may ask the gate for
  * any name, over loopback and without a token, so neither memory nor log may grow with what is asked: a
  * refusal is said once in a while, so many are said a minute and a day, and the rest is only counted. */
 #ifndef FARMGATE_AGENT_REFUSALS_H

@@ -1,4 +1,5 @@
-/* resources.h - the published resources of resources.conf, and which of them a user may see (DESIGN §9). */
+/* resources.h - the published resources of resources.conf, and which of them a user may see
+ * (farmgate-resources.conf(5)). */
 #ifndef FARMGATE_AGENT_RESOURCES_H
 #define FARMGATE_AGENT_RESOURCES_H
 

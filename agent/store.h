@@ -1,4 +1,4 @@
-/* store.h - what survives (DESIGN §7): the database farmgate.db and the files `identity` and `licence` in one
+/* store.h - what survives: the database farmgate.db and the files `identity` and `licence` in one
  * directory.
  *
  * Acknowledged means durable: a commit's callback with 0 comes only after SQLite (WAL, synchronous=FULL) and

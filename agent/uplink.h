@@ -1,4 +1,4 @@
-/* uplink.h - the way to the authority (DESIGN §6): activation, reports, the key handed back. Speaks and
+/* uplink.h - the way to the authority: activation, reports, the key handed back. Speaks and
  * verifies; does not decide.
  *
  * An answer's entitlement is verified against the key ring before anything is handed on; garbage, too much,

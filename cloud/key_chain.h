@@ -1,5 +1,5 @@
 /* key_chain.h - the public side of the keys that have signed for this authority, oldest first, each vouched
- * for by the one before it (DESIGN §6): what an agent follows from the key that it pinned. */
+ * for by the one before it: what an agent follows from the key that it pinned. */
 #ifndef FARMGATE_CLOUD_KEY_CHAIN_H
 #define FARMGATE_CLOUD_KEY_CHAIN_H
 

@@ -4,7 +4,7 @@
 
 #include "cloud/settings.h"
 
-/* Exit codes (DESIGN §5). */
+/* Exit codes (farmgate-cloud(8)). */
 enum {
     SERVE_OK = 0,
     SERVE_FAILED = 1,

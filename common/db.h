@@ -1,4 +1,4 @@
-/* db.h - a SQLite database as both daemons keep one (DESIGN §7): WAL, synchronous=FULL,
+/* db.h - a SQLite database as both daemons keep one: WAL, synchronous=FULL,
  * locking_mode=EXCLUSIVE, numbered migrations, quick_check at open. One connection, used by one thread at a
  * time. */
 #ifndef FARMGATE_COMMON_DB_H

@@ -1,4 +1,4 @@
-/* entitlement.h - the signed document and the keys that sign it (DESIGN §6).
+/* entitlement.h - the signed document and the keys that sign it.
  *
  *     fg1.KID.base64url(payload).base64url(signature)
  *         what a farm may do; Ed25519 over "farmgate-entitlement-v1\n" KID "\n" payload

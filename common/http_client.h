@@ -1,4 +1,4 @@
-/* http_client.h - HTTPS requests through libcurl's multi interface on libuv (DESIGN §6).
+/* http_client.h - HTTPS requests through libcurl's multi interface on libuv.
  *
  * TLS ≥ 1.2, verification never off, no redirects, plain http only to loopback, answers at most
  * HTTP_CLIENT_ANSWER_BYTES_MAX. libcurl is set up at the first request and torn down when none is under way:

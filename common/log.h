@@ -1,5 +1,6 @@
-/* log.h - lines for people: stderr with sd-daemon prefixes, human or JSON. Log events proper (DESIGN §10) are
- * made by agent/log_sink; this is what they and start-up errors are written through. */
+/* log.h - lines for people: stderr with sd-daemon prefixes, human or JSON. Log events proper
+ * (farmgate-events(7)) are made by agent/log_sink; this is what they and start-up errors are written through.
+ */
 #ifndef FARMGATE_COMMON_LOG_H
 #define FARMGATE_COMMON_LOG_H
 

@@ -1,5 +1,5 @@
-/* messages.h - what agent and authority say to each other (DESIGN §6), encoded and decoded in one place for
- * both. */
+/* messages.h - what agent and authority say to each other (cloud/openapi.yaml), encoded and decoded in one
+ * place for both. */
 #ifndef FARMGATE_COMMON_MESSAGES_H
 #define FARMGATE_COMMON_MESSAGES_H
 

@@ -1,4 +1,4 @@
-/* offline.h - what a farm without a network and its authority say to each other in files (DESIGN §6), encoded
+/* offline.h - what a farm without a network and its authority say to each other in files, encoded
  * and decoded in one place for both; offline_file.h has the form.
  *
  *     farm:      request file  ── mail, USB ──►  authority: activates, or takes the windows in

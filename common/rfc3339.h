@@ -1,4 +1,4 @@
-/* rfc3339.h - instants as text: YYYY-MM-DDTHH:MM:SS.mmmZ (DESIGN §5). Pure: no time zone but UTC is ever
+/* rfc3339.h - instants as text: YYYY-MM-DDTHH:MM:SS.mmmZ. Pure: no time zone but UTC is ever
  * written. */
 #ifndef FARMGATE_COMMON_RFC3339_H
 #define FARMGATE_COMMON_RFC3339_H

@@ -9,7 +9,7 @@
 #include "door.h"
 #include "web_links.h"
 
-#define API_LOOKUP_MS   100   /* longest wait for the name service (DESIGN §5) */
+#define API_LOOKUP_MS   100   /* longest wait for the name service */
 #define API_ROWS_MAX    20000 /* connections or users in one answer */
 #define API_SET_MAX     8192  /* connections of one host in one PUT */
 #define API_WINDOWS_MAX 28800 /* windows in one answer: 400 days */

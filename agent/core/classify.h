@@ -1,5 +1,5 @@
-/* classify.h - which sessions of a host count, and as what: the configured rules, first match wins (RULES §2,
- * DESIGN §4). */
+/* classify.h - which sessions of a host count, and as what: the configured rules, first match wins (RULES
+ * §2). */
 #ifndef FARMGATE_CORE_CLASSIFY_H
 #define FARMGATE_CORE_CLASSIFY_H
 

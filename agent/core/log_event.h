@@ -1,5 +1,5 @@
 /* log_event.h - every log event there is: one table yields what journal, stderr, API, store and manual say
- * of it (DESIGN §10). */
+ * of it (farmgate-events(7)). */
 #ifndef FARMGATE_CORE_LOG_EVENT_H
 #define FARMGATE_CORE_LOG_EVENT_H
 

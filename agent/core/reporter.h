@@ -1,4 +1,4 @@
-/* reporter.h - which windows are still to be reported, and when to try (RULES §3.3, DESIGN §6). Pure.
+/* reporter.h - which windows are still to be reported, and when to try (RULES §3.3). Pure.
  *
  * A window belongs to (farm id, sequence); it is sent until it is acknowledged: accepted, or refused and set
  * aside. A report goes out every WINDOW_MS at a phase fixed by a hash of the farm id; a failed one is tried

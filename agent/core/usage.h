@@ -75,8 +75,8 @@ void usage_rest(struct usage *usage);
  * what was said of the grace's end is said again. */
 void usage_set_back(struct usage *usage, bool anew, int64_t now_ms);
 
-/* Which warning holds for so many users, given the one that holds now: each is taken back 5 points below it
- * (DESIGN §10), one at 5 % or less when users are below 1 %. */
+/* Which warning holds for so many users, given the one that holds now: each is taken back 5 points below it,
+ * one at 5 % or less when users are below 1 %. */
 unsigned usage_warning(const struct usage_warnings *warnings, unsigned warned_percent, uint32_t users,
                        uint32_t limit);
 

@@ -1,4 +1,4 @@
-/* command.h - what the commands of `farmgate` share: their form and their exit codes (DESIGN §5). */
+/* command.h - what the commands of `farmgate` share: their form and their exit codes (farmgate(1)). */
 #ifndef FARMGATE_CTL_COMMAND_H
 #define FARMGATE_CTL_COMMAND_H
 

@@ -1,4 +1,4 @@
-/* farm.h - the farm, as the agent of one of its hosts meets it (DESIGN §2, §8): session events go in, who is
+/* farm.h - the farm, as the agent of one of its hosts meets it: session events go in, who is
  * on and whether the gate is open comes out, and where this host counts for the farm, its counter may be
  * stepped. Alone, this host is the farm (alone.c); of many hosts one counts for all, and the others follow
  * (shared.h). One contract, one file a mode. */

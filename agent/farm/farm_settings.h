@@ -1,5 +1,5 @@
 /* farm_settings.h - the settings on which the count depends, as the farm has them: the value of the key
- * `settings` (DESIGN §8). Pure: text in, text and settings out.
+ * `settings` (farmgate-farm(7)). Pure: text in, text and settings out.
  *
  *     {"n": 4, "settings": {"gate.strict": "true", "sessions.api_lease": "\"12h\"", …}}
  *

@@ -1,4 +1,4 @@
-/* record.h - what the hosts of a farm write into the shared store, and under which keys (DESIGN §8).
+/* record.h - what the hosts of a farm write into the shared store, and under which keys (farmgate-etcd(7)).
  *
  * Under /farmgate/FARM/, H and S being pseudonyms of a host and of a session (seal.h), every value sealed:
  *

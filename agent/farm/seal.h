@@ -1,5 +1,5 @@
 /* seal.h - what the hosts of a farm write into the shared store so that nobody else can read or make it
- * (DESIGN §8).
+ * (farmgate-etcd(7)).
  *
  * A value is sealed under the farm's secret with its key's path: at another key, or changed by a byte, it
  * does not open. Names in keys are pseudonyms under the same secret: equal names give equal ones, and without

@@ -1,5 +1,5 @@
-/* shared.h - the farm of many hosts (DESIGN §8), wired together for one of them. Session events of this host
- * go by the journal to the store; one host counts for all, and its verdict moves every gate.
+/* shared.h - the farm of many hosts (farmgate-farm(7)), wired together for one of them. Session events of
+ * this host go by the journal to the store; one host counts for all, and its verdict moves every gate.
  *
  *     offer ─► here (a core of this host's own sessions)
  *          └─► writer ─► journal, etcd ─► leader: whole (a core of all) ─► checkpoint, verdict

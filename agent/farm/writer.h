@@ -1,4 +1,4 @@
-/* writer.h - tells the farm who is on, as this host's sources and brokers say it (DESIGN §8).
+/* writer.h - tells the farm who is on, as this host's sources and brokers say it.
  *
  *     events ──► differences ──► changes, numbered ──► journal ──► one transaction at a time ──► etcd
  *                to what was told                      durable:     seq/H with the changes, in true order;

@@ -1,5 +1,5 @@
 /* sessions.h - this host's sessions: runs the configured sources, has users' groups looked up, classifies,
- * and hands on the set of live connections. What is ignored or closing is kept to be shown (DESIGN §4, §5).
+ * and hands on the set of live connections. What is ignored or closing is kept to be shown.
  */
 #ifndef FARMGATE_AGENT_SESSIONS_SESSIONS_H
 #define FARMGATE_AGENT_SESSIONS_SESSIONS_H

@@ -1,4 +1,4 @@
-/* source.h - the one contract of all session sources (DESIGN §4).
+/* source.h - the one contract of all session sources.
  *
  * A source tells the set of live sessions of a host now, again whenever it may have changed. It subscribes
  * first, then enumerates; every wake-up re-reads everything. It knows nothing of counting. One file a source;

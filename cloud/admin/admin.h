@@ -9,7 +9,7 @@
 #define ADMIN_SOCKET        "/run/farmgate-cloud/admin.sock"
 #define ADMIN_ARGUMENTS_MAX 500 /* FARM… */
 
-/* Exit codes (DESIGN §5). */
+/* Exit codes (farmgate-cloud(8)). */
 enum {
     ADMIN_OK = 0,
     ADMIN_FAILED = 1,

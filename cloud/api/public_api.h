@@ -1,4 +1,4 @@
-/* public_api.h - the farms' door: activations, reports, keys handed back (DESIGN §6; cloud/openapi.yaml). */
+/* public_api.h - the farms' door: activations, reports, keys handed back (cloud/openapi.yaml). */
 #ifndef FARMGATE_CLOUD_API_PUBLIC_API_H
 #define FARMGATE_CLOUD_API_PUBLIC_API_H
 

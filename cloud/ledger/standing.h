@@ -1,4 +1,4 @@
-/* standing.h - what a farm's next entitlement says (DESIGN §6). Pure. */
+/* standing.h - what a farm's next entitlement says. Pure. */
 #ifndef FARMGATE_CLOUD_LEDGER_STANDING_H
 #define FARMGATE_CLOUD_LEDGER_STANDING_H
 

@@ -954,7 +954,7 @@ def gates():
 
 
 def copied():
-    """DESIGN §6: the state of one machine started on another."""
+    """The state of one machine started on another."""
     with farm(authority=True) as agent:
         agent.activate(agent.authority.new_key(5))
         sessions_for_the_gate(agent)

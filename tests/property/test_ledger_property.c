@@ -575,7 +575,7 @@ static const char *reason_text(const char *code)
     return texts[at].text;
 }
 
-/* An entitlement follows from the books at that instant (§5.3, DESIGN §6). */
+/* An entitlement follows from the books at that instant (§5.3). */
 static bool says(struct world *world, const char *text, int farm)
 {
     const struct model_farm *wanted = &world->model.farms[farm];

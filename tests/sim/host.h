@@ -1,4 +1,4 @@
-/* host.h - a farm of one host: a machine, who is on it, a disk, and the agent as DESIGN §2 has it round the
+/* host.h - a farm of one host: a machine, who is on it, a disk, and the agent as it is wired round the
  * real core and the real clock. Beside it stand its judge and its ledger, which see what the core is told and
  * what comes out, and nothing else of it.
  *

@@ -1,4 +1,4 @@
-/* model_store.h - what persist actions leave on a disk (DESIGN §7): the files `identity` and `licence`, and
+/* model_store.h - what persist actions leave on a disk: the files `identity` and `licence`, and
  * the rows of the database. A commit writes them in this order; a crash may stop it between any two. */
 #ifndef FARMGATE_TESTS_SIM_MODEL_STORE_H
 #define FARMGATE_TESTS_SIM_MODEL_STORE_H

@@ -1,4 +1,4 @@
-/* The gate's files on a real directory (DESIGN §9). */
+/* The gate's files on a real directory. */
 #include "agent/gate.h"
 
 #include "tests/unit/unit.h"

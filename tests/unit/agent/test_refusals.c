@@ -1,4 +1,4 @@
-/* Refusals are said, but never more than a log can bear (DESIGN §10). */
+/* Refusals are said, but never more than a log can bear. */
 #include "agent/refusals.h"
 
 #include "tests/unit/unit.h"

@@ -1,4 +1,4 @@
-/* What survives, on real files (DESIGN §7). */
+/* What survives, on real files. */
 #include "agent/core/core_actions.h"
 #include "agent/store.h"
 #include "common/file.h"

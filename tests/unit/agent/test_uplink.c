@@ -1,4 +1,4 @@
-/* The way to the authority, against a peer that answers well or badly (DESIGN §6). */
+/* The way to the authority, against a peer that answers well or badly. */
 #include "agent/uplink.h"
 #include "common/messages.h"
 #include "scripted_peer.h"

@@ -1,4 +1,4 @@
-/* Which sessions count, and as what (RULES §2, DESIGN §4). */
+/* Which sessions count, and as what (RULES §2). */
 #include "agent/core/classify.h"
 #include "agent/core/identity.h"
 

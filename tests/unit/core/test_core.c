@@ -1,4 +1,4 @@
-/* The one decision maker: events and instants in, actions out (RULES §2 to §4, DESIGN §2). */
+/* The one decision maker: events and instants in, actions out (RULES §2 to §4). */
 #include "agent/core/core.h"
 
 #include <setjmp.h>

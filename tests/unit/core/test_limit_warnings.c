@@ -1,4 +1,4 @@
-/* Which warning holds at which share of the limit (DESIGN §10): by default 80, 90 and 100 %, each taken back
+/* Which warning holds at which share of the limit: by default 80, 90 and 100 %, each taken back
  * 5 points below. */
 #include "agent/core/usage.h"
 #include "tests/unit/unit.h"

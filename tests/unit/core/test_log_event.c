@@ -1,4 +1,4 @@
-/* Log events and their sentences (DESIGN §10). */
+/* Log events and their sentences. */
 #include "agent/core/log_event.h"
 
 #include <ctype.h>
@@ -402,5 +402,5 @@ int main(void)
         cmocka_unit_test(braces_in_values_stay),
         cmocka_unit_test(no_text_is_an_empty_text),
     };
-    return cmocka_run_group_tests_name("log_event (DESIGN 10)", tests, NULL, NULL);
+    return cmocka_run_group_tests_name("log_event", tests, NULL, NULL);
 }

@@ -1,4 +1,4 @@
-/* Which windows are still to be reported, and when (RULES §3.3, DESIGN §6). */
+/* Which windows are still to be reported, and when (RULES §3.3). */
 #include "agent/core/core_error.h"
 #include "agent/core/reporter.h"
 
