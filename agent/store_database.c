@@ -1,6 +1,7 @@
 /* store_database.c - farmgate.db: what is in it, its statements, and what is read at start. */
 #include "store_private.h"
 
+#include "agent/core/reporter.h"
 #include "common/room.h"
 
 #include <assert.h>
@@ -253,7 +254,8 @@ static int read_running(struct reading *reading, sqlite3_stmt *row)
     return 0;
 }
 
-/* What is counted up one by one stays far below this. */
+/* What is counted up one by one stays far below this, also from where an authority says that it was. */
+static_assert(REPORTER_SEQUENCE_MAX <= COUNTED_MAX / 4, "a number that was stored must be readable");
 static int row_number(sqlite3_stmt *row, int column, uint64_t *ret)
 {
     int64_t number = sqlite3_column_int64(row, column);

@@ -1,5 +1,6 @@
 #include "uplink.h"
 
+#include "agent/core/reporter.h"
 #include "common/http_client.h"
 #include "common/json.h"
 #include "common/messages.h"
@@ -204,6 +205,8 @@ static int read_activation(struct reading *reading, const struct http_client_ans
     reading->result.farm_token = activation->farm_token;
     return error;
 }
+
+static_assert(REPORTER_SEQUENCE_MAX <= MESSAGE_SEQUENCE_MAX / 2, "windows are numbered on to what is taken");
 
 static int read_report(struct reading *reading, const struct http_client_answer *answer)
 {

@@ -424,13 +424,13 @@ struct intake { /* too large for a pool thread's stack */
 
 static void note_refusals(const struct intake *intake, size_t count, struct authority_report *ret)
 {
-    ret->accepted_through = intake->usage.totals.accepted_through;
-    ret->refused_count = 0;
+    ret->refused_count = ret->used_count = 0;
     for (size_t i = 0; i < count; i++) {
         const struct usage_window *window = &intake->windows[i];
         if (window->refusal != USAGE_COUNTED)
             ret->refused[ret->refused_count++] =
                 (struct authority_refused){window->sequence, window->refusal};
+        ret->used_count += window->refusal == USAGE_NUMBER_USED;
     }
 }
 
@@ -443,6 +443,7 @@ static int take_windows(struct rows *rows, const struct farm *farm, const struct
     for (size_t i = 0; i < request->window_count; i++)
         intake->windows[i] = authority_window(&request->windows[i]);
     usage_report(&intake->usage, intake->windows, request->window_count, now_ms, &number_used);
+    ret->accepted_through = usage_through(&intake->usage, number_used);
     note_refusals(intake, request->window_count, ret);
     return rows_report_put(rows, farm, &intake->usage, ret_detail);
 }

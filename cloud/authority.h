@@ -55,7 +55,7 @@ struct authority_report {
     int64_t accepted_through, server_time_ms;
     struct entitlement entitlement;
     char trusted_key[ENTITLEMENT_KID_BYTES_MAX + 1];
-    size_t refused_count;
+    size_t refused_count, used_count; /* used: those of them that are to be numbered anew */
     struct authority_refused refused[MESSAGE_WINDOWS_MAX];
 };
 int authority_report(const struct authority *authority, struct rows *rows,

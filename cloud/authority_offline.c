@@ -92,10 +92,10 @@ static void note_refused(struct offline_answer *answer, const struct usage_windo
 
 /* In pieces as large as a report's, so that those which are kept are always enough to judge the next by. */
 static void take_pieces(struct intake *intake, const struct offline_request *request, int64_t now_ms,
-                        struct offline_answer *answer, size_t *ret_refused)
+                        struct offline_answer *answer, struct authority_offline *ret)
 {
     bool number_used = false;
-    *ret_refused = 0;
+    ret->refused = ret->used = 0;
     for (size_t at = 0; at < request->window_count;) {
         size_t count = 0;
         for (; count < MESSAGE_WINDOWS_MAX && at < request->window_count; count++, at++)
@@ -105,7 +105,7 @@ static void take_pieces(struct intake *intake, const struct offline_request *req
             if (intake->windows[i].refusal == USAGE_COUNTED)
                 continue;
             note_refused(answer, &intake->windows[i]);
-            ++*ret_refused;
+            ++*(intake->windows[i].refusal == USAGE_NUMBER_USED ? &ret->used : &ret->refused);
         }
     }
 }
@@ -117,9 +117,9 @@ static int take_windows(struct rows *rows, const struct offline_request *request
     answer->refused_owned = calloc(request->window_count + 1, sizeof *answer->refused_owned);
     if (answer->refused_owned == NULL)
         return ERROR_NO_MEMORY;
-    take_pieces(intake, request, now_ms, answer, &ret->refused);
+    take_pieces(intake, request, now_ms, answer, ret);
     answer->refused = answer->refused_owned;
-    answer->accepted_through = intake->usage.totals.accepted_through;
+    answer->accepted_through = usage_through(&intake->usage, ret->used > 0);
     if (request->window_count > 0)
         answer->sent_through = request->windows[request->window_count - 1].sequence;
     ret->windows = request->window_count;
@@ -218,6 +218,8 @@ static int note_exchange(struct rows *rows, const struct audit_author *author,
     json_time(writer, "request_made_at", request->made_ms);
     json_integer(writer, "windows", (int64_t)done->windows);
     json_integer(writer, "refused", (int64_t)done->refused);
+    if (done->used > 0)
+        json_integer(writer, "to_be_numbered_anew", (int64_t)done->used);
     json_time(writer, "refresh_by", done->refresh_by_ms);
     json_close_object(writer);
     char *after = json_writer_take(writer);

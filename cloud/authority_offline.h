@@ -19,8 +19,8 @@ struct authority_offline {
     /* Else: */
     char *answer; /* the file, to be freed with free() */
     char farm_id[LEDGER_ID_BYTES_MAX + 1];
-    bool activated; /* or else it reported: */
-    size_t windows, refused;
+    bool activated;                /* or else it reported: */
+    size_t windows, refused, used; /* used: to be numbered anew, and not among the refused */
     int64_t refresh_by_ms;
 };
 

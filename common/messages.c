@@ -134,7 +134,7 @@ static const struct json_field window_fields[] = {
      .type = JSON_INTEGER,
      .offset = AT(sequence),
      .min = 1,
-     .max = INT64_MAX,
+     .max = MESSAGE_SEQUENCE_MAX,
      .required = true},
     {.name = "start", .type = JSON_TIME, .offset = AT(start_ms), .required = true},
     {.name = "end", .type = JSON_TIME, .offset = AT(end_ms), .required = true},

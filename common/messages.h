@@ -10,7 +10,8 @@
 #define MESSAGE_FARM_NAME_BYTES_MAX 127
 #define MESSAGE_VERSION_BYTES_MAX   31
 #define MESSAGE_TOKEN_BYTES_MAX     63
-#define MESSAGE_WINDOWS_MAX         216 /* windows in one report */
+#define MESSAGE_WINDOWS_MAX         216                /* windows in one report */
+#define MESSAGE_SEQUENCE_MAX        (INT64_C(1) << 52) /* of a window; no farm lives to see it */
 #define MESSAGE_REASON_BYTES_MAX    127
 #define MESSAGE_KEYS_MAX            (ENTITLEMENT_KEYS_MAX - 1) /* new signing keys in one answer */
 

@@ -175,7 +175,7 @@ static bool take_serial(void *of, const char *value)
 static bool read_window(const char *value, struct report_window *ret)
 {
     int64_t length_ms, peak_after_ms;
-    if (!offline_number(&value, ' ', 1, INT64_MAX, &ret->sequence))
+    if (!offline_number(&value, ' ', 1, MESSAGE_SEQUENCE_MAX, &ret->sequence))
         return false;
     size_t bytes = strcspn(value, " ");
     if (value[bytes] != ' ' || !rfc3339_parse(value, bytes, &ret->start_ms))

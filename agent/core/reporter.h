@@ -12,11 +12,12 @@
 
 #define REPORTER_QUEUE_MAX        28800 /* 400 days of windows; the oldest is dropped, and said, past it */
 #define REPORTER_BATCH_MAX        216   /* windows in one report */
-#define REPORTER_SEQUENCE_MAX     (UINT64_C(1) << 62)
 #define REPORTER_BACKOFF_LEAST_MS 1000
 #define REPORTER_BACKOFF_FIRST_MS 5000
 #define REPORTER_BACKOFF_LAST_MS  1200000
 #define REPORTER_REST_MS          60000 /* a clock set back by less does not bring the same phase twice */
+/* The highest number to go on after. The authority takes twice as high ones: room for all that follow. */
+#define REPORTER_SEQUENCE_MAX (UINT64_C(1) << 51)
 
 struct reporter;
 

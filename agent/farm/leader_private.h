@@ -64,7 +64,8 @@ struct leader {
     struct core_actions *gathered;
     struct closed_window *windows;
     size_t window_count, window_room;
-    struct window *history; /* NULL: none is to be written */
+    int64_t newest_window_ms; /* none of them begins later */
+    struct window *history;   /* NULL: none is to be written */
     size_t history_at, history_count;
     int64_t first_n;               /* of this leadership's checkpoints */
     int64_t seen_n;                /* the highest that ever stood in the store */

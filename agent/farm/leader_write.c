@@ -10,14 +10,25 @@
 
 /* ---- steps, and what they want written ----------------------------------------------------------------- */
 
+/* The same window, where it is kept and not on its way. One that begins after all of them is not looked for:
+ * a year of them is kept at once. */
+static struct closed_window *kept_window(struct leader *leader, const struct window *window)
+{
+    if (leader->window_count == 0 || window->start_ms > leader->newest_window_ms) {
+        leader->newest_window_ms = window->start_ms;
+        return NULL;
+    }
+    bool flies = leader->flight.is_on && !leader->flight.is_history;
+    for (size_t i = leader->window_count; i > (flies ? leader->flight.window_count : 0); i--)
+        if (leader->windows[i - 1].window.start_ms == window->start_ms)
+            return &leader->windows[i - 1];
+    return NULL;
+}
+
 /* A window that is closed again, in a replay, stands in the place of itself. */
 static bool keep_window(struct leader *leader, const struct window *window)
 {
-    struct closed_window *at = NULL;
-    bool flies = leader->flight.is_on && !leader->flight.is_history;
-    for (size_t i = flies ? leader->flight.window_count : 0; i < leader->window_count; i++)
-        if (leader->windows[i].window.start_ms == window->start_ms)
-            at = &leader->windows[i];
+    struct closed_window *at = kept_window(leader, window);
     if (at == NULL && leader->window_count == leader->window_room) {
         size_t room = leader->window_room == 0 ? 8 : leader->window_room * 2;
         struct closed_window *windows = realloc(leader->windows, room * sizeof(*windows));

@@ -1,6 +1,7 @@
 #include "cloud/admin/client.h"
 #include "cloud/admin/commands.h"
 #include "cloud/admin/fields.h"
+#include "cloud/ledger/usage.h"
 #include "common/file.h"
 #include "common/offline.h"
 #include "common/rfc3339.h"
@@ -13,12 +14,29 @@
 
 #define FILE_MODE 0600 /* it may hold a farm's token */
 
-static int64_t count_refused(const struct offline_answer *answer)
+static bool is_used(const struct offline_refused *refused)
 {
-    int64_t count = 0;
-    for (size_t i = 0; i < answer->refused_count; i++)
-        count += answer->refused[i].last - answer->refused[i].first + 1;
-    return count;
+    return strcmp(refused->reason, usage_refusal_code(USAGE_NUMBER_USED)) == 0;
+}
+
+/* Those whose number was used before are counted apart, for nothing is wrong with them. The spans are in the
+ * order of the file, and what follows a used number waits with it. */
+static void tell_windows(const struct offline_answer *answer)
+{
+    int64_t refused = 0, used = 0, through = answer->accepted_through;
+    for (size_t i = 0; i < answer->refused_count; i++) {
+        const struct offline_refused *span = &answer->refused[i];
+        if (is_used(span) && used == 0)
+            through = span->first - 1;
+        *(is_used(span) ? &used : &refused) += span->last - span->first + 1;
+    }
+    (void)fprintf(stderr, "windows up to %" PRId64 " taken in, %" PRId64 " refused\n", through, refused);
+    if (used > 0)
+        (void)fprintf(stderr,
+                      "%" PRId64
+                      " to be numbered anew, for their numbers were used before: the farm does so when "
+                      "it imports this, and sends them with its next file\n",
+                      used);
 }
 
 struct farm_view {
@@ -71,8 +89,7 @@ static void tell_answer(const char *socket_path, const char *text, size_t bytes)
     }
     tell_standing(socket_path, answer);
     if (answer->sent_through > 0)
-        (void)fprintf(stderr, "windows up to %" PRId64 " taken in, %" PRId64 " refused\n",
-                      answer->accepted_through, count_refused(answer));
+        tell_windows(answer);
     offline_answer_finish(answer);
     free(answer);
 }

@@ -45,8 +45,8 @@ static void note(struct admin_call *of, const struct offline_call *call)
     if (outcome->activated)
         admin_note(of, "farm %s activated by file %s", outcome->farm_id, call->request.id);
     else
-        admin_note(of, "farm %s reported %zu windows by file %s, %zu refused", outcome->farm_id,
-                   outcome->windows, call->request.id, outcome->refused);
+        admin_note(of, "farm %s reported %zu windows by file %s, %zu refused, %zu to be numbered anew",
+                   outcome->farm_id, outcome->windows, call->request.id, outcome->refused, outcome->used);
 }
 
 static int run_exchange(struct admin_call *of, struct rows *rows, struct error_detail *ret_detail)

@@ -332,8 +332,9 @@ static void finish_report(struct store_job *job, int error, const char *detail)
     } else if (call->outcome.access != AUTHORITY_KNOWN) {
         answer_stranger(call->exchange, call->outcome.access);
     } else {
-        log_line(&call->context->log, 7, "farm %s reported %zu windows, %zu refused", call->request.farm_id,
-                 call->request.window_count, call->outcome.refused_count);
+        log_line(&call->context->log, 7, "farm %s reported %zu windows, %zu refused, %zu to be numbered anew",
+                 call->request.farm_id, call->request.window_count,
+                 call->outcome.refused_count - call->outcome.used_count, call->outcome.used_count);
         answer_report(call);
     }
     sodium_memzero(call->token, sizeof call->token);

@@ -140,6 +140,26 @@ static void count_window(struct usage *usage, const struct usage_window *window)
     forget_old_days(usage);
 }
 
+/* As if it had never come before: it was one of the refused, and is it again or not. */
+static enum usage_refusal judge_anew(struct usage *usage, struct usage_window *kept,
+                                     const struct usage_window *window, int64_t now_ms)
+{
+    enum usage_refusal refusal = judge(usage, window, now_ms);
+    *kept = *window;
+    kept->refusal = refusal;
+    if (refusal == USAGE_COUNTED) {
+        usage->totals.windows_refused--;
+        count_window(usage, window);
+    }
+    return refusal;
+}
+
+/* A clock that was far ahead has used number and period, and a farm that was set back comes to both again. */
+static bool has_come(const struct usage_window *kept, int64_t now_ms)
+{
+    return kept->refusal == USAGE_IN_FUTURE && kept->end_ms <= now_ms + USAGE_AHEAD_MS_MAX;
+}
+
 enum usage_refusal usage_take(struct usage *usage, const struct usage_window *window, int64_t now_ms)
 {
     size_t at = place_of(usage, window->sequence);
@@ -148,6 +168,8 @@ enum usage_refusal usage_take(struct usage *usage, const struct usage_window *wi
     bool is_used = is_kept || (at == 0 && usage->window_count == USAGE_WINDOWS_KEPT);
     if (is_used && !is_again && window->start_ms >= counted_through_ms(usage))
         return USAGE_NUMBER_USED;
+    if (is_again && has_come(&usage->windows[at], now_ms))
+        return judge_anew(usage, &usage->windows[at], window, now_ms);
     if (is_used)
         return is_kept ? usage->windows[at].refusal : USAGE_COUNTED;
 
@@ -160,6 +182,13 @@ enum usage_refusal usage_take(struct usage *usage, const struct usage_window *wi
     else
         usage->totals.windows_refused++;
     return judged.refusal;
+}
+
+int64_t usage_through(const struct usage *usage, bool number_used)
+{
+    if (!number_used || usage->window_count == 0)
+        return usage->totals.accepted_through;
+    return usage->windows[usage->window_count - 1].sequence;
 }
 
 int64_t usage_last_peak(const struct usage *usage)

@@ -4,9 +4,13 @@
  * A farm whose database was set back (a snapshot, a backup) numbers from an earlier number on. Windows that
  * it closes again for the time that was counted are repetitions, and change nothing. One with a used number
  * that begins only after everything counted ended is none: its number is refused (USAGE_NUMBER_USED), the
- * books stay as they are, and the farm reports it under a number past `accepted_through`. So is all that
- * stands behind it in the report, that the farm numbers on in the order of time, and a report sent again gets
- * the same answer. A new number for a time that may have been counted, before the windows kept, overlaps. */
+ * books stay as they are, and the farm reports it under a number past usage_through. So is all that stands
+ * behind it in the report, that the farm numbers on in the order of time. A new number for a time that may
+ * have been counted, before the windows kept, overlaps.
+ *
+ * A report of up to USAGE_WINDOWS_KEPT windows sent again gets the same answer: of a longer one (a file) the
+ * first are not kept any more, count as taken, and lose their reasons. What was refused for its time is
+ * judged anew once that time has come. */
 #ifndef FARMGATE_CLOUD_LEDGER_USAGE_H
 #define FARMGATE_CLOUD_LEDGER_USAGE_H
 
@@ -61,10 +65,15 @@ struct usage {
     struct usage_day days[USAGE_DAYS_KEPT];          /* oldest first */
 };
 
-/* Takes one window in (sequence ≥ 1). The same sequence again gets the same answer and changes nothing; one
- * from before the windows kept has long been dealt with and counts as taken. Either is USAGE_NUMBER_USED, and
- * nothing is kept of it, if it begins after all that was counted. */
+/* Takes one window in (sequence ≥ 1). The same sequence again gets the same answer and changes nothing, but
+ * where USAGE_IN_FUTURE has passed: then it is taken in as if it came now. One from before the windows kept
+ * has long been dealt with and counts as taken. With another start either is USAGE_NUMBER_USED, and nothing
+ * is kept of it, if it begins after all that was counted. */
 enum usage_refusal usage_take(struct usage *usage, const struct usage_window *window, int64_t now_ms);
+
+/* Through which number a report is dealt with: the highest that was counted; where one was used before, the
+ * highest that was ever taken in, refused or not, that the farm finds a free one at once. */
+int64_t usage_through(const struct usage *usage, bool number_used);
 
 /* The peak of the last window that was counted; 0 before the first. */
 int64_t usage_last_peak(const struct usage *usage);

@@ -192,6 +192,11 @@ def reports():
         told = cloud.report(farm, [window(21, ahead, 60), window(20, ahead + WINDOW, peak=99), window(22, ahead + 2 * WINDOW)]).json()
         tap.equal(told["refused"], [{"sequence": n, "reason": "number_used"} for n in (20, 22)],
                   "a number that was used before is told from a window sent again; what follows waits with it")
+        tap.equal(told["accepted_through"], 21, "and there is the number to go on after")
+        answer = cloud.report(farm, [window(4503599627370497, ahead + WINDOW)])
+        tap.equal((answer.status, answer.json()["field"], answer.json()["detail"]),
+                  (400, "windows[0].sequence", "windows[0].sequence: not between 1 and 4503599627370496"),
+                  "a number that leaves no room for more is refused, and with it the report")
         tap.equal(cloud.report(farm, used).json()["refused"], [],
                   "in the time that was counted it is a repetition")
         after = cloud.farms()[farm["farm_id"]]

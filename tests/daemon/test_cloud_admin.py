@@ -691,10 +691,15 @@ def command(place, cloud, report):
         tap.equal(os.stat(out).st_mode & 0o777, 0o600, "which is nobody else's")
     done = cloud.run("activate-offline", path)
     tap.equal((done.returncode, offline_files.read(done.stdout)["installation-id"]), (0, "inst-z"), "or to standard output")
-    path = place.write("request.txt", offline_files.report("inst-z", answer["farm-id"], answer["farm-token"],
-                                                           [(1, int(time.time()) - 2 * WINDOW, 2), (2, int(time.time()) + 2 * DAY, 2)]))
-    done = cloud.run("activate-offline", path, "-o", out)
-    tap.ok("windows up to 1 taken in, 1 refused" in done.stderr, "it tells what became of the windows", done)
+    start = int(time.time()) - 9 * WINDOW
+    for windows, told in (
+            ([(1, start, 2), (2, start + 3 * DAY, 2)], "windows up to 1 taken in, 1 refused\n"),
+            ([(1, start, 2), (2, start + 2 * WINDOW, 2), (3, start + 3 * WINDOW, 2)],
+             "windows up to 1 taken in, 0 refused\n2 to be numbered anew, for their numbers were used before"),
+            ([(4, start + 2 * WINDOW, 2), (5, start + 3 * WINDOW, 2)], "windows up to 5 taken in, 0 refused\n")):
+        done = cloud.run("activate-offline", place.write("request.txt", offline_files.report(
+            "inst-z", answer["farm-id"], answer["farm-token"], windows)), "-o", out)
+        tap.ok(told in done.stderr, "it tells what became of the windows", done)
     for name, text, code in (("an old farm's", report, 1), ("a torn one", report[:200], 65)):
         done = cloud.run("activate-offline", place.write("request.txt", text), "-o", out)
         tap.ok(done.returncode == code and done.stderr.startswith("farmgate-cloud: "), "%s is refused in words" % name, done)

@@ -465,7 +465,13 @@ const char *model_window(struct ledger_model *model, int farm, const struct mode
         if (of->windows[i].sequence != window->sequence)
             continue;
         if (of->windows[i].start_ms != window->start_ms && is_later(of, window))
-            return "number_used";      /* the farm was set back */
+            return "number_used"; /* the farm was set back */
+        if (of->windows[i].start_ms == window->start_ms && strcmp(of->windows[i].refusal, "in_future") == 0 &&
+            of->windows[i].end_ms - model->now_ms <= DAY_MS) { /* its time has come */
+            const char *refusal = refusal_of(model, of, window);
+            of->windows[i] = *window;
+            of->windows[i].refusal = refusal;
+        }
         return of->windows[i].refusal; /* counted, or refused, once */
     }
     struct model_window judged = *window;

@@ -37,5 +37,5 @@ uint64_t books_report(struct books *books, const struct window *windows, size_t 
         ret[i] = (struct books_verdict){usage_refusal_code(window.refusal),
                                         usage->totals.windows_counted > before};
     }
-    return (uint64_t)usage->totals.accepted_through;
+    return (uint64_t)usage_through(usage, number_used);
 }

@@ -734,6 +734,14 @@ static bool same_access(struct world *world, enum authority_access got, enum aut
     return SAME("access", got, access);
 }
 
+/* Where the last window waits for another number, the highest that was ever used. */
+static int64_t dealt_with(const struct model_farm *farm, const char *last_refusal)
+{
+    struct usage_totals totals = totals_of(farm);
+    bool waits = strcmp(last_refusal, "number_used") == 0;
+    return waits ? totals.windows_missing + (int64_t)farm->window_count : totals.accepted_through;
+}
+
 static bool report(struct world *world, int farm)
 {
     struct farm_names *names = &world->farms[farm];
@@ -755,7 +763,7 @@ static bool report(struct world *world, int farm)
     return worked(world,
                   authority_answer(&world->authority, &world->report, &world->answer, &world->detail)) &&
            SAME("accepted through", world->answer.accepted_through,
-                totals_of(&world->model.farms[farm]).accepted_through) &&
+                dealt_with(&world->model.farms[farm], count > 0 ? refusals[count - 1] : "")) &&
            same_refusals(world, refusals, count) && says(world, world->answer.entitlement, farm);
 }
 

@@ -1,5 +1,6 @@
 /* What survives, on real files. */
 #include "agent/core/core_actions.h"
+#include "agent/core/reporter.h"
 #include "agent/store.h"
 #include "common/file.h"
 #include "tests/unit/other_process.h"
@@ -452,6 +453,19 @@ static void test_windows_belong_to_their_farm(void **state)
     reopen(fixture);
     assert_int_equal(fixture->loaded->core.unsent_count, 1);
     assert_int_equal(fixture->loaded->core.next_sequence, 9);
+}
+
+/* The highest number that an authority is believed, and those after it. */
+static void test_the_highest_numbers_are_read_again(void **state)
+{
+    struct fixture *fixture = *state;
+    open_store(fixture);
+    activate(fixture);
+    add(fixture,
+        &(struct persist){.type = PERSIST_NEXT_SEQUENCE, .next_sequence = 2 * REPORTER_SEQUENCE_MAX});
+    assert_int_equal(commit(fixture), 0);
+    reopen(fixture);
+    assert_int_equal(fixture->loaded->core.next_sequence, 2 * REPORTER_SEQUENCE_MAX);
 }
 
 /* Given back with a window unsent, the key comes again: what is acknowledged then was not that window. */
@@ -1297,6 +1311,7 @@ int main(int argc, char **argv)
         ON_DIRECTORY(test_later_actions_replace_earlier_ones),
         ON_DIRECTORY(test_windows_get_new_numbers),
         ON_DIRECTORY(test_windows_belong_to_their_farm),
+        ON_DIRECTORY(test_the_highest_numbers_are_read_again),
         ON_DIRECTORY(test_windows_older_than_the_report_stay_unsent),
         ON_DIRECTORY(test_waiting_commits_share_a_transaction_and_keep_their_order),
         ON_DIRECTORY(test_closing_finishes_what_is_queued),

@@ -294,6 +294,45 @@ static void test_a_months_windows_by_file(void **state)
     assert_int_equal(world->usage.totals.windows_refused, 5);
 }
 
+/* A farm that was set back: what is to be numbered anew is not among what was refused, and finds a free
+ * number past all that were refused. */
+static void test_used_numbers_are_counted_apart(void **state)
+{
+    struct world *world = *state;
+    char farm[64], token[64];
+    assert_string_equal(activate(world, world->key, "A", false, START_MS), "");
+    (void)strcpy(farm, world->answer.farm_id);
+    (void)strcpy(token, world->answer.farm_token);
+    fill_windows(world, START_MS);
+    int64_t now_ms = START_MS + 10 * WINDOW_MS;
+    assert_string_equal(report(world, farm, token, 100, now_ms), "");
+    assert_int_equal(world->outcome.refused, 18); /* a day and more ahead */
+    assert_int_equal(world->outcome.used, 0);
+    assert_int_equal(world->answer.accepted_through, 82);
+
+    fill_windows(world, START_MS + 300 * WINDOW_MS);
+    for (size_t i = 0; i < 300; i++)
+        world->windows[i].sequence += 88;
+    for (size_t i = 0; i < 2; i++) { /* two as they were */
+        int64_t sequence = i == 0 ? 50 : 90;
+        world->windows[i].sequence = sequence;
+        world->windows[i].start_ms = world->windows[i].peak_at_ms = START_MS + (sequence - 1) * WINDOW_MS;
+        world->windows[i].end_ms = START_MS + sequence * WINDOW_MS;
+    }
+    assert_string_equal(report(world, farm, token, 300, now_ms), "");
+    assert_int_equal(world->outcome.windows, 300);
+    assert_int_equal(world->outcome.refused, 1);
+    assert_int_equal(world->outcome.used, 298);
+    assert_int_equal(world->answer.refused_count, 2);
+    assert_int_equal(world->answer.refused[0].first, 90);
+    assert_int_equal(world->answer.refused[1].first, 91);
+    assert_int_equal(world->answer.refused[1].last, 388);
+    assert_int_equal(world->answer.accepted_through, 100);
+    assert_int_equal(rows_usage(world->rows, farm, &world->usage, &world->detail), 0);
+    assert_int_equal(world->usage.totals.windows_counted, 82);
+    assert_int_equal(world->usage.totals.windows_refused, 18);
+}
+
 static void test_only_the_farm_itself_reports(void **state)
 {
     struct world *world = *state;
@@ -342,6 +381,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_refusals, begin, end),
         cmocka_unit_test_setup_teardown(test_trials, begin, end),
         cmocka_unit_test_setup_teardown(test_a_months_windows_by_file, begin, end),
+        cmocka_unit_test_setup_teardown(test_used_numbers_are_counted_apart, begin, end),
         cmocka_unit_test_setup_teardown(test_only_the_farm_itself_reports, begin, end),
         cmocka_unit_test_setup_teardown(test_a_deactivated_farm_is_told_so_by_file, begin, end),
     };

@@ -284,6 +284,64 @@ static void test_refused_windows_hide_no_counted_ones(void **state)
     assert_int_equal(usage->totals.windows_counted, 10);
 }
 
+/* A farm whose clock was far ahead is set back, and comes to the same number and period in its time. */
+static void test_a_window_whose_time_has_come(void **state)
+{
+    static const struct {
+        int64_t sequence, start, length_ms; /* from the end of the last that was counted, in windows */
+        int64_t now;
+        const char *refusal;
+        int64_t counted, refused, peak;
+    } table[] = {
+        {11, 100, W, 0, "in_future", 10, 1, 3},      {11, 100, W, 28, "in_future", 10, 1, 3}, /* again */
+        {11, 100, W / 2, 28, "in_future", 10, 1, 3}, /* whatever it says now */
+        {11, 100, W, 29, "", 11, 0, 1000},           {11, 100, W, 101, "", 11, 0, 1000},
+        {12, 200, W, 101, "in_future", 11, 1, 1000}, {12, 200, W + 1, 201, "too_long", 11, 1, 1000},
+        {12, 200, W, 201, "too_long", 11, 1, 1000}, /* other reasons do not pass */
+        {13, 300, W, 201, "in_future", 11, 2, 1000}, {14, 299, 2 * W, 301, "too_long", 11, 3, 1000},
+        {15, 300, W, 301, "", 12, 3, 1004},          {13, 300, W, 301, "overlaps", 12, 3, 1004},
+        {16, 400, W, 301, "in_future", 12, 4, 1004}, {16, 400, 20 * W, 401, "too_long", 12, 4, 1004},
+        {17, 500, W, 401, "in_future", 12, 5, 1004}, {17, 480, W, 501, "number_used", 12, 5, 1004},
+    };
+    struct usage *usage = *state;
+    take_all(usage, 1, 10, NOW_MS - 10 * W);
+    for (size_t i = 0; i < COUNT(table); i++) {
+        struct usage_window w = window(table[i].sequence, NOW_MS + table[i].start * W, table[i].length_ms,
+                                       989 + table[i].sequence);
+        int64_t now_ms = NOW_MS + table[i].now * W;
+        assert_string_equal(usage_refusal_code(usage_take(usage, &w, now_ms)), table[i].refusal);
+        assert_int_equal(usage->totals.windows_counted, table[i].counted);
+        assert_int_equal(usage->totals.windows_refused, table[i].refused);
+        assert_int_equal(usage->totals.peak_users, table[i].peak);
+    }
+    assert_int_equal(usage->totals.windows_missing, 0);
+    assert_int_equal(usage->totals.accepted_through, 15);
+    assert_int_equal(usage->window_count, 17);
+    assert_int_equal(usage->windows[10].refusal, USAGE_COUNTED);
+}
+
+/* Where refused numbers lie above those counted, a farm that was set back finds a free one at once. */
+static void test_through_which_number_a_report_is_dealt_with(void **state)
+{
+    struct usage *usage = *state;
+    assert_int_equal(usage_through(usage, false), 0);
+    assert_int_equal(usage_through(usage, true), 0);
+    take_all(usage, 1, 10, NOW_MS - 10 * W);
+    assert_int_equal(usage_through(usage, true), 10);
+    for (int i = 0; i < 50; i++) {
+        struct usage_window w = window(11 + i, NOW_MS + (100 + i) * W, W, 1);
+        assert_int_equal(usage_take(usage, &w, NOW_MS), USAGE_IN_FUTURE);
+    }
+    struct usage_window sent[3];
+    fill(sent, COUNT(sent), 10, NOW_MS);
+    assert_true(report(usage, sent, COUNT(sent), NOW_MS));
+    assert_int_equal(usage_through(usage, false), 10);
+    assert_int_equal(usage_through(usage, true), 60);
+    fill(sent, COUNT(sent), 61, NOW_MS);
+    assert_false(report(usage, sent, COUNT(sent), NOW_MS));
+    assert_int_equal(usage_through(usage, false), 63);
+}
+
 /* Numbers that ran ahead: nothing that was counted counts under another number. */
 static void test_a_new_number_counts_no_period_again(void **state)
 {
@@ -314,6 +372,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_a_farm_that_was_set_back, begin, end),
         cmocka_unit_test_setup_teardown(test_nothing_overtakes_a_used_number, begin, end),
         cmocka_unit_test_setup_teardown(test_refused_windows_hide_no_counted_ones, begin, end),
+        cmocka_unit_test_setup_teardown(test_a_window_whose_time_has_come, begin, end),
+        cmocka_unit_test_setup_teardown(test_through_which_number_a_report_is_dealt_with, begin, end),
         cmocka_unit_test_setup_teardown(test_a_new_number_counts_no_period_again, begin, end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -109,6 +109,12 @@ static void a_full_report_goes_there_and_back(void **state)
     static const char wrong[] = "{\"farm_id\":\"f\",\"windows\":[{\"sequence\":1,\"start\":5}]}";
     assert_int_equal(report_request_decode(wrong, sizeof(wrong) - 1, back, &detail, field), ERROR_INVALID);
     assert_string_equal(detail.text, "windows[0].start: not a time");
+    windows[0].sequence = MESSAGE_SEQUENCE_MAX;
+    windows[1].sequence = MESSAGE_SEQUENCE_MAX + 1;
+    text = report_request_encode("f-1", "0.1.0", "k2", windows, 2);
+    assert_int_equal(report_request_decode(text, strlen(text), back, &detail, field), ERROR_INVALID);
+    assert_string_equal(detail.text, "windows[1].sequence: not between 1 and 4503599627370496");
+    free(text);
     free(back);
 }
 

@@ -107,7 +107,7 @@ static void a_years_windows_fit(void **state)
     struct report_window *many = calloc(OFFLINE_WINDOWS_MAX, sizeof(*many));
     assert_non_null(many);
     for (size_t i = 0; i < OFFLINE_WINDOWS_MAX; i++)
-        many[i] = (struct report_window){.sequence = INT64_MAX - OFFLINE_WINDOWS_MAX + (int64_t)i,
+        many[i] = (struct report_window){.sequence = MESSAGE_SEQUENCE_MAX - OFFLINE_WINDOWS_MAX + (int64_t)i,
                                          .start_ms = T0 + (int64_t)i * 1200000,
                                          .end_ms = T0 + (int64_t)i * 1200000 + 1200000,
                                          .peak_at_ms = T0 + (int64_t)i * 1200000 + 1199999,
@@ -483,6 +483,8 @@ static void a_request_says_what_it_must(void **state)
         {HEAD "farm-id f\nwindow 1\n" PROOF, "window: not what"},
         {HEAD "farm-id f\nwindow 0 2026-11-22T02:00:00Z 1 1 1 1 1 1\n" PROOF, "window: not what"},
         {HEAD "farm-id f\nwindow 1 2026-11-32T02:00:00Z 1 1 1 1 1 1\n" PROOF, "window: not what"},
+        {HEAD "farm-id f\nwindow 4503599627370497 2026-11-22T02:00:00Z 1 1 1 1 1 1\n" PROOF,
+         "window: not what"},
         {HEAD "farm-id f\nwindow 1 2026-11-22T02:00:00Z 1 -1 1 1 1 1\n" PROOF, "window: not what"},
         {HEAD "farm-id f\nwindow 1 2026-11-22T02:00:00Z 1 1 1 1 1 1 1\n" PROOF, "window: not what"},
         {HEAD "farm-id f\nwindow 1 2026-11-22T02:00:00Z 1 +1 1 1 1 1\n" PROOF, "window: not what"},

@@ -374,14 +374,19 @@ static void used_numbers_in_a_report(void **state)
         uint64_t first_unsent, next;
         bool said;
     } table[] = {
-        {216, 0, "a1-216", 0, 217, 2161, false},        {2160, 0, "a1-216", 0, 217, 2161, false},
+        {216, 0, "a1-216", 0, 217, 2161, false},
+        {2160, 0, "a1-216", 0, 217, 2161, false},
         {2161, 0, "a1-216", 0, 217, 2162, true}, /* an authority that cannot say more: what comes is not lost
                                                   */
-        {UINT64_MAX, 0, "a1-216", 0, 217, 2161, false}, {216, 1, "", 2160, 2161, 4321, true},
-        {5000, 1, "", 2160, 5001, 7161, true},          {5000, 216, "a1-215", 1945, 5001, 6946, true},
+        {UINT64_MAX, 0, "a1-216", 0, 217, 2161, false},
+        {216, 1, "", 2160, 2161, 4321, true},
+        {5000, 1, "", 2160, 5001, 7161, true},
+        {5000, 216, "a1-215", 1945, 5001, 6946, true},
         {100, 150, "a1-100", 2011, 101, 4172, true}, /* 101 to 149 go with the next report */
         {5000, 217, "a1-216", 0, 217, 5001, true},   /* not one that was sent */
         {UINT64_MAX, 1, "", 2160, 2161, 4321, true},
+        {UINT64_C(1) << 60, 0, "a1-216", 0, 217, 2161, false}, /* nothing that could not be read again */
+        {REPORTER_SEQUENCE_MAX + 1, 1, "", 2160, 2161, 4321, true},
     };
     for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
         struct fixture f;

@@ -387,6 +387,7 @@ static void numbers_go_on_after_what_was_counted(void **state)
         {UINT64_MAX, false, 4},
         {REPORTER_SEQUENCE_MAX, true, REPORTER_SEQUENCE_MAX + 1},
         {REPORTER_SEQUENCE_MAX + 1, false, 4},
+        {UINT64_C(1) << 60, false, 4},
     };
     for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
         struct reporter *reporter = reporter_for("farm", T0);
