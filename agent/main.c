@@ -9,6 +9,7 @@
 #include "folders.h"
 #include "version.h"
 
+#include <errno.h>
 #include <getopt.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -107,7 +108,7 @@ static void say_refused(const char *path, struct settings *settings, const char 
 static int read_settings(struct options *options, struct settings *settings)
 {
     struct error_detail detail = {""};
-    if (!options->settings_named && access(options->settings_path, F_OK) != 0)
+    if (!options->settings_named && access(options->settings_path, F_OK) != 0 && errno == ENOENT)
         options->settings_path = NULL;
     if (settings_read(options->settings_path, settings, &detail) == 0)
         return 0;

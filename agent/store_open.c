@@ -10,7 +10,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#define DIRECTORY_MODE        0750
+#define DIRECTORY_MODE        0700
 #define INSTALLATION_ID_BYTES 16
 
 static void forget_rows(struct store_loaded *loaded)

@@ -88,8 +88,9 @@ static int query_integer(struct db *db, const char *sql, int *ret, struct error_
     return error;
 }
 
-/* SQLite would make it readable for all; -wal and -shm take their mode from it. An existing file is not
- * opened here: closing it would drop the locks that this process may hold on it. */
+/* SQLite would make it readable for all; -wal and -shm take their mode from it, or on Windows, as all that
+ * SQLite makes there, their rights from the directory, which the store makes for itself alone. An existing
+ * file is not opened here: closing it would drop the locks that this process may hold on it. */
 static int make_file(const char *path, struct error_detail *ret_detail)
 {
     int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);

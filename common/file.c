@@ -1,5 +1,7 @@
 #include "file.h"
 
+#include "platform/replacing.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -97,7 +99,7 @@ int file_put_in_place(const char *path, bool durable, struct error_detail *ret_d
     int error = file_new_name(path, temporary, ret_detail);
     if (error != 0)
         return error;
-    if (rename(temporary, path) != 0) {
+    if (replacing_rename(temporary, path) != 0) {
         error = failed("replace", path, ret_detail);
         (void)unlink(temporary);
         return error;

@@ -72,13 +72,14 @@ static wchar_t *program_path(void)
     return NULL;
 }
 
-/* Programs are started from longer paths, services are not. Said if it is too long. */
+/* Programs are started from longer paths, services are not. Said if it is too long; one that cannot be told
+ * is left to make_command(). */
 static bool may_be_a_service(void)
 {
     wchar_t *program = program_path();
     size_t length = program ? wcslen(program) : 0;
     free(program);
-    if (length > 0 && length < MAX_PATH)
+    if (length < MAX_PATH)
         return true;
     (void)fprintf(
         stderr,

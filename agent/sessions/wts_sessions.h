@@ -95,7 +95,7 @@ enum wts_service {
     WTS_SERVICE_MAX
 };
 
-#define WTS_ACCOUNT_BYTES 256 /* of its name; a longer one is cut */
+#define WTS_ACCOUNT_BYTES 256 /* of its name; a longer one is not told */
 
 struct wts_trouble {
     enum wts_step step;

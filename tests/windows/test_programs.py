@@ -138,7 +138,7 @@ def by_default(tap, ctl):
 
 def planted(tap):
     """A library beside the program under the name of one of Windows' own."""
-    programs = ("agent/ctl/farmgate.exe", "tests/windows/loader.exe", "tests/windows/any_loader.exe")
+    programs = ("tests/windows/loader.exe", "tests/windows/any_loader.exe")
     overrides = "powrprof=n,b;mscoree=;mshtml=;winemenubuilder.exe="
     with tempfile.TemporaryDirectory() as folder:
         for name in programs + ("tests/windows/powrprof.dll",):
@@ -148,8 +148,6 @@ def planted(tap):
             code = wine(os.path.join(folder, program), *arguments, WINEDLLOVERRIDES=overrides)[0]
             return code, os.path.exists(os.path.join(folder, "planted"))
 
-        tap.equal(loaded("farmgate.exe", "status", "--socket", "//./pipe/farmgate-nobody"), (3, False),
-                  "farmgate.exe loads no library that lies beside it")
         tap.equal(loaded("loader.exe", "powrprof.dll"), (0, False), "asked for one, a program of ours takes Windows' own")
         tap.equal(loaded("any_loader.exe", "powrprof.dll"), (0, True), "where another program takes what lies there")
 

@@ -126,11 +126,17 @@ def others_look(path):
     return os.stat(path).st_mode & 0o007
 
 
-def private(tap, place, agent):
-    open_files = [name for name in os.listdir(agent.state) if name in ("identity", "licence", "farmgate.db") and
-                  others_look(os.path.join(agent.state, name))]
-    tap.ok(os.path.exists(os.path.join(agent.state, "identity")) and not open_files,
-           "the files of its state are nobody else's, in a folder that others may look into", open_files)
+def private(tap, place):
+    agent = WindowsAgent(place, BUILD_WINDOWS, "files")
+    os.rmdir(agent.state)
+    agent.start()
+    tap.ok(not others_look(agent.state), "the folder that it makes for its state is nobody else's", oct(os.stat(agent.state).st_mode))
+    agent.interrupt()
+    agent = WindowsAgent(place, BUILD_WINDOWS, "open-folder").start()
+    names = ("identity", "farmgate.db")
+    tap.ok(others_look(agent.state) and not any(others_look(os.path.join(agent.state, name)) for name in names),
+           "in a folder that others may look into, the files that it makes are")
+    agent.interrupt()
     os.makedirs(place.join("init"))
     conf = place.write("init/farmgate.conf", "# nothing\n")
     code, printed, said = wine(FARMGATE, "farm", "init", "--config", windows_path(conf), "--name", "office", "--endpoints",
@@ -221,9 +227,7 @@ def main():
         authority = Authority(place, BUILD).start()
         trusted(tap, place, authority)
         refused(tap, place, authority)
-        agent = WindowsAgent(place, BUILD_WINDOWS, "files").start()
-        agent.interrupt()
-        private(tap, place, agent)
+        private(tap, place)
         if shutil.which("etcd"):
             farm(tap, place, authority)
         else:

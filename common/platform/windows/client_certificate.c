@@ -13,17 +13,10 @@
 #define THUMBPRINT_CHARACTERS (2 * THUMBPRINT_BYTES)
 #define STORE_BYTES           64
 
-/* The stores of a machine; a service has none of a user's. */
-static const struct location {
-    const char *name;
-    DWORD flag;
-} locations[] = {
-    {"LocalMachine", CERT_SYSTEM_STORE_LOCAL_MACHINE},
-    {"CurrentUser", CERT_SYSTEM_STORE_CURRENT_USER},
-};
+/* A service has none of a user's; curl knows the word in this form alone. */
+#define LOCATION "LocalMachine\\"
 
 struct place {
-    DWORD location;
     char store[STORE_BYTES];
     const char *thumbprint;
 };
@@ -41,27 +34,17 @@ static bool is_thumbprint(const char *text)
     return count == THUMBPRINT_CHARACTERS && !text[count];
 }
 
-static bool take_location(const char *name, size_t bytes, DWORD *ret)
-{
-    for (size_t i = 0; i < sizeof(locations) / sizeof(*locations); i++)
-        if (strlen(locations[i].name) == bytes && _strnicmp(locations[i].name, name, bytes) == 0) {
-            *ret = locations[i].flag;
-            return true;
-        }
-    return false;
-}
-
 static bool take_place(const char *name, struct place *ret)
 {
-    const char *first = strchr(name, '\\'), *second = first ? strchr(first + 1, '\\') : NULL;
-    if (!second || !take_location(name, (size_t)(first - name), &ret->location))
+    const char *store = name + strlen(LOCATION), *end;
+    if (strncmp(name, LOCATION, strlen(LOCATION)) != 0 || !(end = strchr(store, '\\')))
         return false;
-    size_t bytes = (size_t)(second - first - 1);
-    if (bytes == 0 || bytes >= sizeof(ret->store) || !is_thumbprint(second + 1))
+    size_t bytes = (size_t)(end - store);
+    if (bytes == 0 || bytes >= sizeof(ret->store) || !is_thumbprint(end + 1))
         return false;
-    memcpy(ret->store, first + 1, bytes);
+    memcpy(ret->store, store, bytes);
     ret->store[bytes] = '\0';
-    ret->thumbprint = second + 1;
+    ret->thumbprint = end + 1;
     return true;
 }
 
@@ -74,11 +57,11 @@ bool client_certificate_in_store(const char *name)
 static HCERTSTORE open_store(const struct place *place)
 {
     wchar_t *store = wide_text(place->store);
-    HCERTSTORE opened =
-        store
-            ? CertOpenStore(CERT_STORE_PROV_SYSTEM_W, 0, 0,
-                            place->location | CERT_STORE_OPEN_EXISTING_FLAG | CERT_STORE_READONLY_FLAG, store)
-            : NULL;
+    HCERTSTORE opened = store ? CertOpenStore(CERT_STORE_PROV_SYSTEM_W, 0, 0,
+                                              CERT_SYSTEM_STORE_LOCAL_MACHINE |
+                                                  CERT_STORE_OPEN_EXISTING_FLAG | CERT_STORE_READONLY_FLAG,
+                                              store)
+                              : NULL;
     free(store);
     return opened;
 }

@@ -1,4 +1,5 @@
 /* files.c - unistd.h's, fcntl.h's and sys/stat.h's files on Windows' own calls. */
+#include "../replacing.h"
 #include "file_rights.h"
 #include "wide.h"
 
@@ -286,16 +287,15 @@ static bool is_directory(const wchar_t *path)
     return attributes != INVALID_FILE_ATTRIBUTES && (attributes & FILE_ATTRIBUTE_DIRECTORY);
 }
 
-/* A file that somebody has open cannot be replaced, whatever he lets others do; who looks at every new file
- * (against viruses, for a backup) is soon gone. */
-static BOOL move(const wchar_t *from, const wchar_t *to)
+/* A file that somebody has open cannot be replaced, whatever he lets others do. */
+static BOOL move(const wchar_t *from, const wchar_t *to, int tries)
 {
     for (int i = 0;; i++) {
         if (MoveFileExW(from, to, MOVEFILE_REPLACE_EXISTING | MOVEFILE_WRITE_THROUGH))
             return TRUE;
         DWORD error = GetLastError();
         bool held = error == ERROR_ACCESS_DENIED || error == ERROR_SHARING_VIOLATION;
-        if (!held || i == MOVE_TRIES || is_directory(to)) {
+        if (!held || i == tries || is_directory(to)) {
             SetLastError(error);
             return FALSE;
         }
@@ -303,10 +303,10 @@ static BOOL move(const wchar_t *from, const wchar_t *to)
     }
 }
 
-int platform_rename(const char *from, const char *to)
+static int rename_file(const char *from, const char *to, int tries)
 {
     wchar_t *wide_from = wide_path(from), *wide_to = wide_from ? wide_path(to) : NULL;
-    BOOL done = wide_to && move(wide_from, wide_to);
+    BOOL done = wide_to && move(wide_from, wide_to, tries);
     if (wide_to && !done)
         wide_errno();
     if (wide_to && !done && errno == EACCES && is_directory(wide_to))
@@ -314,6 +314,16 @@ int platform_rename(const char *from, const char *to)
     free(wide_from);
     free(wide_to);
     return done ? 0 : -1;
+}
+
+int platform_rename(const char *from, const char *to)
+{
+    return rename_file(from, to, 0);
+}
+
+int replacing_rename(const char *from, const char *to)
+{
+    return rename_file(from, to, MOVE_TRIES);
 }
 
 char *platform_mkdtemp(char *path)
@@ -454,20 +464,22 @@ int platform_chmod(const char *path, unsigned mode)
 /* A file is opened to be read and written, not to be given away: for that it is opened anew. */
 int platform_fchmod(int fd, unsigned mode)
 {
-    static const DWORD names = FILE_NAME_NORMALIZED | VOLUME_NAME_DOS;
     HANDLE file = (HANDLE)_get_osfhandle(fd);
-    wchar_t path[PATH_MAX];
     if (file == INVALID_HANDLE_VALUE) {
         errno = EBADF;
         return -1;
     }
     if (file_rights_private(file) == file_rights_wanted(mode))
         return 0;
-    DWORD count = GetFinalPathNameByHandleW(file, path, PATH_MAX, names);
-    if (count > 0 && count < PATH_MAX)
-        return change_mode(path, mode);
-    wide_errno();
-    return -1;
+    HANDLE again = ReOpenFile(file, READ_CONTROL | WRITE_DAC, SHARE_ALL, FILE_FLAG_BACKUP_SEMANTICS);
+    DWORD error =
+        again == INVALID_HANDLE_VALUE ? GetLastError() : file_rights_set(again, file_rights_wanted(mode));
+    if (again != INVALID_HANDLE_VALUE)
+        (void)CloseHandle(again);
+    SetLastError(error);
+    if (error)
+        wide_errno();
+    return error ? -1 : 0;
 }
 
 /* --- whole paths ------------------------------------------------------------------------------------------

@@ -1,4 +1,5 @@
 /* Files as only Windows has them: held by others, on other hosts, among others' temporary ones. */
+#include "common/platform/replacing.h"
 #include "common/platform/windows/temporary.h"
 #include "common/platform/windows/wide.h"
 #include "tests/unit/unit.h"
@@ -57,7 +58,7 @@ static void who_looks_at_a_file_for_a_moment_is_waited_for(void **state)
     HANDLE held = hold();
     assert_false(MoveFileExA(FRESH_NAME, FILE_NAME, MOVEFILE_REPLACE_EXISTING)); /* what Windows says of it */
     assert_int_equal(uv_thread_create(&thread, let_go, &held), 0);
-    assert_int_equal(rename(FRESH_NAME, FILE_NAME), 0);
+    assert_int_equal(replacing_rename(FRESH_NAME, FILE_NAME), 0);
     assert_int_equal(uv_thread_join(&thread), 0);
     read_back(FILE_NAME, "new");
     assert_int_equal(unlink(FILE_NAME), 0);
@@ -70,11 +71,27 @@ static void who_keeps_it_is_not_waited_for(void **state)
     write_down(FRESH_NAME, "new");
     HANDLE held = hold();
     ULONGLONG began_ms = GetTickCount64();
-    assert_int_equal(rename(FRESH_NAME, FILE_NAME), -1);
+    assert_int_equal(replacing_rename(FRESH_NAME, FILE_NAME), -1);
     assert_int_equal(errno, EACCES);
     assert_in_range(GetTickCount64() - began_ms, 0, REFUSED_MS);
     assert_true(CloseHandle(held));
     read_back(FILE_NAME, "old");
+    assert_int_equal(unlink(FILE_NAME), 0);
+    assert_int_equal(unlink(FRESH_NAME), 0);
+}
+
+/* What an event waits for holds up every other. */
+static void a_plain_rename_waits_for_nobody(void **state)
+{
+    uv_thread_t thread;
+    (void)state;
+    write_down(FILE_NAME, "old");
+    write_down(FRESH_NAME, "new");
+    HANDLE held = hold();
+    assert_int_equal(uv_thread_create(&thread, let_go, &held), 0);
+    assert_int_equal(rename(FRESH_NAME, FILE_NAME), -1);
+    assert_int_equal(errno, EACCES);
+    assert_int_equal(uv_thread_join(&thread), 0);
     assert_int_equal(unlink(FILE_NAME), 0);
     assert_int_equal(unlink(FRESH_NAME), 0);
 }
@@ -143,6 +160,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(who_looks_at_a_file_for_a_moment_is_waited_for),
         cmocka_unit_test(who_keeps_it_is_not_waited_for),
+        cmocka_unit_test(a_plain_rename_waits_for_nobody),
         cmocka_unit_test(long_paths_are_freed_of_the_limit),
         cmocka_unit_test(a_temporary_file_is_its_own),
     };
