@@ -10,6 +10,9 @@ struct put {
     farm_done_fn *done; /* NULL: none is */
     void *data;
     bool failed, succeeded;
+    char *text; /* as it is put; NULL without memory for it */
+    size_t bytes;
+    int64_t revision; /* that it has then */
 };
 
 struct settings_watch {
@@ -117,6 +120,7 @@ static int on_put_message(void *data, const struct wire_message *message)
     struct settings_watch *watch = data;
     watch->put.failed = message->failed;
     watch->put.succeeded = message->succeeded;
+    watch->put.revision = message->revision;
     return 0;
 }
 
@@ -124,12 +128,26 @@ static void answer(struct settings_watch *watch, int error, const char *detail)
 {
     const struct put put = watch->put;
     watch->put = (struct put){.done = NULL};
+    free(put.text);
     put.done(put.data, error, detail);
+}
+
+/* Who has set something sees it from then on, and may set the next: the watch may tell of it only later. */
+static void take_put(struct settings_watch *watch)
+{
+    struct put *put = &watch->put;
+    if (put->text == NULL || put->revision <= watch->mod)
+        return;
+    watch->mod = put->revision;
+    tell(watch, put->text, put->bytes);
+    put->text = NULL;
 }
 
 static void on_put(void *data, int error, const char *detail)
 {
     struct settings_watch *watch = data;
+    if (error == 0 && !watch->put.failed && watch->put.succeeded)
+        take_put(watch);
     if (error != 0)
         answer(watch, error, detail);
     else if (watch->put.failed)
@@ -138,6 +156,16 @@ static void on_put(void *data, int error, const char *detail)
         answer(watch, ERROR_BUSY, "the farm's settings were changed elsewhere meanwhile");
     else
         answer(watch, 0, NULL);
+}
+
+static char *copy(const char *text, size_t bytes)
+{
+    char *copied = malloc(bytes + 1);
+    if (copied != NULL) {
+        memcpy(copied, text, bytes);
+        copied[bytes] = '\0';
+    }
+    return copied;
 }
 
 void settings_watch_put(struct settings_watch *watch, const char *text, size_t bytes, farm_done_fn *done,
@@ -153,7 +181,8 @@ void settings_watch_put(struct settings_watch *watch, const char *text, size_t b
     const struct wire_op put = {
         .type = WIRE_PUT, .key = watch->key.text, .value = value.bytes, .value_bytes = value.count};
     const struct wire_txn txn = {&compare, 1, &put, NULL, 1, 0};
-    watch->put = (struct put){.done = done, .data = done_data, .failed = true};
+    watch->put = (struct put){
+        .done = done, .data = done_data, .failed = true, .text = copy(text, bytes), .bytes = bytes};
     int error = ask_send(&watch->putting, &watch->port, WIRE_PATH_TXN,
                          value.bytes != NULL ? wire_txn_text(&txn) : NULL, &told, watch);
     free(value.bytes);
@@ -183,6 +212,7 @@ void settings_watch_destroy(struct settings_watch *watch)
         return;
     ask_drop(&watch->asking);
     ask_drop(&watch->putting);
+    free(watch->put.text);
     free(watch->text);
     free(watch);
 }

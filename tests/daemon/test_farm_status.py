@@ -95,6 +95,8 @@ def settings(leader, follower):
     differing = [row for row in get(leader, "/v1/farm/settings")["settings"] if row["host_value"] is not None]
     tap.ok(all(row["host_value"] != row["value"] for row in differing), "a file that says the same is no difference", differing)
     tap.equal(checked(leader.admin, "PUT", "/v1/farm/settings/gate.spare_grace", {"value": "true"}).status, 204, "one more")
+    seen = {row["path"]: row["value"] for row in get(leader, "/v1/farm/settings")["settings"]}.get("gate.spare_grace")
+    tap.equal(seen, "true", "which is there at once")
     tap.equal(checked(leader.admin, "DELETE", "/v1/farm/settings/gate.spare_grace").status, 204, "and back")
     told = follower.ctl("farm", "set", "gate.strict", "--unset")
     tap.equal(told.returncode, 0, "--unset takes it back")
