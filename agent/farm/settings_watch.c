@@ -136,18 +136,17 @@ static void answer(struct settings_watch *watch, int error, const char *detail)
 static void take_put(struct settings_watch *watch)
 {
     struct put *put = &watch->put;
-    if (put->text == NULL || put->revision <= watch->mod)
-        return;
-    watch->mod = put->revision;
-    tell(watch, put->text, put->bytes);
-    put->text = NULL;
+    if (put->text != NULL && put->revision > watch->mod) {
+        watch->mod = put->revision;
+        tell(watch, put->text, put->bytes);
+        put->text = NULL;
+    }
+    answer(watch, 0, NULL);
 }
 
 static void on_put(void *data, int error, const char *detail)
 {
     struct settings_watch *watch = data;
-    if (error == 0 && !watch->put.failed && watch->put.succeeded)
-        take_put(watch);
     if (error != 0)
         answer(watch, error, detail);
     else if (watch->put.failed)
@@ -155,7 +154,7 @@ static void on_put(void *data, int error, const char *detail)
     else if (!watch->put.succeeded)
         answer(watch, ERROR_BUSY, "the farm's settings were changed elsewhere meanwhile");
     else
-        answer(watch, 0, NULL);
+        take_put(watch);
 }
 
 static char *copy(const char *text, size_t bytes)
